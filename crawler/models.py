@@ -1,0 +1,183 @@
+"""The values that travel along the line: Request → Page → Document → Record, and what parsing adds.
+
+All are frozen and pickle- and msgpack-able, because they cross process borders thousands of times a minute.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Kind = Literal["page", "robots", "sitemap", "file"]
+Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
+
+
+class Link(Struct, frozen=True, array_like=True):
+    """A URL that a page leads to, ready to be asked for.
+
+    Args:
+        url: Canonical URL.
+        host: Politeness key of the URL (`urls.host_key`).
+        fingerprint: Identity of the URL (`urls.fingerprint`).
+    """
+
+    url: str
+    host: str
+    fingerprint: int
+
+
+class Request(Struct, frozen=True, array_like=True):
+    """What to get.
+
+    Args:
+        url: Canonical URL; it goes on the wire byte for byte.
+        host: Politeness key (`urls.host_key`).
+        fingerprint: Identity (`urls.fingerprint`), signed 64 bits.
+        kind: page, robots, sitemap or file.
+        depth: Links between the seed and this URL; redirects add none.
+        via: The URL on which this one was first found, None for seeds.
+        chain: The URLs that redirected here, oldest first.
+        attempts: Tries that were made before this one.
+        is_seed: Whether the user named this URL.
+    """
+
+    url: str
+    host: str
+    fingerprint: int
+    kind: Kind = "page"
+    depth: int = 0
+    via: str | None = None
+    chain: tuple[str, ...] = ()
+    attempts: int = 0
+    is_seed: bool = False
+
+
+class Page(Struct, frozen=True, array_like=True):
+    """What came back for a request.
+
+    Args:
+        request: The request that was answered.
+        status: HTTP status code.
+        headers: Fields in the order received, names and values as received (latin-1 text).
+        body: Bytes after transfer-coding, before content-coding; empty where it was not wanted.
+        fetched_at: Wall clock when the answer was complete, Unix seconds.
+        elapsed_s: From the start of the fetch to the end of the body, seconds.
+        strategy: Name of the fetcher.
+        complete: False when the connection ended before the announced length or the last chunk.
+        truncated: None, or why we stopped reading: `length`, `time`, `type` (body not wanted).
+        first_byte_s: From the start of the fetch to the end of the answer's head, seconds.
+    """
+
+    request: Request
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    fetched_at: float
+    elapsed_s: float
+    strategy: str
+    complete: bool = True
+    truncated: str | None = None
+    first_byte_s: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header field, or None; `name` in lower case."""
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value
+        return None
+
+    def header_all(self, name: str) -> list[str]:
+        """All values of a header field in order; `name` in lower case."""
+        return [value for key, value in self.headers if key.lower() == name]
+
+
+class Document(Struct, frozen=True):
+    """What a page says, as a parser read it.
+
+    Args:
+        title, description, canonical, lang, h1: Text with white space folded, or None.
+        headings: `(level, text)` of h1 to h6 in order.
+        text: What a reader sees, block elements on lines of their own.
+        hrefs: Every distinct http(s) target of `a` and `area`, absolute and canonical, in order.
+        links_total: How many `a` and `area` elements have a target of any kind.
+        nofollow_hrefs: Those of `hrefs` that only ever stand in links with rel=nofollow.
+        nofollow, noindex: What meta robots says.
+        refresh: Target of a meta refresh, absolute and canonical, or None.
+    """
+
+    title: str | None = None
+    description: str | None = None
+    canonical: str | None = None
+    lang: str | None = None
+    h1: str | None = None
+    headings: list[tuple[int, str]] = []
+    text: str = ""
+    hrefs: list[str] = []
+    links_total: int = 0
+    nofollow_hrefs: frozenset[str] = frozenset()
+    nofollow: bool = False
+    noindex: bool = False
+    refresh: str | None = None
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """What is exported for one URL: one JSON object, keys always in this order, unknown is null."""
+
+    url: str
+    outcome: Outcome
+    status: int | None = None
+    error: str | None = None
+    redirect_to: str | None = None
+    depth: int
+    via: str | None = None
+    attempts: int = 1
+    fetched_at: str | None = None
+    elapsed_ms: int | None = None
+    strategy: str | None = None
+    content_type: str | None = None
+    charset: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    wire_bytes: int | None = None
+    bytes: int | None = None
+    digest: str | None = None
+    complete: bool | None = None
+    truncated: str | None = None
+    title: str | None = None
+    description: str | None = None
+    canonical: str | None = None
+    lang: str | None = None
+    h1: str | None = None
+    headings: list[tuple[int, str]] | None = None
+    text: str | None = None
+    text_length: int | None = None
+    links: list[str] | None = None
+    links_total: int | None = None
+    nofollow: bool | None = None
+    noindex: bool | None = None
+
+
+class Parsed(Struct, frozen=True, array_like=True):
+    """What a parse worker gives back for one page.
+
+    Args:
+        line: The record as one line of JSON with its newline; empty for sitemaps.
+        outcome: The record's outcome.
+        error: The record's error, or None.
+        complete: False when the body was short or its content-coding broke off.
+        links: What to follow: canonical, distinct, in scope, allowed by nofollow.
+        outside: `(host, reason, example URL)` for each distinct link that was not taken; reason is
+            `scope`, `exclude`, `include` or `too_long`.
+        sitemaps: For sitemap indexes, the sitemaps that they name.
+        cpu_s: CPU time of this page in the worker, seconds.
+    """
+
+    line: bytes
+    outcome: Outcome
+    error: str | None = None
+    complete: bool = True
+    links: tuple[Link, ...] = ()
+    outside: tuple[tuple[str, str, str], ...] = ()
+    sitemaps: tuple[str, ...] = ()
+    cpu_s: float = 0.0

@@ -1,0 +1,262 @@
+"""All settings: frozen, typed groups with their range, their help text and their place on the command line beside them.
+
+Defaults < TOML file < command line. An unknown key or a value out of range is an error that names it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from crawler import __version__
+from crawler.errors import UsageError
+
+KIB = 1024
+MIB = 1024 * KIB
+DEFAULT_CONCURRENCY = {"asyncio": 64, "threads": 16, "sequential": 1, "replay": 64}
+
+
+def _option(flag: str | None, help_text: str, **limits: Any) -> Meta:
+    """A setting's help text, its range, and its flag on the command line (None: only in a file)."""
+    return Meta(description=help_text, extra={"flag": flag}, **limits)
+
+
+class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What belongs to the crawl and when it ends."""
+
+    scope: Annotated[
+        Literal["host", "domain", "prefix", "any"],
+        _option("--scope", "what belongs to a seed's site: its host, its registrable domain, its folder, or anything"),
+    ] = "host"
+    include: Annotated[
+        tuple[str, ...], _option("--include", "follow only URLs in which this regular expression is found (repeatable)")
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...], _option("--exclude", "never follow URLs in which it is found; wins over include (repeatable)")
+    ] = ()
+    max_pages: Annotated[int, _option("--max-pages", "stop after this many pages in all; 0 = no limit", ge=0)] = 0
+    max_pages_per_site: Annotated[
+        int, _option("--max-pages-per-site", "and after this many of each site; 0 = no limit", ge=0)
+    ] = 0
+    max_depth: Annotated[
+        int, _option("--max-depth", "follow links this far from the seeds; 0 = just the seeds", ge=0, le=1000)
+    ] = 20
+    max_time_s: Annotated[float, _option("--max-time", "stop after this many seconds; 0 = no limit", ge=0)] = 0.0
+    robots: Annotated[bool, _option("--robots", "obey robots.txt")] = True
+    sitemaps: Annotated[bool, _option("--sitemaps", "read the sitemaps that robots.txt names")] = True
+    nofollow: Annotated[bool, _option("--nofollow", "do not follow what a page marks as nofollow")] = True
+    patience_s: Annotated[
+        float, _option("--patience", "seconds to wait at the end for hosts that do not answer", ge=0)
+    ] = 120.0
+    max_url_chars: Annotated[int, _option(None, "longest URL that is followed", ge=64, le=8192)] = 2083
+    max_links_per_page: Annotated[int, _option(None, "links of one page that are followed", ge=1)] = 5000
+
+
+class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How pages are fetched, and the limits of one fetch."""
+
+    strategy: Annotated[
+        Literal["asyncio", "threads", "sequential", "replay"],
+        _option(
+            "--strategy", "how to wait for the network: an event loop (aiohttp), threads (requests), or one by one"
+        ),
+    ] = "asyncio"
+    concurrency: Annotated[
+        int,
+        _option("--concurrency", "requests in flight in all; 0 = the strategy's default (64, 16, 1)", ge=0, le=4096),
+    ] = 0
+    user_agent: Annotated[str, _option("--user-agent", "how the crawler names itself", min_length=1)] = (
+        f"crawler/{__version__}"
+    )
+    headers: Annotated[
+        tuple[str, ...], _option("--header", "an extra request header, 'Name: value' (repeatable; short: -H)")
+    ] = ()
+    cookies: Annotated[bool, _option("--cookies", "keep cookies, bound to the site that set them")] = False
+    proxy: Annotated[str, _option("--proxy", "an http proxy for every request")] = ""
+    allow_private: Annotated[
+        tuple[str, ...], _option("--allow-private", "a private network that may be crawled, 10.0.0.0/8 (repeatable)")
+    ] = ()
+    resolve: Annotated[
+        tuple[str, ...], _option("--resolve", "NAME:ADDRESS instead of asking DNS; *.NAME for all below (repeatable)")
+    ] = ()
+    replay: Annotated[str, _option("--replay", "the folder that the replay strategy answers from")] = ""
+    timeout_s: Annotated[float, _option("--timeout", "seconds for one fetch from start to end", gt=0)] = 180.0
+    connect_timeout_s: Annotated[float, _option(None, "seconds to connect, TLS included", gt=0)] = 10.0
+    first_byte_timeout_s: Annotated[float, _option(None, "seconds from the request to the answer's head", gt=0)] = 30.0
+    read_timeout_s: Annotated[float, _option(None, "seconds between two pieces of a body", gt=0)] = 20.0
+    min_rate_bytes_s: Annotated[int, _option(None, "slower bodies are given up, bytes a second over 30 s", ge=0)] = 100
+    max_body_bytes: Annotated[
+        int, _option("--max-body", "bytes kept of a page, as received and as decoded", ge=KIB)
+    ] = 10 * MIB
+    max_header_bytes: Annotated[int, _option(None, "bytes of all header fields of an answer", ge=KIB)] = 256 * KIB
+    max_header_fields: Annotated[int, _option(None, "header fields of an answer", ge=1)] = 1000
+    max_redirects: Annotated[int, _option(None, "hops of one redirect chain", ge=0, le=50)] = 10
+    dns_timeout_s: Annotated[float, _option(None, "seconds for one DNS query; it is tried twice", gt=0)] = 5.0
+
+
+class PolitenessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How servers are spared."""
+
+    per_host: Annotated[int, _option("--per-host", "requests in flight for one host", ge=1, le=1024)] = 1
+    per_ip: Annotated[int, _option(None, "requests in flight for one address; not for loopback", ge=1)] = 4
+    delay_s: Annotated[
+        float, _option("--delay", "seconds between two requests to one host; robots.txt can make it longer", ge=0)
+    ] = 1.0
+    adaptive_factor: Annotated[float, _option(None, "the gap is at least this many times the last answer", ge=0)] = 2.0
+    max_adaptive_delay_s: Annotated[
+        float, _option(None, "and the answer's time makes it no longer than this", ge=0)
+    ] = 30.0
+    max_crawl_delay_s: Annotated[
+        float, _option("--max-crawl-delay", "hosts whose robots.txt asks for a longer crawl-delay are skipped", ge=0)
+    ] = 60.0
+    max_retry_after_s: Annotated[float, _option(None, "longest Retry-After that is waited for", ge=0)] = 3600.0
+    retries: Annotated[int, _option("--retries", "tries after the first", ge=0, le=20)] = 2
+    backoff_s: Annotated[float, _option(None, "wait before the first retry; doubles each time", gt=0)] = 1.0
+    max_backoff_s: Annotated[float, _option(None, "longest wait between two tries", gt=0)] = 600.0
+    breaker_failures: Annotated[int, _option(None, "network failures in a row that park a host", ge=1)] = 5
+
+
+class ParseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How pages are parsed, and the limits of one page."""
+
+    mode: Annotated[
+        Literal["processes", "threads", "inline"],
+        _option("--parse", "where pages are parsed: worker processes, threads (one GIL), or the event loop itself"),
+    ] = "processes"
+    workers: Annotated[int, _option("--parse-workers", "parse workers; 0 = one for each core", ge=0, le=256)] = 0
+    parser: Annotated[Literal["lexbor", "bs4"], _option("--parser", "lexbor (fast) or bs4 (BeautifulSoup on lxml)")] = (
+        "lexbor"
+    )
+    cpu_limit_s: Annotated[float, _option(None, "CPU seconds for one page", gt=0)] = 10.0
+    wall_limit_s: Annotated[float, _option(None, "seconds for one page", gt=0)] = 30.0
+    memory_limit_bytes: Annotated[int, _option(None, "address space of one worker", ge=256 * MIB)] = 1024 * MIB
+    recycle_growth_bytes: Annotated[int, _option(None, "a worker that grew by this much is replaced", ge=MIB)] = (
+        256 * MIB
+    )
+    recycle_pages: Annotated[int, _option(None, "and one that parsed this many pages", ge=1)] = 50_000
+    hand_off_bytes: Annotated[
+        int, _option(None, "bodies between download and commit; above it nothing new is asked for", ge=MIB)
+    ] = 64 * MIB
+
+
+class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the run and its exports go."""
+
+    run: Annotated[str, _option("--run", "the run's folder; a new one under data/ if not given")] = ""
+    outputs: Annotated[
+        tuple[str, ...], _option("--output", "a file to export to, format by suffix, or - (repeatable; short: -o)")
+    ] = ()
+
+
+class SiteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One seed with limits of its own; None takes the crawl's."""
+
+    url: str
+    max_pages: Annotated[int, Meta(ge=0)] | None = None
+    delay_s: Annotated[float, Meta(ge=0)] | None = None
+    max_depth: Annotated[int, Meta(ge=0, le=1000)] | None = None
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of one crawl; every group has a table of its name in the TOML file."""
+
+    crawl: CrawlSettings = CrawlSettings()
+    fetch: FetchSettings = FetchSettings()
+    politeness: PolitenessSettings = PolitenessSettings()
+    parse: ParseSettings = ParseSettings()
+    output: OutputSettings = OutputSettings()
+    site: tuple[SiteSettings, ...] = ()
+
+    @property
+    def concurrency(self) -> int:
+        """Requests in flight in all, the strategy's default where none is set."""
+        return self.fetch.concurrency or DEFAULT_CONCURRENCY[self.fetch.strategy]
+
+
+GROUPS = ("crawl", "fetch", "politeness", "parse", "output")
+
+
+def load(path: Path | None, overrides: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Merge defaults, a TOML file and overrides into settings.
+
+    Args:
+        path: TOML file, or None.
+        overrides: Group name → key → value, as from the command line; strings are converted.
+
+    Raises:
+        UsageError: If the file cannot be read, or a key is unknown, or a value is of the wrong type or out of range.
+    """
+    tables: dict[str, Any] = {}
+    if path is not None:
+        tables = read_toml(path)
+        build(tables, where=str(path))
+    for group, values in overrides.items():
+        tables[group] = {**tables.get(group, {}), **values}
+    return build(tables, where="the command line" if path is None else f"{path} and the command line")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; UsageError names the file and the line of a mistake."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the config file {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+
+
+def build(tables: Mapping[str, Any], where: str) -> Settings:
+    """Check nested tables and make settings of them; `where` names their origin in the error."""
+    try:
+        settings = msgspec.convert(tables, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"in {where}: {_plain(str(error))}") from None
+    _check(settings)
+    return settings
+
+
+def _plain(message: str) -> str:
+    """msgspec's sentence with the key as a TOML user writes it."""
+    fault, _, place = message.partition(" - at `$")
+    key = place.strip("`.").replace("[...]", "")
+    fault = fault.replace("Object contains unknown field", "unknown key").replace("`", "'")
+    return f"{key}: {fault}" if key else fault
+
+
+def _check(settings: Settings) -> None:
+    """Rules that span several keys."""
+    limits = settings.crawl
+    if limits.scope == "any" and not (limits.max_pages or limits.max_time_s or limits.max_pages_per_site):
+        raise UsageError("--scope any has no border: give --max-pages, --max-pages-per-site or --max-time with it")
+    if settings.fetch.strategy == "replay" and not settings.fetch.replay:
+        raise UsageError("--strategy replay needs --replay FOLDER, the pages to answer from")
+
+
+def render(settings: Settings, comments: bool = False) -> str:
+    """The settings as a TOML file; with `comments`, each key under its help text."""
+    parts: list[str] = []
+    for group in GROUPS:
+        parts.append(f"[{group}]")
+        values = getattr(settings, group)
+        for field in msgspec.inspect.type_info(type(values)).fields:  # type: ignore[attr-defined]
+            if comments:
+                parts.append(f"# {field.type.extra_json_schema['description']}")
+            parts.append(f"{field.name} = {_toml(getattr(values, field.name))}")
+        parts.append("")
+    for site in settings.site:
+        parts.append("[[site]]")
+        parts += [f"{k} = {_toml(v)}" for k, v in msgspec.structs.asdict(site).items() if v is not None]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    # JSON's strings, numbers and booleans are TOML's too, except that TOML wants DEL escaped.
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
