@@ -1,0 +1,34 @@
+# Both commands need only python3 (3.11 or newer), make and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8123
+
+.PHONY: crawl test check clean
+
+# Serve the made-up web and crawl it; or crawl a list of your own: make crawl SITES=config/sites.txt
+crawl: $(VENV)/.installed
+ifdef SITES
+	$(BIN)/crawler crawl --sites $(SITES)
+else
+	$(BIN)/python -m crawler.lab.demo
+endif
+
+# Format, lint, types and all tests.
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,108 @@
+"""The other two ways to parse, which exist so that the difference can be measured: threads, and the event loop itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import local
+from typing import Generic, TypeVar
+
+from crawler.errors import ParseError
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class InlinePool(Generic[Item, Answer]):
+    """Runs each job on the event loop as soon as it is submitted; fetching waits meanwhile.
+
+    Args:
+        factory: Makes the function that does the work, given the context.
+        context: First argument of `factory`.
+    """
+
+    def __init__(self, factory: Callable[[object], Callable[[Item], Answer]], context: object) -> None:
+        self._factory = factory
+        self._work = factory(context)
+        self.replaced = 0
+
+    def update(self, context: object) -> None:
+        """Work with another context from now on."""
+        self._work = self._factory(context)
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    def submit(self, item: Item, done: Callable[[Answer | ParseError], None]) -> None:
+        """Do the work now and tell `done` in the loop's next turn."""
+        asyncio.get_running_loop().call_soon(done, attempt(self._work, item))
+
+    @property
+    def pids(self) -> list[int]:
+        """No processes."""
+        return []
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+class ThreadPool(Generic[Item, Answer]):
+    """Runs jobs in threads of this process, which share one interpreter lock with the event loop.
+
+    Args:
+        factory: Makes the function that does the work, given the context; called once in each thread.
+        context: First argument of `factory`.
+        workers: Number of threads.
+    """
+
+    def __init__(self, factory: Callable[[object], Callable[[Item], Answer]], context: object, workers: int) -> None:
+        self._factory = factory
+        self._context = context
+        self._local = local()
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="parse")
+        self.replaced = 0
+
+    def update(self, context: object) -> None:
+        """Work with another context from now on."""
+        self._context = context
+
+    def _attempt(self, item: Item) -> Answer | ParseError:
+        context = self._context
+        if getattr(self._local, "context", None) is not context:
+            self._local.work = self._factory(context)
+            self._local.context = context
+        return attempt(self._local.work, item)
+
+    async def start(self) -> None:
+        """Threads start with their first job."""
+
+    def submit(self, item: Item, done: Callable[[Answer | ParseError], None]) -> None:
+        """Queue an item; `done` is called on the event loop."""
+        loop = asyncio.get_running_loop()
+        future = self._executor.submit(self._attempt, item)
+
+        def tell(finished: Future[Answer | ParseError]) -> None:
+            if not finished.cancelled() and not loop.is_closed():
+                loop.call_soon_threadsafe(done, finished.result())
+
+        future.add_done_callback(tell)
+
+    @property
+    def pids(self) -> list[int]:
+        """No processes."""
+        return []
+
+    async def close(self) -> None:
+        """Drop what is queued and wait for the jobs that run."""
+        await asyncio.get_running_loop().run_in_executor(None, lambda: self._executor.shutdown(cancel_futures=True))
+
+
+def attempt(work: Callable[[Item], Answer], item: Item) -> Answer | ParseError:
+    """Do the work; an exception becomes a ParseError."""
+    try:
+        return work(item)
+    except MemoryError:
+        return ParseError("parse_memory", "the page needs more memory than there is")
+    except Exception as error:
+        return ParseError("parse_failed", f"{type(error).__name__}: {error}")
