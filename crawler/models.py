@@ -39,7 +39,8 @@ class Request(Struct, frozen=True, array_like=True):
         via: The URL on which this one was first found, None for seeds.
         chain: The URLs that redirected here, oldest first.
         attempts: Tries that were made before this one.
-        is_seed: Whether the user named this URL.
+        is_seed: Whether the user named this URL, or named what redirected to it.
+        seq: Position in the store's order of discovery; 0 for what has no row there.
     """
 
     url: str
@@ -51,6 +52,7 @@ class Request(Struct, frozen=True, array_like=True):
     chain: tuple[str, ...] = ()
     attempts: int = 0
     is_seed: bool = False
+    seq: int = 0
 
 
 class Page(Struct, frozen=True, array_like=True):

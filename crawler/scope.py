@@ -12,6 +12,8 @@ from msgspec import Struct
 from crawler import urls
 
 ScopeKind = Literal["host", "domain", "prefix", "any"]
+# Index of a site, its seed's folder if this host is its own, whether that folder is its border.
+_Candidate = tuple[int, str, bool]
 
 
 class Site(Struct, frozen=True):
@@ -64,24 +66,19 @@ class Scope:
             return "too_long"
         if self.site_of(url) is None:
             return "scope"
-        if self._exclude and self._exclude.search(url):
+        if any(pattern.search(url) for pattern in self._exclude):
             return "exclude"
-        if self._include and not self._include.search(url):
+        if self._include and not any(pattern.search(url) for pattern in self._include):
             return "include"
         return None
 
     def site_of(self, url: str) -> int | None:
         """The index in `sites` of the site that owns a canonical URL, None if it is outside of all."""
-        key = urls.host_key(url)
+        path = _path(url)
         best, best_length = None, -1
-        for index in self._sites_of_key(key):
-            site = self.sites[index]
-            folder = _path(site.folder)
-            inside = _path(url).startswith(folder)
-            if site.kind == "prefix" and not inside:
-                continue
-            length = len(folder) if inside else 0
-            if length > best_length:
+        for index, folder, is_bound in self._candidates(urls.host_key(url)):
+            length = len(folder) if folder and path.startswith(folder) else 0
+            if length > best_length and (length or not is_bound):
                 best, best_length = index, length
         return best
 
@@ -95,16 +92,16 @@ class Scope:
         return Scope(sites, self.include, self.exclude, self.max_url_chars)
 
     @cached_property
-    def _exclude(self) -> re.Pattern[str] | None:
-        return _any_of(self.exclude)
+    def _exclude(self) -> list[re.Pattern[str]]:
+        return [re.compile(pattern) for pattern in self.exclude]
 
     @cached_property
-    def _include(self) -> re.Pattern[str] | None:
-        return _any_of(self.include)
+    def _include(self) -> list[re.Pattern[str]]:
+        return [re.compile(pattern) for pattern in self.include]
 
     @cached_property
     def _by_key(self) -> dict[str, list[int]]:
-        """Politeness key or registrable domain → the sites to ask."""
+        """Politeness key → the sites whose own host it is."""
         table: dict[str, list[int]] = {}
         for index, site in enumerate(self.sites):
             for key in site_keys(site):
@@ -112,37 +109,42 @@ class Scope:
         return table
 
     @cached_property
-    def _any(self) -> list[int]:
-        return [index for index, site in enumerate(self.sites) if site.kind == "any"]
+    def _by_domain(self) -> dict[str, int]:
+        """Registrable domain → the first site that owns all of it."""
+        table: dict[str, int] = {}
+        for index, site in enumerate(self.sites):
+            if site.kind == "domain":
+                table.setdefault(_domain(urls.host_key(site.seed)), index)
+        return table
 
     @cached_property
-    def _has_domains(self) -> bool:
-        return any(site.kind == "domain" for site in self.sites)
+    def _borderless(self) -> list[int]:
+        return [index for index, site in enumerate(self.sites) if site.kind == "any"][:1]
 
     @cached_property
-    def _key_cache(self) -> dict[str, list[int]]:
+    def _candidate_cache(self) -> dict[str, list[_Candidate]]:
         return {}
 
-    def _sites_of_key(self, key: str) -> list[int]:
-        known = self._key_cache.get(key)
+    def _candidates(self, key: str) -> list[_Candidate]:
+        """The sites to ask for a host: those whose own it is, then the one that owns its domain, then any."""
+        known = self._candidate_cache.get(key)
         if known is None:
-            known = [*self._by_key.get(key, []), *self._any]
-            if self._has_domains:
-                known += self._by_key.get("." + urls.registrable_domain(urls.split_authority(key)[0]), [])
-            if len(self._key_cache) > 65_536:
-                self._key_cache.clear()
-            self._key_cache[key] = known
+            own = [(index, self.sites[index]) for index in self._by_key.get(key, [])]
+            known = [(index, _path(site.folder), site.kind == "prefix") for index, site in own]
+            # A folder counts on the seed's own host only; elsewhere a path of the same name means nothing.
+            if self._by_domain and (owner := self._by_domain.get(_domain(key))) is not None:
+                known.append((owner, "", False))
+            known += [(index, "", False) for index in self._borderless]
+            if len(self._candidate_cache) > 65_536:
+                self._candidate_cache.clear()
+            self._candidate_cache[key] = known
         return known
 
 
 def site_keys(site: Site) -> list[str]:
-    """The politeness keys that a site owns: with and without www., the seed's own port and the default ones."""
-    if site.kind == "any":
-        return []
+    """The politeness keys of a seed's own host: with and without www., the seed's own port and the default ones."""
     key = urls.host_key(site.seed)
     name, port = urls.split_authority(key)
-    if site.kind == "domain":
-        return ["." + urls.registrable_domain(name), *site.aliases]
     names = (
         [name]
         if name.startswith("[")
@@ -152,9 +154,9 @@ def site_keys(site: Site) -> list[str]:
     return [*keys, *site.aliases]
 
 
+def _domain(key: str) -> str:
+    return urls.registrable_domain(urls.split_authority(key)[0])
+
+
 def _path(url: str) -> str:
     return url[url.index("/", 8) :]
-
-
-def _any_of(patterns: Sequence[str]) -> re.Pattern[str] | None:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None

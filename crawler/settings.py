@@ -5,6 +5,8 @@ Defaults < TOML file < command line. An unknown key or a value out of range is a
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,7 +78,6 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     headers: Annotated[
         tuple[str, ...], _option("--header", "an extra request header, 'Name: value' (repeatable; short: -H)")
     ] = ()
-    cookies: Annotated[bool, _option("--cookies", "keep cookies, bound to the site that set them")] = False
     proxy: Annotated[str, _option("--proxy", "an http proxy for every request")] = ""
     allow_private: Annotated[
         tuple[str, ...], _option("--allow-private", "a private network that may be crawled, 10.0.0.0/8 (repeatable)")
@@ -194,7 +195,7 @@ def load(path: Path | None, overrides: Mapping[str, Mapping[str, Any]]) -> Setti
     tables: dict[str, Any] = {}
     if path is not None:
         tables = read_toml(path)
-        build(tables, where=str(path))
+        _convert(tables, where=str(path))  # so that a mistake is put down to the file
     for group, values in overrides.items():
         tables[group] = {**tables.get(group, {}), **values}
     return build(tables, where="the command line" if path is None else f"{path} and the command line")
@@ -203,7 +204,7 @@ def load(path: Path | None, overrides: Mapping[str, Mapping[str, Any]]) -> Setti
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; UsageError names the file and the line of a mistake."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read the config file {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -212,12 +213,16 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def build(tables: Mapping[str, Any], where: str) -> Settings:
     """Check nested tables and make settings of them; `where` names their origin in the error."""
-    try:
-        settings = msgspec.convert(tables, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"in {where}: {_plain(str(error))}") from None
+    settings = _convert(tables, where)
     _check(settings)
     return settings
+
+
+def _convert(tables: Mapping[str, Any], where: str) -> Settings:
+    try:
+        return msgspec.convert(tables, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"in {where}: {_plain(str(error))}") from None
 
 
 def _plain(message: str) -> str:
@@ -229,8 +234,18 @@ def _plain(message: str) -> str:
 
 
 def _check(settings: Settings) -> None:
-    """Rules that span several keys."""
+    """Rules that span several keys, and what no range says: TOML has nan and inf."""
+    for table in (*(getattr(settings, group) for group in GROUPS), *settings.site):
+        for key, value in msgspec.structs.asdict(table).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"{key} has to be a number, not {value}")
     limits = settings.crawl
+    for flag, patterns in (("--include", limits.include), ("--exclude", limits.exclude)):
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise UsageError(f"{flag} {pattern!r} is not a regular expression: {error}") from None
     if limits.scope == "any" and not (limits.max_pages or limits.max_time_s or limits.max_pages_per_site):
         raise UsageError("--scope any has no border: give --max-pages, --max-pages-per-site or --max-time with it")
     if settings.fetch.strategy == "replay" and not settings.fetch.replay:

@@ -1,0 +1,75 @@
+"""records.jsonl: one record a line, only ever appended to and cut back to what was committed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+_READ_BYTES = 1024 * 1024
+
+
+class Journal:
+    """An append-only file of lines.
+
+    Args:
+        path: Where it is; made if missing.
+        length: Committed length in bytes; what lies behind it is cut off.
+    """
+
+    def __init__(self, path: Path, length: int = 0) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self.length = length
+        os.ftruncate(self._descriptor, length)
+        os.lseek(self._descriptor, length, os.SEEK_SET)
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Write lines that end in a newline; nothing is durable before `sync`.
+
+        Raises:
+            OSError: If the disk is full or failing; `cut` brings the file back to a good length.
+        """
+        data = memoryview(b"".join(lines))
+        while data:
+            written = os.write(self._descriptor, data)
+            data = data[written:]
+            self.length += written
+
+    def sync(self) -> None:
+        """Wait until all that was appended is on the disk."""
+        # macOS has no fdatasync.
+        (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(self._descriptor)
+
+    def cut(self, length: int) -> None:
+        """Cut the file back to a committed length in bytes."""
+        os.ftruncate(self._descriptor, length)
+        os.lseek(self._descriptor, length, os.SEEK_SET)
+        self.length = length
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def read_lines(path: Path, length: int | None = None) -> Iterator[bytes]:
+    """The whole lines of a journal, without their newline.
+
+    Args:
+        path: The file.
+        length: Committed length in bytes; None reads all, and leaves out a torn last line.
+    """
+    left = path.stat().st_size if length is None else length
+    with path.open("rb", buffering=_READ_BYTES) as source:
+        for line in source:
+            left -= len(line)
+            if left < 0 or not line.endswith(b"\n"):
+                return
+            yield line[:-1]
