@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
@@ -242,8 +242,7 @@ class _Worker(asyncio.Protocol, Generic[Answer]):
         return len(self.outstanding) < WINDOW_JOBS and self.outstanding_bytes < WINDOW_BYTES
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
         self.pool.connected(self)
 
     def take_lone(self) -> None:

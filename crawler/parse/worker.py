@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 from msgspec import Struct
 
@@ -56,24 +56,29 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     with socket.socket(fileno=descriptor) as channel, channel.makefile("rb", buffering=256 * 1024) as source:
-        try:
-            spec: WorkerSpec = pickle.loads(_read_frame(source)[1])
-            _keep_memory()
-            work = _load(spec.factory)(spec.context)
-        except Exception as error:
-            _send(channel, FAULT, f"{type(error).__name__}: {error}".encode())
-            return
-        _limit_memory(spec.memory_limit_bytes)
-        # What is imported lives as long as the process: the collector need not walk it again for every page.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        # The channel closes when the parent ends, at whatever moment.
         with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-            _send(channel, READY, b"")
-            _serve(channel, source, spec, work)
+            _work(channel, cast(IO[bytes], source))
 
 
-def _serve(channel: socket.socket, source: BinaryIO, spec: WorkerSpec, work: Work) -> None:
+def _work(channel: socket.socket, source: IO[bytes]) -> None:
+    spec: WorkerSpec = pickle.loads(_read_frame(source)[1])
+    try:
+        _keep_memory()
+        work = _load(spec.factory)(spec.context)
+    except Exception as error:
+        _send(channel, FAULT, f"{type(error).__name__}: {error}".encode())
+        return
+    _limit_memory(spec.memory_limit_bytes)
+    # What is imported lives as long as the process: the collector need not walk it again for every page.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    _send(channel, READY, b"")
+    _serve(channel, source, spec, work)
+
+
+def _serve(channel: socket.socket, source: IO[bytes], spec: WorkerSpec, work: Work) -> None:
     base_bytes = resident_bytes()
     jobs, retire = 0, 0
     while True:
@@ -101,7 +106,7 @@ def _send(channel: socket.socket, kind: int, payload: bytes) -> None:
     channel.sendall(HEADER.pack(len(payload), kind) + payload)
 
 
-def _read_frame(source: BinaryIO) -> tuple[int, bytes]:
+def _read_frame(source: IO[bytes]) -> tuple[int, bytes]:
     head = source.read(HEADER.size)
     if len(head) < HEADER.size:
         raise EOFError

@@ -1,0 +1,239 @@
+"""What both parsers share: which elements matter, and how the facts that they gather become a Document.
+
+A parser only walks its tree. Rules live here, so that two parsers cannot come to differ in them.
+
+Text. The text of a page is that of its body in document order, without hidden elements (`HIDDEN`) and comments. A line
+begins and ends at each edge of a block element (`BLOCKS`) and at `br`; every other element is part of its line.
+White space (HTML's five characters) is folded, and lines without text are left out. Parsers mark an edge with
+`EDGE`, a character that no parsed page can hold.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from crawler import urls
+from crawler.errors import UrlError
+from crawler.models import Document
+
+EDGE = "\0"
+HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+# Lines of their own in every browser's style sheet; a table's cells and a list's options are as well, because they
+# would run into each other otherwise.
+BLOCKS = frozenset(
+    "address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt fieldset "
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li main menu nav ol optgroup "
+    "option p pre search section summary table tbody td tfoot th thead tr ul".split()
+)
+# Not shown to a reader whose browser can do what the page wants. The content of noscript is markup and its links
+# count; that of the others is not part of the page.
+HIDDEN = frozenset(("script", "style", "template", "noscript", "title", "iframe", "noembed", "noframes"))
+LINKS = frozenset(("a", "area"))
+
+MAX_HREF_CHARS = 16 * 1024  # longer attribute values are no links
+MAX_TARGET_CHARS = 8_192  # longer canonical URLs are dropped
+MAX_REFRESH_DELAY_S = 30.0  # a later meta refresh reloads a page, it does not lead to another one
+_ROBOTS_NAMES = ("robots", "crawler")
+_URL_SPACE = "".join(map(chr, range(0x21)))  # what the URL parser strips
+# A path and query in which the URL parser would change nothing: no dot or empty segment, nothing to escape, and a
+# query that is not empty. Most links are such, and joining two strings is ten times faster than parsing.
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*+)*+/?(?:\?[A-Za-z0-9_~.=&+-]+)?")
+_CACHED_HREF_CHARS = 512
+_CACHED_TARGETS = 50_000
+_REFRESH = re.compile(
+    r"\s*(\d+|(?=\.))[\d.]*(?:(?:\s*[;,]|\s)\s*(?:url\s*=\s*)?(?:'([^']*)|\"([^\"]*)|(.*)))?", re.IGNORECASE | re.DOTALL
+)
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a parser found, in document order and as it stands in the page.
+
+    Args:
+        title: Text of the first title element outside of SVG.
+        lang: The html element's attribute.
+        text: The body's text, with `EDGE` wherever a line ends.
+        headings: Level and text, with `EDGE` as well.
+        anchors: `(href, rel)` of each `a` and `area` with an href.
+        bases: The href of each base element.
+        metas, links: Attributes of each meta and link element.
+    """
+
+    title: str | None = None
+    lang: str | None = None
+    text: str = ""
+    headings: list[tuple[int, str]] = field(default_factory=list)
+    anchors: list[tuple[str, str | None]] = field(default_factory=list)
+    bases: list[str] = field(default_factory=list)
+    metas: list[dict[str, str | None]] = field(default_factory=list)
+    links: list[dict[str, str | None]] = field(default_factory=list)
+
+
+class Base:
+    """Where a page's links start from, with the targets that are known in its folder.
+
+    Args:
+        url: Canonical URL of the page or of its base element.
+        known: href → canonical target, "" where there is none to follow.
+    """
+
+    __slots__ = ("folder", "known", "origin", "url")
+
+    def __init__(self, url: str, known: dict[str, str]) -> None:
+        self.url = url
+        self.known = known
+        self.origin = urls.origin(url)
+        self.folder = _folder(url)
+
+    def join(self, href: str) -> str:
+        """The canonical target of an href, "" if it is none that can be followed."""
+        if len(href) > MAX_HREF_CHARS:
+            return ""
+        target = self._join_plain(href)
+        if target is None:
+            try:
+                target = urls.canonicalize(href, self.url)
+            except UrlError:
+                return ""
+        return target if len(target) <= MAX_TARGET_CHARS else ""
+
+    def _join_plain(self, href: str) -> str | None:
+        path = href.partition("#")[0]
+        if path[:1] == "/":
+            return self.origin + path if _PLAIN_PATH.fullmatch(path) else None
+        if not path:
+            return self.url if href else None
+        return self.folder + path if path[0] != "?" and _PLAIN_PATH.fullmatch("/" + path) else None
+
+
+class Targets:
+    """Resolves the links of many pages and remembers them: a site's navigation stands on each of its pages.
+
+    What an href leads to depends on its page's folder alone, unless it begins with `?` or `#` or is empty.
+    """
+
+    def __init__(self) -> None:
+        self._folders: dict[str, dict[str, str]] = {}
+        self._size = 0
+
+    def base(self, url: str) -> Base:
+        """The base for the links of a page with this canonical URL."""
+        if self._size > _CACHED_TARGETS:
+            self._folders.clear()
+            self._size = 0
+        known = self._folders.setdefault(_folder(url), {})
+        self._size += not known  # a folder without targets takes room as well
+        return Base(url, known)
+
+    def learn(self, href: str, base: Base) -> str:
+        """Resolve an href that `base.known` does not hold, and remember it where others can use it."""
+        target = base.join(href)
+        if len(href) <= _CACHED_HREF_CHARS and href.strip(_URL_SPACE)[:1] not in ("", "?", "#"):
+            base.known[href] = target
+            self._size += 1
+        return target
+
+
+def _folder(url: str) -> str:
+    return url[: url.partition("?")[0].rindex("/") + 1]
+
+
+def document_of(facts: Facts, url: str, targets: Targets, max_links: int) -> Document:
+    """Make the Document of a page.
+
+    Args:
+        facts: What the parser found.
+        url: Canonical URL of the page.
+        targets: The worker's memory of links.
+        max_links: Distinct links that are kept.
+
+    Source: WHATWG HTML, 4.2.3 (base), 4.2.5.3 (refresh); the first base with a usable URL wins, wherever it stands.
+    """
+    base = targets.base(url)
+    if own := next(filter(None, map(base.join, facts.bases)), None):
+        base = targets.base(own)
+    hrefs, nofollow_hrefs = _links(facts.anchors, base, targets, max_links)
+    named = _metas_by_name(facts.metas)
+    robots = {word for name in _ROBOTS_NAMES for content in named.get(name, ()) for word in _words(content)}
+    headings = [(level, fold(text.replace(EDGE, " "))) for level, text in facts.headings]
+    return Document(
+        title=fold(facts.title) or None if facts.title else None,
+        description=next(filter(None, map(fold, named.get("description", ()))), None),
+        canonical=_canonical(facts.links, base),
+        lang=fold(facts.lang or "") or None,
+        h1=next((text for level, text in headings if level == 1 and text), None),
+        headings=[heading for heading in headings if heading[1]],
+        text=lines(facts.text),
+        hrefs=hrefs,
+        links_total=len(facts.anchors),
+        nofollow_hrefs=nofollow_hrefs,
+        nofollow=not robots.isdisjoint(("nofollow", "none")),
+        noindex=not robots.isdisjoint(("noindex", "none")),
+        refresh=_refresh(facts.metas, base),
+    )
+
+
+def fold(text: str) -> str:
+    """Replace each run of HTML white space by one space, none at the ends."""
+    text = text.replace("\n", " ").replace("\t", " ").replace("\r", " ").replace("\f", " ")
+    if "  " in text:  # taking the runs apart is several times faster than any substitution
+        text = " ".join([piece.strip(" ") for piece in text.split("  ") if piece])
+    return text.strip(" ")
+
+
+def lines(text: str) -> str:
+    """Fold text and turn its edges into line ends, without empty lines."""
+    return "\n".join([line for piece in fold(text).split(EDGE) if (line := piece.strip(" "))])
+
+
+def _links(
+    anchors: list[tuple[str, str | None]], base: Base, targets: Targets, max_links: int
+) -> tuple[list[str], frozenset[str]]:
+    known = base.known
+    found: dict[str, bool] = {}  # target → whether it stands in nofollow links only
+    for href, rel in anchors:
+        target = known.get(href)
+        if target is None:
+            target = targets.learn(href, base)
+        if not target:
+            continue
+        if target not in found and len(found) == max_links:
+            continue
+        if rel is None or "nofollow" not in _words(rel):
+            found[target] = False
+        else:
+            found.setdefault(target, True)
+    return list(found), frozenset(target for target, is_nofollow in found.items() if is_nofollow)
+
+
+def _words(text: str) -> list[str]:
+    return text.lower().replace(",", " ").split()
+
+
+def _metas_by_name(metas: list[dict[str, str | None]]) -> dict[str, list[str]]:
+    named: dict[str, list[str]] = {}
+    for meta in metas:
+        name, content = meta.get("name"), meta.get("content")
+        if name and content:
+            named.setdefault(name.strip().lower(), []).append(content)
+    return named
+
+
+def _canonical(links: list[dict[str, str | None]], base: Base) -> str | None:
+    for link in links:
+        href = link.get("href")
+        if href and "canonical" in _words(link.get("rel") or ""):
+            return base.join(href) or None
+    return None
+
+
+def _refresh(metas: list[dict[str, str | None]], base: Base) -> str | None:
+    for meta in metas:
+        if (meta.get("http-equiv") or "").lower() == "refresh":
+            match = _REFRESH.match(meta.get("content") or "")
+            target = next(filter(None, match.groups()[1:]), None) if match else None
+            if match is None or not target or float(match[1] or 0) > MAX_REFRESH_DELAY_S:
+                return None
+            return base.join(target.strip()) or None
+    return None

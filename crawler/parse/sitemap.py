@@ -1,0 +1,145 @@
+"""Reads what a site says are its pages: sitemaps and their indexes, RSS and Atom feeds, lists of URLs.
+
+Nobody validates sitemaps, so this takes what it can get: wrong namespaces, a cut file, gzip once more than was said.
+No entity is expanded: every `&` that begins no reference which XML itself defines is taken as a plain character, which
+is also what most who write one mean. Nothing is read from disk or network.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lxml import etree  # type: ignore[import-untyped]
+from msgspec import Struct
+
+from crawler.parse.charset import decode_text
+from crawler.parse.decode import GZIP_MAGIC, undo_codings
+
+MAX_SITEMAP_BYTES = 50 * 1024 * 1024  # sitemaps.org, decoded
+MAX_SITEMAP_URLS = 50_000  # sitemaps.org
+_MAX_GZIP_LAYERS = 2
+_FEED_BYTES = 64 * 1024  # given to the XML parser at a time
+_MAX_URL_CHARS = 16 * 1024
+# After its first fault libxml2 drops references silently, which would make other URLs of them. So an ampersand takes
+# the form of a character that no text has, and is one again when the URL has been read.
+_AMPERSAND = "\ufdd0"
+_AMPERSANDS = re.compile(rb"&(?:amp;|(?!(?:lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});))")
+# parent → (child that holds a URL, whether the URL is a sitemap), by local name
+_PLACES = {"url": ("loc", False), "sitemap": ("loc", True), "item": ("link", False), "entry": ("link", False)}
+
+
+class Sitemap(Struct):
+    """What a sitemap names, in order and as written, white space at the ends removed.
+
+    Args:
+        pages: URLs of pages.
+        sitemaps: URLs of further sitemaps.
+        truncated: Whether there was more than the limits allow.
+    """
+
+    pages: list[str] = []
+    sitemaps: list[str] = []
+    truncated: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further URL is taken."""
+        return len(self.pages) + len(self.sitemaps) >= MAX_SITEMAP_URLS
+
+    def add(self, url: str, is_sitemap: bool) -> None:
+        """Take a URL, unless it is empty, too long, or one too many."""
+        url = url.strip().replace(_AMPERSAND, "&")
+        if not url or len(url) > _MAX_URL_CHARS:
+            return
+        if self.is_full:
+            self.truncated = True
+            return
+        (self.sitemaps if is_sitemap else self.pages).append(url)
+
+
+def parse(body: bytes) -> Sitemap:
+    """Read a sitemap; what cannot be read is left out, nothing raises.
+
+    Args:
+        body: After content-decoding; it may be a gzip file, also twice.
+
+    Source: sitemaps.org protocol; RSS 2.0; RFC 4287 (Atom).
+    """
+    sitemap = Sitemap()
+    for _ in range(_MAX_GZIP_LAYERS):
+        if not body.startswith(GZIP_MAGIC):
+            break
+        decoded = undo_codings(body, ["gzip"], MAX_SITEMAP_BYTES)
+        body, sitemap.truncated = decoded.body, sitemap.truncated or decoded.truncated is not None
+    if len(body) > MAX_SITEMAP_BYTES:
+        body, sitemap.truncated = body[:MAX_SITEMAP_BYTES], True
+    head = body[:1024].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xfe\xff\t\r\n ")  # whatever the encoding
+    if head.startswith(b"<"):
+        _read_xml(_AMPERSANDS.sub(_AMPERSAND.encode(), decode_text(body, None)[0].lstrip()), sitemap)
+    else:
+        _read_list(body, sitemap)
+    return sitemap
+
+
+def _read_list(body: bytes, sitemap: Sitemap) -> None:
+    for line in decode_text(body, "utf-8")[0].decode("utf-8").splitlines():
+        if line.lstrip().lower().startswith(("http://", "https://")):
+            sitemap.add(line, is_sitemap=False)
+
+
+def _read_xml(body: bytes, sitemap: Sitemap) -> None:
+    parser = etree.XMLPullParser(
+        events=("end",),
+        encoding="utf-8",
+        recover=True,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        for at in range(0, len(body), _FEED_BYTES):
+            parser.feed(body[at : at + _FEED_BYTES])
+            _take(parser, sitemap)
+            if sitemap.truncated and sitemap.is_full:
+                return
+        parser.close()
+    except etree.XMLSyntaxError:
+        pass  # what came before the fault has been taken
+    _take(parser, sitemap)
+
+
+def _take(parser: etree.XMLPullParser, sitemap: Sitemap) -> None:
+    for _, element in parser.read_events():
+        parent = element.getparent()
+        place = _PLACES.get(_local_name(parent)) if parent is not None else None
+        if place is not None and place[0] == _local_name(element) and not _is_foreign(element, parent):
+            url = _atom_target(element) if _local_name(parent) == "entry" else element.text
+            sitemap.add(url or "", is_sitemap=place[1])
+        elif _local_name(element) in _PLACES:
+            _forget(element)
+
+
+def _forget(element: etree._Element) -> None:
+    """Free an entry that has been read, and those before it: a sitemap's tree would be ten times its file."""
+    element.clear()
+    parent = element.getparent()
+    if parent is not None:
+        while element.getprevious() is not None:
+            del parent[0]
+
+
+def _is_foreign(element: etree._Element, parent: etree._Element) -> bool:
+    """Whether an element is an extension's: `image:loc` in `url`, `atom:link` in an RSS item."""
+    return bool(etree.QName(element).namespace != etree.QName(parent).namespace)
+
+
+def _atom_target(link: etree._Element) -> str | None:
+    return link.get("href") if link.get("rel", "alternate") == "alternate" else None
+
+
+def _local_name(element: etree._Element) -> str:
+    tag = element.tag  # no text for entities and the like
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""

@@ -1,0 +1,108 @@
+"""Reads a page with BeautifulSoup on lxml: slow, and known to everyone who has ever read a page with Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, PageElement, PreformattedString, Tag
+
+from crawler.models import Document
+from crawler.parse.facts import BLOCKS, EDGE, HEADINGS, HIDDEN, LINKS, Facts, Targets, document_of
+
+# Inside of these HTML5 sees text or a fragment apart, never elements of the page; lxml does not know that.
+_OPAQUE = (HIDDEN - {"noscript"}) | {"textarea"}
+_XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")
+
+
+def read(html: bytes, url: str, targets: Targets, max_links: int) -> Document:
+    """Read a page.
+
+    Args:
+        html: UTF-8 without byte-order mark.
+        url: Canonical URL of the page.
+        targets: The worker's memory of links.
+        max_links: Distinct links that are kept.
+    """
+    text = html.decode("utf-8", "replace").replace("\0", "")
+    # The line end keeps BeautifulSoup from wondering whether a page of one word is a file name.
+    text = _XML_DECLARATION.sub("", text, count=1) + "\n"
+    tree = BeautifulSoup(text, "lxml", multi_valued_attributes=None, huge_tree=True)
+    return document_of(_facts(tree), url, targets, max_links)
+
+
+def _facts(tree: BeautifulSoup) -> Facts:
+    facts = Facts()
+    root = tree.find("html")
+    if isinstance(root, Tag):
+        facts.lang = _attribute(root, "lang")
+    _Walk(facts).run(tree)
+    return facts
+
+
+class _Walk:
+    """One way through the tree in document order, with a stack of its own: pages can be deeper than Python's."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._text: list[str] = []
+        self._heading: list[tuple[int, int]] = []  # of each open heading: index in the facts, position in the text
+
+    def run(self, tree: BeautifulSoup) -> None:
+        """Gather the facts of a tree."""
+        hidden = 0  # hidden elements around the node
+        stack: list[tuple[Tag, Iterator[PageElement]]] = [(tree, iter(tree.contents))]
+        while stack:
+            tag, children = stack[-1]
+            for child in children:
+                if isinstance(child, Tag):
+                    self._open(child, bool(hidden))
+                    if child.name not in _OPAQUE:
+                        hidden += child.name in ("noscript", "head")
+                        stack.append((child, iter(child.contents)))
+                        break
+                    if child.name == "textarea" and not hidden:
+                        self._text.append(child.get_text())
+                elif not hidden and isinstance(child, NavigableString) and not isinstance(child, PreformattedString):
+                    self._text.append(child)
+            else:
+                stack.pop()
+                hidden -= tag.name in ("noscript", "head")
+                self._close(tag, bool(hidden))
+        self._facts.text = "".join(self._text)
+
+    def _open(self, tag: Tag, is_hidden: bool) -> None:
+        facts, name = self._facts, tag.name
+        if name in BLOCKS:
+            self._text.append(EDGE)
+        if name in HEADINGS and not is_hidden:
+            facts.headings.append((HEADINGS[name], ""))
+            self._heading.append((len(facts.headings) - 1, len(self._text)))
+        elif name in LINKS and (href := _attribute(tag, "href")) is not None:
+            facts.anchors.append((href, _attribute(tag, "rel")))
+        elif name == "title" and facts.title is None and tag.find_parent("svg") is None:
+            facts.title = tag.get_text()
+        elif name == "meta":
+            facts.metas.append(_attributes(tag))
+        elif name == "link":
+            facts.links.append(_attributes(tag))
+        elif name == "base" and (href := _attribute(tag, "href")) is not None:
+            facts.bases.append(href)
+
+    def _close(self, tag: Tag, is_hidden: bool) -> None:
+        if tag.name in HEADINGS and not is_hidden:
+            index, start = self._heading.pop()
+            level = self._facts.headings[index][0]
+            self._facts.headings[index] = (level, "".join(self._text[start:]))
+        if tag.name in BLOCKS:
+            self._text.append(EDGE)
+
+
+def _attribute(tag: Tag, name: str) -> str | None:
+    value = tag.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _attributes(tag: Tag) -> dict[str, str | None]:
+    return {name: _attribute(tag, name) for name in tag.attrs}

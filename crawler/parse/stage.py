@@ -1,0 +1,209 @@
+"""What happens to one page in a parse worker: from the bytes received to the record's line and the links to follow."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from crawler import urls
+from crawler.errors import UrlError
+from crawler.models import Document, Link, Outcome, Page, Parsed
+from crawler.parse import lexbor, sitemap, soup
+from crawler.parse.charset import charset_of_type, decode_text
+from crawler.parse.decode import Decoded, is_html, undo_codings
+from crawler.parse.facts import Targets
+from crawler.records import line_of, record_of
+from crawler.scope import Scope
+
+_REMEMBERED_LINKS = 50_000
+_PARSERS = {"lexbor": lexbor.read, "bs4": soup.read}
+_ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
+_OWN_NAMES = ("robots", "crawler")  # what a directive may be addressed to and still mean us
+
+_Outside: TypeAlias = tuple[str, str, str]  # host, reason, URL
+
+encode_page = msgspec.msgpack.Encoder().encode
+decode_page = msgspec.msgpack.Decoder(Page).decode
+encode_parsed = msgspec.msgpack.Encoder().encode
+decode_parsed = msgspec.msgpack.Decoder(Parsed).decode
+
+
+class StageContext(Struct, frozen=True):
+    """What a parse worker has to know of the crawl; it pickles.
+
+    Args:
+        scope: What belongs to the crawl.
+        parser: Which library reads pages.
+        max_body_bytes: Longest decoded body, bytes.
+        max_links: Distinct links of one page that are taken.
+        nofollow: Whether what a page marks as nofollow is not followed.
+    """
+
+    scope: Scope
+    parser: Literal["lexbor", "bs4"] = "lexbor"
+    max_body_bytes: int = 10 * 1024 * 1024
+    max_links: int = 5_000
+    nofollow: bool = True
+
+
+class PageParser:
+    """Parses pages one after another and remembers links, which repeat from page to page; for one thread.
+
+    Args:
+        context: What it has to know of the crawl.
+    """
+
+    def __init__(self, context: StageContext) -> None:
+        self._context = context
+        self._read = _PARSERS[context.parser]
+        self._targets = Targets()
+        self._judged: dict[str, Link | _Outside] = {}
+
+    def parse(self, page: Page) -> Parsed:
+        """Parse a page or a sitemap; no page makes it raise, except by taking more memory than there is."""
+        started = time.thread_time()
+        parsed = self._sitemap(page) if page.request.kind == "sitemap" else self._page(page)
+        return msgspec.structs.replace(parsed, cpu_s=time.thread_time() - started)
+
+    def _page(self, page: Page) -> Parsed:
+        if not 200 <= page.status < 300:
+            return Parsed(line_of(record_of(page.request, "http_error", page=page)), "http_error")
+        if page.truncated == "type":  # the body was not wanted
+            return Parsed(line_of(record_of(page.request, "ok", page=page)), "ok", complete=page.complete)
+        decoded = undo_codings(page.body, page.header_all("content-encoding"), self._context.max_body_bytes)
+        # Where we stopped reading ourselves, the coded data ends early and nothing is missing that was wanted.
+        complete = page.complete and (decoded.complete or page.truncated is not None)
+        document, charset, has_failed = self._document(page, decoded)
+        outcome, error = _outcome(decoded, complete, has_failed)
+        has_body = decoded.fault != "too_many_codings"
+        record = record_of(
+            page.request,
+            outcome,
+            page=page,
+            error=error,
+            document=document,
+            charset=charset,
+            body_bytes=len(decoded.body) if has_body else None,
+            digest="sha256:" + hashlib.sha256(decoded.body).hexdigest() if has_body else None,
+            complete=complete,
+            truncated=decoded.truncated,
+        )
+        links, outside = self._judge_all(self._followed(document)) if document is not None else ((), ())
+        return Parsed(line_of(record), outcome, error, complete, links, outside)
+
+    def _document(self, page: Page, decoded: Decoded) -> tuple[Document | None, str | None, bool]:
+        """The Document of a page and the encoding it was read with, if it is one; and whether a parser failed at it."""
+        content_type = page.header("content-type")
+        if not is_html(content_type, decoded.body, is_as_received=decoded.is_as_received):
+            return None, None, False
+        html, charset = decode_text(decoded.body, charset_of_type(content_type))
+        try:
+            document = self._read(html, page.request.url, self._targets, self._context.max_links)
+        except MemoryError:
+            raise  # the worker's business: it is replaced and the page gets another try
+        except Exception:
+            return None, charset, True
+        said = robots_directives(page.header_all("x-robots-tag"))
+        if said:
+            document = msgspec.structs.replace(
+                document,
+                nofollow=document.nofollow or not said.isdisjoint(("nofollow", "none")),
+                noindex=document.noindex or not said.isdisjoint(("noindex", "none")),
+            )
+        return document, charset, False
+
+    def _followed(self, document: Document) -> list[str]:
+        """The targets of a page that may be followed, a refresh last."""
+        hrefs = document.hrefs
+        if self._context.nofollow:
+            if document.nofollow:
+                return []
+            if document.nofollow_hrefs:
+                hrefs = [href for href in hrefs if href not in document.nofollow_hrefs]
+        if document.refresh is not None and document.refresh not in hrefs:
+            hrefs = [*hrefs, document.refresh]
+        return hrefs
+
+    def _judge_all(self, hrefs: Iterable[str]) -> tuple[tuple[Link, ...], tuple[_Outside, ...]]:
+        if len(self._judged) > _REMEMBERED_LINKS:
+            self._judged.clear()
+        judged, links, outside = self._judged, [], []
+        for href in hrefs:
+            verdict = judged.get(href)
+            if verdict is None:
+                verdict = judged[href] = self._judge(href)
+            if type(verdict) is Link:
+                links.append(verdict)
+            else:
+                outside.append(verdict)
+        return tuple(links), tuple(outside)  # type: ignore[arg-type]
+
+    def _judge(self, url: str) -> Link | _Outside:
+        host = urls.host_key(url)
+        refusal = self._context.scope.refusal(url)
+        return Link(url, host, urls.fingerprint(url)) if refusal is None else (host, refusal, url)
+
+    def _sitemap(self, page: Page) -> Parsed:
+        decoded = undo_codings(page.body, page.header_all("content-encoding"), sitemap.MAX_SITEMAP_BYTES)
+        found = sitemap.parse(decoded.body)
+        links, outside = self._judge_all(_canonical(found.pages, page.request.url))
+        complete = page.complete and (decoded.complete or page.truncated is not None)
+        sitemaps = tuple(_canonical(found.sitemaps, page.request.url))
+        return Parsed(b"", "ok", complete=complete, links=links, outside=outside, sitemaps=sitemaps)
+
+
+def _outcome(decoded: Decoded, complete: bool, has_failed: bool) -> tuple[Outcome, str | None]:
+    """Outcome and error of a 2xx page; that a server lied about its coding is told even when the page is ok."""
+    if decoded.fault == "too_many_codings":
+        return "failed", decoded.fault
+    if not complete:
+        return "failed", "incomplete_body"
+    if has_failed:
+        return "failed", "parse_failed"
+    return "ok", decoded.fault if decoded.is_as_received else None
+
+
+def _canonical(found: Iterable[str], base: str) -> dict[str, None]:
+    """The canonical forms of URLs, each once and in order; what is none is left out."""
+    canonical: dict[str, None] = {}
+    for url in found:
+        try:
+            canonical[urls.canonicalize(url, base)] = None
+        except UrlError:
+            continue
+    return canonical
+
+
+def robots_directives(fields: Iterable[str]) -> set[str]:
+    """The directives of X-Robots-Tag fields that concern us, in lower case.
+
+    A field may be addressed, `otherbot: noindex, nofollow`; the address holds until the next one or the field's end.
+    """
+    directives: set[str] = set()
+    for field in fields:
+        is_ours = True
+        for item in field.lower().split(","):
+            address, colon, directive = item.partition(":")
+            if colon and address.strip() not in _ROBOTS_WITH_VALUE:
+                is_ours, item = address.strip() in _OWN_NAMES, directive
+            if is_ours:
+                directives.add(item.strip())
+    return directives
+
+
+def open_worker(context: StageContext) -> Callable[[bytes, bool], bytes]:
+    """Make the function that a worker process calls with each payload.
+
+    Args:
+        context: What it has to know of the crawl.
+
+    Returns:
+        A function of an encoded Page, and whether it runs alone after a crash, that returns an encoded Parsed.
+    """
+    parser = PageParser(context)
+    return lambda payload, is_lone: encode_parsed(parser.parse(decode_page(payload)))

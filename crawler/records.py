@@ -1,0 +1,138 @@
+"""Records: what is exported for one URL, made from Request, Page and Document, and written as one line of JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from crawler.models import Document, Outcome, Page, Record, Request
+
+FIELDS: tuple[str, ...] = Record.__struct_fields__
+MAX_RECORD_LINKS = 5_000
+
+_encoder = msgspec.json.Encoder()
+_TRIED: frozenset[Outcome] = frozenset(("failed", "quarantined"))  # at least one try was made
+
+
+def record_of(
+    request: Request,
+    outcome: Outcome,
+    *,
+    page: Page | None = None,
+    error: str | None = None,
+    redirect_to: str | None = None,
+    document: Document | None = None,
+    charset: str | None = None,
+    body_bytes: int | None = None,
+    digest: str | None = None,
+    complete: bool | None = None,
+    truncated: str | None = None,
+    elapsed_s: float | None = None,
+    strategy: str | None = None,
+) -> Record:
+    """Make the record of a request.
+
+    Args:
+        request: What was asked for.
+        outcome: How it ended.
+        page: What came back, None where nothing did.
+        error: The reason of the outcome, or a remark on a page that is ok.
+        redirect_to: Canonical target of a redirect.
+        document: What the page says, None where it was not parsed.
+        charset: Lower-case WHATWG name of the encoding that the body was read with.
+        body_bytes: Length of the decoded body, bytes.
+        digest: `sha256:` and the hexadecimal digest of the decoded body.
+        complete: Whether the whole body came and could be decoded; None takes the page's.
+        truncated: Why less was kept than came; None takes the page's.
+        elapsed_s: Seconds that a fetch without an answer took; a page knows its own.
+        strategy: Name of the fetcher of a fetch without an answer.
+    """
+    if page is None:
+        fetched: dict[str, object] = {
+            "elapsed_ms": None if elapsed_s is None else round(elapsed_s * 1000),
+            "strategy": strategy,
+        }
+    else:
+        fetched = _page_fields(page)
+        fetched["complete"] = page.complete if complete is None else complete
+        fetched["truncated"] = truncated or page.truncated
+    return Record(
+        url=request.url,
+        outcome=outcome,
+        error=error,
+        redirect_to=redirect_to,
+        depth=request.depth,
+        via=request.via,
+        attempts=request.attempts + (page is not None or outcome in _TRIED),
+        charset=charset,
+        bytes=body_bytes,
+        digest=digest,
+        **fetched,  # type: ignore[arg-type]
+        **({} if document is None else _document_fields(document)),  # type: ignore[arg-type]
+    )
+
+
+def _page_fields(page: Page) -> dict[str, object]:
+    content_type = page.header("content-type")
+    return {
+        "status": page.status,
+        "fetched_at": timestamp(page.fetched_at),
+        "elapsed_ms": round(page.elapsed_s * 1000),
+        "strategy": page.strategy,
+        "content_type": content_type.strip() if content_type is not None else None,
+        "etag": page.header("etag"),
+        "last_modified": page.header("last-modified"),
+        "wire_bytes": len(page.body),
+    }
+
+
+def _document_fields(document: Document) -> dict[str, object]:
+    return {
+        "title": document.title,
+        "description": document.description,
+        "canonical": document.canonical,
+        "lang": document.lang,
+        "h1": document.h1,
+        "headings": document.headings,
+        "text": document.text,
+        "text_length": len(document.text),
+        "links": document.hrefs[:MAX_RECORD_LINKS],
+        "links_total": document.links_total,
+        "nofollow": document.nofollow,
+        "noindex": document.noindex,
+    }
+
+
+def timestamp(seconds: float) -> str:
+    """Unix seconds as ISO 8601 in UTC with milliseconds and `Z`."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def record_line(request: Request, outcome: Outcome, **fields: Any) -> bytes:
+    """The record of a request as one line of JSON; the arguments are those of `record_of`."""
+    return line_of(record_of(request, outcome, **fields))
+
+
+def line_of(record: Record) -> bytes:
+    """A record as one line of JSON with its newline, keys in the order of `FIELDS`.
+
+    Lone surrogates, which UTF-8 cannot hold, become U+FFFD, so that every record can be written.
+
+    Source: RFC 8259.
+    """
+    try:
+        return _encoder.encode(record) + b"\n"
+    except UnicodeEncodeError:
+        return _encoder.encode(_without_surrogates(msgspec.structs.asdict(record))) + b"\n"
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_surrogates(item) for key, item in value.items()}
+    return value
