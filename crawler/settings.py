@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -198,7 +198,22 @@ def load(path: Path | None, overrides: Mapping[str, Mapping[str, Any]]) -> Setti
         _convert(tables, where=str(path))  # so that a mistake is put down to the file
     for group, values in overrides.items():
         tables[group] = {**tables.get(group, {}), **values}
-    return build(tables, where="the command line" if path is None else f"{path} and the command line")
+    try:
+        settings = msgspec.convert(tables, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        # The file was right by itself, so the fault is an option's.
+        fault, key = _parts(str(error))
+        group, _, name = key.partition(".")
+        raise UsageError(f"{_flag(group, name)} {overrides[group][name]}: {fault}") from None
+    _check(settings)
+    return settings
+
+
+def _flag(group: str, name: str) -> str:
+    """How a key is called on the command line."""
+    hint = get_type_hints(type(getattr(Settings(), group)), include_extras=True)[name]
+    flag: str = hint.__metadata__[0].extra["flag"]
+    return flag
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -227,10 +242,21 @@ def _convert(tables: Mapping[str, Any], where: str) -> Settings:
 
 def _plain(message: str) -> str:
     """msgspec's sentence with the key as a TOML user writes it."""
-    fault, _, place = message.partition(" - at `$")
-    key = place.strip("`.").replace("[...]", "")
-    fault = fault.replace("Object contains unknown field", "unknown key").replace("`", "'")
+    fault, key = _parts(message)
     return f"{key}: {fault}" if key else fault
+
+
+def _parts(message: str) -> tuple[str, str]:
+    """msgspec's sentence, taken apart into the fault and the key."""
+    fault, _, place = message.partition(" - at `$")
+    fault = fault.replace("Object contains unknown field", "unknown key").replace("`", "'")
+    fault = (
+        fault.replace("Expected", "expected")
+        .replace("'int'", "a whole number")
+        .replace("'float'", "a number")
+        .replace("'str'", "text")
+    )
+    return fault, place.strip("`.").replace("[...]", "")
 
 
 def _check(settings: Settings) -> None:

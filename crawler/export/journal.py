@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from crawler.errors import RunError
+
 _READ_BYTES = 1024 * 1024
 
 
@@ -16,14 +18,20 @@ class Journal:
     Args:
         path: Where it is; made if missing.
         length: Committed length in bytes; what lies behind it is cut off.
+
+    Raises:
+        RunError: If the file is shorter than what was committed.
+        OSError: If it cannot be opened.
     """
 
     def __init__(self, path: Path, length: int = 0) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        self.length = length
-        os.ftruncate(self._descriptor, length)
-        os.lseek(self._descriptor, length, os.SEEK_SET)
+        size = os.fstat(self._descriptor).st_size
+        if size < length:
+            os.close(self._descriptor)
+            raise RunError(f"{path} has {size:,} bytes of {length:,} that were committed; `crawler verify` tells more")
+        self.cut(length)
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Write lines that end in a newline; nothing is durable before `sync`.
@@ -55,7 +63,9 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

@@ -48,19 +48,30 @@ def export(
         UsageError: If the suffix, a field or the outcome is unknown, or the target cannot be written.
         RunError: If the journal is missing, shorter than committed or damaged, or the disk is full.
     """
-    write = FORMATS.get(target.suffix.lower())
-    if write is None:
+    check(target, fields, only)
+    if target.exists() and journal.exists() and target.samefile(journal):
+        raise UsageError(f"{target} is the run's own journal; export to another file")
+    write = FORMATS[target.suffix.lower()]
+    columns = list(dict.fromkeys(fields)) if fields else None
+    with _replacing(target) as output:
+        return write(_lines(journal, length, only), columns, output)
+
+
+def check(target: Path, fields: Sequence[str] | None = None, only: str | None = None) -> None:
+    """Find out before the work whether an export can be asked for like this.
+
+    Raises:
+        UsageError: If the suffix, a field or the outcome is unknown, or there is no such folder.
+    """
+    if target.suffix.lower() not in FORMATS:
         raise UsageError(f"{target} has no known format; the suffixes are {', '.join(FORMATS)}")
     for field in fields or ():
         if field not in FIELDS:
             raise UsageError(f"there is no field {field!r}; the fields are {', '.join(FIELDS)}")
     if only is not None and only not in OUTCOMES:
         raise UsageError(f"there is no outcome {only!r}; the outcomes are {', '.join(OUTCOMES)}")
-    if target.exists() and journal.exists() and target.samefile(journal):
-        raise UsageError(f"{target} is the run's own journal; export to another file")
-    columns = list(dict.fromkeys(fields)) if fields else None
-    with _replacing(target) as output:
-        return write(_lines(journal, length, only), columns, output)
+    if not target.parent.is_dir():
+        raise UsageError(f"cannot write {target}: there is no folder {target.parent}")
 
 
 @contextmanager

@@ -65,7 +65,12 @@ async def pool_of(
     workers: int = 1, *, factory: str = "open_work", wall_s: float = 30.0, **limits: float
 ) -> AsyncIterator[ProcessPool[bytes, bytes]]:
     """A pool that runs `open_work`, and fails the test if it becomes unusable."""
-    values = {"cpu_limit_s": 10.0, "memory_limit_bytes": 1024 * MIB, "recycle_growth_bytes": 256 * MIB, "recycle_jobs": 10**6}
+    values = {
+        "cpu_limit_s": 10.0,
+        "memory_limit_bytes": 1024 * MIB,
+        "recycle_growth_bytes": 256 * MIB,
+        "recycle_jobs": 10**6,
+    }
     spec = WorkerSpec(factory=f"tests.unit.test_pool:{factory}", context="first", **{**values, **limits})  # type: ignore[arg-type]
     pool = ProcessPool[bytes, bytes](spec, bytes, bytes, workers, wall_s, fatal.append)
     await pool.start()
@@ -83,7 +88,9 @@ def _no_fatal_errors() -> None:
     fatal.clear()
 
 
-async def ask(pool: ProcessPool[bytes, bytes] | InlinePool[bytes, bytes] | ThreadPool[bytes, bytes], *jobs: bytes) -> list[Answer]:
+async def ask(
+    pool: ProcessPool[bytes, bytes] | InlinePool[bytes, bytes] | ThreadPool[bytes, bytes], *jobs: bytes
+) -> list[Answer]:
     """Submit jobs together and wait for all answers, in the order submitted."""
     futures: list[asyncio.Future[Answer]] = []
     for job in jobs:
@@ -237,5 +244,5 @@ async def test_in_process_pools_answer_the_same() -> None:
 async def until(is_so: Callable[[], bool]) -> None:
     """Let the loop turn until something is so."""
     async with asyncio.timeout(30):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110 - the pool has no event for it
             await asyncio.sleep(0.01)

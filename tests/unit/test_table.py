@@ -259,7 +259,7 @@ def test_a_folder_is_no_target(journal: Path, tmp_path: Path) -> None:
 
 def test_a_target_in_no_folder_is_refused(journal: Path, tmp_path: Path) -> None:
     target = tmp_path / "none" / "out.csv"
-    assert fault_of(UsageError, journal, None, target) == f"cannot write {target}: No such file or directory"
+    assert fault_of(UsageError, journal, None, target) == f"cannot write {target}: there is no folder {target.parent}"
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

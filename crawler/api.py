@@ -1,0 +1,138 @@
+"""The library: `crawl` blocks until the end, `stream` hands records out as they are committed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from crawler import assembly, seeds, settings
+from crawler import run as runs
+from crawler.engine import Ending, Engine
+from crawler.errors import UsageError
+from crawler.export.journal import read_lines
+from crawler.models import Record
+from crawler.settings import GROUPS, Settings
+
+Result_ = TypeVar("Result_")
+# Names that people expect where the settings' own carry a unit or another word.
+_ALIASES = {"delay": "delay_s", "timeout": "timeout_s", "max_time": "max_time_s", "patience": "patience_s"} | {
+    "parse": "mode",
+    "parse_workers": "workers",
+    "max_body": "max_body_bytes",
+    "max_crawl_delay": "max_crawl_delay_s",
+}
+
+
+class Result:
+    """What a crawl left.
+
+    Args:
+        run: Its folder.
+        ending: How it ended.
+        stats: Its figures, as in stats.json.
+    """
+
+    def __init__(self, run: runs.Run, ending: Ending, stats: Mapping[str, object]) -> None:
+        self.folder: Path = run.folder
+        self.ending = ending
+        self.stats = stats
+        self._journal = run.journal
+
+    def __repr__(self) -> str:
+        return f"<Result {self.folder} {self.ending.why} {self.stats.get('outcomes')}>"
+
+    def records(self) -> Iterator[Record]:
+        """All records, in the order in which they were committed."""
+        decoder = msgspec.json.Decoder(Record)
+        return (decoder.decode(line) for line in read_lines(self._journal))
+
+
+def crawl(urls: Sequence[str], *, run: str | Path = "", **options: Any) -> Result:
+    """Crawl and wait for the end.
+
+    Args:
+        urls: Seeds.
+        run: Folder of the run; a new one under data/ if not given.
+        **options: Any setting by its name, `strategy="threads"`, `max_pages=100`, `delay=2.0`.
+
+    Raises:
+        UsageError: If a seed or an option is wrong, or the folder holds a run.
+        RunError: If the run's files cannot be written.
+    """
+    chosen = options_to_settings(options)
+    given = seeds.read(urls, (), chosen.site, chosen.crawl.scope, io.BytesIO())
+    folder = runs.create(str(run), chosen)
+    with runs.logging_to(folder.log):
+        engine, ending = run_loop(lambda: _crawl(chosen, given, folder))
+    if ending.error is not None:
+        raise ending.error
+    stats = engine.ledger.as_dict()
+    folder.write_stats({"why": ending.why, **stats})
+    return Result(folder, ending, stats)
+
+
+async def _crawl(chosen: Settings, given: seeds.Seeds, folder: runs.Run) -> tuple[Engine, Ending]:
+    engine = assembly.build(chosen, given, folder)
+    return engine, await engine.run([site.seed for site in given.sites])
+
+
+async def stream(urls: Sequence[str], **options: Any) -> AsyncIterator[Record]:
+    """Crawl on the running event loop and yield records as they are committed; nothing is kept on disk.
+
+    Leaving the loop early ends the crawl.
+
+    Args:
+        urls: Seeds.
+        **options: As for `crawl`.
+
+    Raises:
+        UsageError: If a seed or an option is wrong.
+        RunError: If the crawl cannot go on.
+    """
+    chosen = options_to_settings(options)
+    given = seeds.read(urls, (), chosen.site, chosen.crawl.scope, io.BytesIO())
+    lines: asyncio.Queue[Sequence[bytes] | None] = asyncio.Queue()
+    engine = assembly.build(chosen, given, None, lines.put_nowait)
+    task = asyncio.ensure_future(engine.run([site.seed for site in given.sites]))
+    task.add_done_callback(lambda _: lines.put_nowait(None))
+    decoder = msgspec.json.Decoder(Record)
+    try:
+        while (batch := await lines.get()) is not None:
+            for line in batch:
+                yield decoder.decode(line)
+        if (error := (await task).error) is not None:
+            raise error
+    finally:
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def options_to_settings(options: Mapping[str, Any]) -> Settings:
+    """Settings from the keyword arguments of the library, each put into the group that knows its name."""
+    tables: dict[str, dict[str, Any]] = {}
+    groups = {group: type(getattr(Settings(), group)) for group in GROUPS}
+    for name, value in options.items():
+        key = _ALIASES.get(name, name)
+        owners = [group for group, kind in groups.items() if key in kind.__struct_fields__]
+        if not owners:
+            raise UsageError(f"there is no option {name!r}")
+        tables.setdefault(owners[0], {})[key] = value
+    return settings.build(tables, where="the options")
+
+
+def run_loop(main: Callable[[], Coroutine[Any, Any, Result_]]) -> Result_:
+    """Run a coroutine on the fastest event loop there is."""
+    try:
+        from uvloop import new_event_loop  # not on every platform
+    except ImportError:
+        return asyncio.run(main())
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(main())

@@ -1,0 +1,126 @@
+"""Puts a crawl together: which fetcher, which pool, which store, by the settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from crawler import urls
+from crawler.engine import Engine, ParsePool, Parts
+from crawler.errors import RunError
+from crawler.export.journal import Journal
+from crawler.fetch import create as create_fetcher
+from crawler.fetch.base import ByteCount
+from crawler.fetch.guard import Guard, exempt_origins
+from crawler.fetch.resolve import Resolver
+from crawler.frontier.store import MemoryStore, Store
+from crawler.models import Page, Parsed
+from crawler.parse.inprocess import InlinePool, ThreadPool
+from crawler.parse.pool import ProcessPool
+from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
+from crawler.parse.worker import WorkerSpec
+from crawler.run import Run
+from crawler.scope import Scope
+from crawler.seeds import Seeds
+from crawler.settings import ParseSettings, Settings
+from crawler.targets import Targets
+
+
+def build(
+    settings: Settings,
+    seeds: Seeds,
+    run: Run | None,
+    on_lines: Callable[[Sequence[bytes]], None] = lambda lines: None,
+) -> Engine:
+    """Make an engine with all its parts, on the event loop that will run it; running it closes them.
+
+    Args:
+        settings: All settings.
+        seeds: What to crawl.
+        run: Where the journal goes; None keeps nothing.
+        on_lines: Called with the records' lines after each commit.
+
+    Raises:
+        UsageError: If settings do not fit together.
+        RunError: If the run's files cannot be opened.
+    """
+    crawl = settings.crawl
+    scope = Scope(seeds.sites, crawl.include, crawl.exclude, crawl.max_url_chars)
+    held = ByteCount()
+    guard, targets = _addressing(settings, seeds)
+
+    def parse_context(of: Scope) -> StageContext:
+        return StageContext(
+            scope=of,
+            parser=settings.parse.parser,
+            max_body_bytes=settings.fetch.max_body_bytes,
+            max_links=crawl.max_links_per_page,
+            nofollow=crawl.nofollow,
+        )
+
+    engine: Engine
+
+    def fatal(error: RunError) -> None:
+        engine.fail(error)
+
+    parts = Parts(
+        fetcher=create_fetcher(settings.fetch.strategy, settings, guard, held),
+        pool=_pool(settings.parse, parse_context(scope), fatal),
+        store=_store(),
+        journal=Journal(run.journal) if run is not None else None,
+        targets=targets,
+        held=held,
+        parse_context=parse_context,
+    )
+    engine = Engine(settings, scope, parts, on_lines)
+    return engine
+
+
+def check(settings: Settings, seeds: Seeds) -> None:
+    """Find out before a run begins whether its settings fit together.
+
+    Raises:
+        UsageError: If an address, a network or a header cannot be used.
+    """
+    _addressing(settings, seeds)
+
+
+def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
+    seed_urls = [site.seed for site in seeds.sites]
+    guard = Guard(settings.fetch.allow_private, exempt_origins(seed_urls))
+    resolver = Resolver(settings.fetch.resolve, timeout_s=settings.fetch.dns_timeout_s)
+    return guard, Targets(settings.fetch, resolver, guard, frozenset(urls.origin(url) for url in seed_urls))
+
+
+def _store() -> Store:
+    return MemoryStore()
+
+
+def _pool(settings: ParseSettings, context: StageContext, on_fatal: Callable[[RunError], None]) -> ParsePool:
+    workers = settings.workers or cores()
+    if settings.mode == "inline":
+        return InlinePool[Page, Parsed](_in_process, context)
+    if settings.mode == "threads":
+        return ThreadPool[Page, Parsed](_in_process, context, workers)
+    spec = WorkerSpec(
+        factory="crawler.parse.stage:open_worker",
+        context=context,
+        cpu_limit_s=settings.cpu_limit_s,
+        memory_limit_bytes=settings.memory_limit_bytes,
+        recycle_growth_bytes=settings.recycle_growth_bytes,
+        recycle_jobs=settings.recycle_pages,
+    )
+    return ProcessPool[Page, Parsed](spec, encode_page, decode_parsed, workers, settings.wall_limit_s, on_fatal)
+
+
+def _in_process(context: object) -> Callable[[Page], Parsed]:
+    assert isinstance(context, StageContext)
+    return PageParser(context).parse
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,192 @@
+"""The command line: arguments → settings, outcome → exit status. What a command does is elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from importlib import import_module
+from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
+
+from msgspec import Meta
+
+from crawler import __version__
+from crawler.errors import CrawlerError, RunError, UsageError
+from crawler.settings import GROUPS, Settings
+
+_SHORT = {"--header": "-H", "--output": "-o"}
+_FETCH_GROUPS = ("fetch", "parse")  # of which `crawler fetch` takes the options
+
+
+class Exit(IntEnum):
+    """Exit statuses."""
+
+    OK = 0  # the crawl finished, or a limit that the user set was reached
+    NOTHING = 1  # no seed could be fetched, or a check found a fault
+    USAGE = 2  # wrong usage or settings
+    STOPPED = 3  # stopped early, and resumable
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the complaint instead of leaving the process."""
+        if message.startswith("unrecognized arguments: "):
+            given = message.removeprefix("unrecognized arguments: ").split()[0]
+            known = [flag for action in self._actions for flag in action.option_strings]
+            close = difflib.get_close_matches(given.partition("=")[0], known, n=1)
+            message = f"there is no option {given}" + (f"; did you mean {close[0]}?" if close else "")
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def add_settings(parser: argparse.ArgumentParser, groups: Sequence[str] = GROUPS) -> None:
+    """Add an option for every setting that has a flag."""
+    for group in groups:
+        kind = type(getattr(Settings(), group))
+        section = parser.add_argument_group(f"{group} options", kind.__doc__)
+        for name, hint in get_type_hints(kind, include_extras=True).items():
+            meta: Meta = hint.__metadata__[0]
+            flag = (meta.extra or {})["flag"]
+            if flag is None:
+                continue
+            flags = [_SHORT[flag], flag] if flag in _SHORT else [flag]
+            default = getattr(getattr(Settings(), group), name)
+            arguments = _argument(get_args(hint)[0], default, meta.description or "")
+            section.add_argument(*flags, dest=f"{group}.{name}", default=None, **arguments)
+
+
+def _argument(kind: Any, default: Any, help_text: str) -> dict[str, Any]:
+    shown = "" if default in ("", ()) else f" [{_plain(default)}]"
+    arguments: dict[str, Any] = {"help": (help_text + shown).replace("%", "%%")}
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction, **arguments}
+    if get_origin(kind) is Literal:
+        return {"choices": get_args(kind), **arguments}
+    metavar = {int: "N", float: "SECONDS"}.get(kind, "TEXT")
+    if get_origin(kind) is tuple:
+        arguments["action"] = "append"
+    return {"metavar": metavar, **arguments}
+
+
+def _plain(default: Any) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def overrides(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The settings that were given on the command line, by group and key."""
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in vars(arguments).items():
+        group, dot, key = name.partition(".")
+        if dot and value is not None:
+            tables.setdefault(group, {})[key] = value
+    return tables
+
+
+def _crawl_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "urls", nargs="*", metavar="URL", help="where to start; https is taken if the scheme is missing"
+    )
+    parser.add_argument(
+        "--sites", action="append", default=[], metavar="FILE", help="a list of seeds, one a line; - for standard input"
+    )
+    parser.add_argument("--config", metavar="FILE", help="a TOML file of settings; config/default.toml has them all")
+    _add_output_options(parser)
+    add_settings(parser)
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary")
+    loudness.add_argument("-v", "--verbose", action="store_true", help="log what is routine, too")
+    parser.add_argument("--json", action="store_true", help="the final figures as one JSON object on standard output")
+
+
+def _fetch_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="the page")
+    parser.add_argument("--config", metavar="FILE", help="a TOML file of settings")
+    parser.add_argument(
+        "--robots",
+        dest="crawl.robots",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="obey robots.txt [on]",
+    )
+    add_settings(parser, _FETCH_GROUPS)
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="the run's folder")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="what to write; the suffix is the format: .jsonl, .csv"
+    )
+    parser.add_argument("--only", metavar="OUTCOME", help="only records with this outcome: ok, http_error, …")
+    parser.add_argument("--fields", metavar="A,B,C", help="only these fields, in this order")
+
+
+def _lab_arguments(parser: argparse.ArgumentParser) -> None:
+    import_module("crawler.lab.__main__").add_arguments(parser)
+
+
+# name → (what it does, its arguments, the function that does it as module:name)
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] = {
+    "crawl": ("crawl sites and keep their pages as records", _crawl_arguments, "crawler.commands:crawl"),
+    "fetch": ("one URL through the whole line; prints its record", _fetch_arguments, "crawler.commands:fetch"),
+    "export": ("make files of a run's records", _export_arguments, "crawler.commands:export"),
+    "lab": ("serve a made-up web on this machine, to try things on", _lab_arguments, "crawler.lab.__main__:run"),
+}
+_WIDTH = max(len(name) for name in COMMANDS)
+_USAGE = "usage: crawler COMMAND [ARGUMENTS]\n\n{commands}\n\n`crawler COMMAND --help` explains one; `crawler --version` names this one.\n"
+
+
+def _overview() -> str:
+    return _USAGE.format(commands="\n".join(f"  {name:{_WIDTH}}  {text[0]}" for name, text in COMMANDS.items()))
+
+
+def program(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Raises:
+        CrawlerError: With a sentence for the user.
+    """
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.stdout.write(_overview())
+        return Exit.OK if arguments else Exit.USAGE
+    if arguments[0] in ("-V", "--version"):
+        sys.stdout.write(f"crawler {__version__}\n")
+        return Exit.OK
+    command = arguments[0]
+    if command not in COMMANDS:
+        close = difflib.get_close_matches(command, COMMANDS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(COMMANDS)}"
+        raise UsageError(f"there is no command {command!r}; {hint}")
+    description, add_arguments, target = COMMANDS[command]
+    parser = Parser(prog=f"crawler {command}", description=description, allow_abbrev=False)
+    add_arguments(parser)
+    parsed = parser.parse_intermixed_args(arguments[1:])
+    module, _, function = target.partition(":")
+    status: int = getattr(import_module(module), function)(parsed)
+    return status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; what goes wrong is one sentence on standard error."""
+    try:
+        return int(program(sys.argv[1:] if arguments is None else arguments))
+    except UsageError as error:
+        sys.stderr.write(f"crawler: {error}\n")
+        return Exit.USAGE
+    except RunError as error:
+        sys.stderr.write(f"crawler: {error}\n")
+        return Exit.STOPPED
+    except CrawlerError as error:
+        sys.stderr.write(f"crawler: {error}\n")
+        return Exit.NOTHING
+    except BrokenPipeError:
+        return Exit.STOPPED  # whoever read our output has left
+    except KeyboardInterrupt:
+        return Exit.STOPPED

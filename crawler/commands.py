@@ -1,0 +1,132 @@
+"""What the commands do: settings and seeds in, a crawl or a file out, an exit status back."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from crawler import assembly, seeds, settings
+from crawler import run as runs
+from crawler.api import run_loop
+from crawler.cli import Exit, overrides
+from crawler.engine import Ending, Engine
+from crawler.errors import UsageError
+from crawler.export import table
+from crawler.report import summary
+from crawler.report.progress import Progress
+from crawler.settings import Settings
+
+STANDARD_OUTPUT = "-"
+OnLines = Callable[[Sequence[bytes]], None]
+
+
+def crawl(arguments: argparse.Namespace) -> int:
+    """`crawler crawl`."""
+    chosen = settings.load(Path(arguments.config) if arguments.config else None, overrides(arguments))
+    given = seeds.read(arguments.urls, arguments.sites, chosen.site, chosen.crawl.scope, sys.stdin.buffer)
+    files = [name for name in chosen.output.outputs if name != STANDARD_OUTPUT]
+    for name in files:
+        table.check(Path(name))
+    streams = STANDARD_OUTPUT in chosen.output.outputs
+    if streams and arguments.json:
+        raise UsageError("-o - and --json both want standard output; give one of them")
+    assembly.check(chosen, given)
+    run = runs.create(chosen.output.run, chosen)
+    say = _quiet if arguments.quiet else _say
+    for note in given.notes:
+        say(note)
+    say(summary.opening(chosen, given, run.folder))
+    with runs.logging_to(run.log, verbose=arguments.verbose):
+        on_lines = _write_lines if streams else _ignore
+        engine, ending = run_loop(lambda: _run(chosen, given, run, on_lines, quiet=arguments.quiet))
+    stats = summary.figures(engine, ending, chosen)
+    run.write_stats(stats)
+    written = [run.journal]
+    if ending.why not in ("stopped", "failed"):
+        for name in files:
+            table.export(run.journal, None, Path(name))
+            written.append(Path(name))
+    say(summary.closing(engine, ending, run, written))
+    if ending.error is not None:
+        raise ending.error
+    if arguments.json:
+        sys.stdout.write(msgspec.json.encode(stats).decode() + "\n")
+    if ending.why == "stopped":
+        return Exit.STOPPED
+    return Exit.OK if engine.ledger.answers else Exit.NOTHING
+
+
+async def _run(
+    chosen: Settings, given: seeds.Seeds, run: runs.Run | None, on_lines: OnLines, *, quiet: bool
+) -> tuple[Engine, Ending]:
+    loop = asyncio.get_running_loop()
+    engine = assembly.build(chosen, given, run, on_lines)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, engine.stop)
+    progress = None if quiet else Progress(engine, sys.stderr)
+    try:
+        if progress:
+            progress.start()
+        return engine, await engine.run([site.seed for site in given.sites])
+    finally:
+        if progress:
+            progress.stop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def fetch(arguments: argparse.Namespace) -> int:
+    """`crawler fetch`: the record of one page, indented, on standard output."""
+    given_settings = overrides(arguments)
+    crawl_table = {"max_depth": 0, "sitemaps": False, **given_settings.pop("crawl", {})}
+    tables = {"parse": {"workers": 1}, **given_settings, "crawl": crawl_table}
+    chosen = settings.load(Path(arguments.config) if arguments.config else None, tables)
+    given = seeds.read([arguments.url], (), (), chosen.crawl.scope, sys.stdin.buffer)
+    for note in given.notes:
+        _say(note)
+    lines: list[bytes] = []
+    engine, ending = run_loop(lambda: _run(chosen, given, None, lines.extend, quiet=True))
+    for line in lines:
+        sys.stdout.write(msgspec.json.format(line, indent=2).decode().strip() + "\n")
+    if ending.error is not None:
+        raise ending.error
+    if ending.why == "stopped":
+        return Exit.STOPPED
+    return Exit.OK if engine.ledger.answers else Exit.NOTHING
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """`crawler export`."""
+    run = runs.open_existing(arguments.run)
+    fields = [name.strip() for name in arguments.fields.split(",")] if arguments.fields else None
+    for name in arguments.files:
+        table.check(Path(name), fields, arguments.only)
+    for name in arguments.files:
+        count = table.export(run.journal, None, Path(name), fields, arguments.only)
+        _say(f"{name}: {count:,} records")
+    return Exit.OK
+
+
+def _write_lines(lines: Sequence[bytes]) -> None:
+    sys.stdout.buffer.write(b"".join(lines))
+    sys.stdout.buffer.flush()
+
+
+def _ignore(lines: Sequence[bytes]) -> None:
+    pass
+
+
+def _say(text: str, stream: TextIO | None = None) -> None:
+    # Standard output is for records and figures.
+    (stream or sys.stderr).write(text + "\n")
+
+
+def _quiet(text: str) -> None:
+    pass

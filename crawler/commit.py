@@ -1,0 +1,189 @@
+"""The commit: records, outcomes and links of finished pages take effect together, in groups, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from crawler.errors import RunError
+from crawler.export.journal import Journal
+from crawler.frontier.store import Done, Found, Store
+from crawler.models import Request
+
+log = logging.getLogger("crawler")
+
+INTERVAL_S = 0.5  # longest that a finished page waits, seconds
+MAX_PAGES = 500  # and the most that wait
+MAX_BYTES = 8 * 1024 * 1024  # and their records' bytes
+
+Answer = TypeVar("Answer")
+# What was committed, and the requests that the commit found to be new.
+Committed = Callable[[list[Done], list[Request]], None]
+
+
+class Committer:
+    """Gathers what is finished and commits it in groups.
+
+    Args:
+        store: Outcomes and URLs.
+        journal: Where records go; None keeps none.
+        on_commit: Called on the event loop after each commit.
+        on_error: Called on the event loop, once, when nothing can be committed any more.
+    """
+
+    def __init__(
+        self, store: Store, journal: Journal | None, on_commit: Committed, on_error: Callable[[RunError], None]
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._on_commit = on_commit
+        self._on_error = on_error
+        self._done: list[Done] = []
+        self._found: list[Found] = []
+        self._bytes = 0
+        self._has_links = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._running: asyncio.Future[list[Request]] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_due = False  # a flush was asked for while a commit was running
+        self._is_broken = False
+        self.commits = 0
+        self.busy_s = 0.0
+        self.records = 0
+
+    @property
+    def waiting(self) -> int:
+        """Finished requests and link groups that are not committed yet, those being committed left out."""
+        return len(self._done) + len(self._found)
+
+    @property
+    def has_links(self) -> bool:
+        """Whether something waits that could lead to new requests."""
+        return self._has_links
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is being committed."""
+        return not self._done and not self._found and self._running is None
+
+    def add(self, done: Done) -> None:
+        """Take a finished request for the next commit."""
+        self._done.append(done)
+        self._bytes += len(done.line)
+        self._has_links = self._has_links or (done.found is not None and bool(done.found.links))
+        self._consider()
+
+    def add_found(self, found: Found) -> None:
+        """Take links that belong to no record: seeds, and those of sitemaps."""
+        self._found.append(found)
+        self._has_links = True
+        self._consider()
+
+    def flush(self) -> None:
+        """Commit what waits as soon as the commit before it has ended."""
+        if self._is_broken or not self.waiting:
+            return
+        if self._running is None:
+            self._start()
+        else:
+            self._is_due = True
+
+    async def ask(self, question: Callable[..., Answer], *arguments: object) -> Answer:
+        """Ask the store something in its own thread, after the commits that were started before."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, question, *arguments)
+
+    async def close(self) -> None:
+        """Commit what waits, and end the thread."""
+        self.flush()
+        while self._running is not None:
+            # `_finish` was registered first and so has run before this returns; it may have started the next commit.
+            await asyncio.wait([self._running])
+        self._cancel_timer()
+        self._thread.shutdown()
+
+    def _consider(self) -> None:
+        if self._is_broken:
+            return
+        if len(self._done) >= MAX_PAGES or self._bytes >= MAX_BYTES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.flush()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _start(self) -> None:
+        done, self._done = self._done, []
+        found, self._found = self._found, []
+        self._bytes = 0
+        self._has_links = self._is_due = False
+        self._cancel_timer()
+        loop = asyncio.get_running_loop()
+        self._running = loop.run_in_executor(self._thread, self._commit, done, found)
+        self._running.add_done_callback(lambda future: self._finish(done, future))
+
+    def _commit(self, done: list[Done], found: list[Found]) -> list[Request]:
+        """Runs in the thread: outputs first, then the store, which holds their committed length."""
+        started = time.thread_time()
+        journal = self._journal
+        length = 0 if journal is None else journal.length
+        try:
+            if journal is not None:
+                lines = [each.line for each in done if each.line]
+                journal.append(lines)
+                journal.sync()
+            novel = self._store.commit(done, found)
+        except BaseException:
+            if journal is not None:
+                with suppress(OSError):  # a disk that fails altogether; readers stop at the committed length anyway
+                    journal.cut(length)
+            raise
+        if journal is not None:
+            self.records += len(lines)
+        self.commits += 1
+        self.busy_s += time.thread_time() - started
+        return novel
+
+    def _finish(self, done: list[Done], future: asyncio.Future[list[Request]]) -> None:
+        self._running = None
+        try:
+            novel = future.result()
+        except RunError as error:
+            self._break(error)
+        except OSError as error:
+            self._break(_cannot_write(error.strerror or str(error)))
+        except Exception as error:
+            log.error("the commit failed", exc_info=error)
+            self._break(_cannot_write(f"{type(error).__name__}: {error}"))
+        else:
+            self._report(done, novel)
+
+    def _report(self, done: list[Done], novel: list[Request]) -> None:
+        try:
+            self._on_commit(done, novel)
+        except Exception as error:  # pages whose links are lost would keep the crawl from ever ending
+            log.error("the crawler failed", exc_info=error)
+            self._break(RunError(f"the crawler itself failed: {type(error).__name__}: {error}"))
+        else:
+            if self._is_due:
+                self.flush()
+
+    def _break(self, error: RunError) -> None:
+        self._is_broken = True
+        self._cancel_timer()
+        self._on_error(error)
+
+
+def _cannot_write(what: str) -> RunError:
+    return RunError(f"cannot write the run: {what}; what was committed before is safe")

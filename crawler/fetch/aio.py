@@ -1,0 +1,351 @@
+"""The strategy `asyncio`: one event loop waits for all connections, with aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from contextvars import ContextVar
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any, Literal
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpVersion11, RawResponseMessage
+from aiohttp.streams import StreamReader
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from crawler.errors import FetchError
+from crawler.fetch.answer import AnswerParser
+from crawler.fetch.base import (
+    READ_BYTES,
+    ByteCount,
+    DialRefused,
+    ErrorTable,
+    Headers,
+    Intake,
+    Target,
+    authority,
+    make_page,
+    system_error,
+    tls_context,
+    translated,
+    unread_reason,
+)
+from crawler.fetch.guard import Guard
+from crawler.fetch.proxy import Proxy, find_proxy
+from crawler.models import Page, Request
+from crawler.settings import Settings
+
+if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+
+KEEP_ALIVE_S = 30.0
+CLOCK_STEP_S = 0.005  # uvloop's clock moves in milliseconds; a timer may come this much early
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+_SKIP = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # aiohttp's own, which we send only if asked
+_NO_FIELDS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+
+
+class _Exchange:
+    """One fetch, as far as it has come; the parts of aiohttp that are replaced here write into it.
+
+    Args:
+        target: Where the request goes.
+        counter: Where the bytes of the body are counted.
+    """
+
+    def __init__(self, target: Target, counter: ByteCount) -> None:
+        self.target = target
+        self.started = time.monotonic()
+        self.head_at = self.started
+        self.intake = Intake(target.limits, counter, self.started)
+        self.phase: Literal["connect", "head", "body"] = "connect"
+        self.needs_fresh = False  # a connection that was used before is not good enough
+        self.was_idle = False  # the connection was one, and no byte of an answer has come
+        self.is_broken = False  # the body cannot come to a proper end
+        self.truncated: str | None = None
+        self.response: aiohttp.ClientResponse | None = None
+        self.status = 0
+        self.headers: Headers = ()
+        loop = asyncio.get_running_loop()
+        self._now = loop.time
+        self._deadline = loop.time() + target.deadline - self.started
+        self.clock = asyncio.timeout_at(min(self._deadline, loop.time() + target.limits.connect_timeout_s))
+
+    def enter(self, phase: Literal["connect", "head", "body"], patience_s: float) -> None:
+        """Begin a phase, or a wait in it, that may take this many seconds."""
+        self.phase = phase
+        self.clock.reschedule(min(self._deadline, self._now() + patience_s))
+
+    def give_up(self) -> None:
+        """The clock has run out: raise what that means, or keep the body so far."""
+        if time.monotonic() < self.target.deadline - CLOCK_STEP_S:
+            reason = {"connect": "connect_timeout", "head": "first_byte_timeout", "body": "read_timeout"}[self.phase]
+            raise FetchError(reason)
+        if self.phase != "body":
+            raise FetchError("deadline", f"while waiting for {self.phase}")
+        self.truncated = "time"
+
+
+_exchange: ContextVar[_Exchange] = ContextVar("exchange")
+
+
+class _Protocol(ResponseHandler):
+    """aiohttp's side of a connection, with the parser of all strategies in place of its own.
+
+    aiohttp's loses the head, or the body so far, when a fault comes in the same packet.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.uses = 0
+        self._exchange: _Exchange | None = None
+        self._answer: AnswerParser | None = None
+        self._body: StreamReader | None = None
+
+    def set_response_params(self, **params: Any) -> None:
+        """Expect the next answer; the parameters are those of aiohttp's parser."""
+        self.uses += 1
+        exchange = _exchange.get()
+        exchange.was_idle = self.uses > 1
+        self._exchange = exchange
+        self._answer = AnswerParser(exchange.target.limits)
+        self._body = None
+
+    def data_received(self, data: bytes) -> None:
+        answer, exchange = self._answer, self._exchange
+        if answer is None or exchange is None:  # nobody asked
+            self._end()
+            return
+        exchange.was_idle = False
+        try:
+            piece = answer.feed(data)
+        except FetchError as error:
+            self.set_exception(error)
+            self._end()
+            return
+        if self._body is None and answer.status:
+            self._pass_head(answer)
+        if self._body is not None:
+            self._body.feed_data(piece)
+            if answer.is_complete or answer.broken is not None:
+                self._finish(answer, exchange)
+
+    def _pass_head(self, answer: AnswerParser) -> None:
+        self._body = self._payload = StreamReader(self, READ_BYTES, loop=self._loop)
+        fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers)
+        message = RawResponseMessage(HttpVersion11, answer.status, "", _NO_FIELDS, fields, False, None, False, False)
+        self.feed_data((message, self._body))
+
+    def _finish(self, answer: AnswerParser, exchange: _Exchange) -> None:
+        """The body has ended, well or not; the connection goes back to the pool if it can."""
+        exchange.is_broken = answer.broken is not None
+        body, self._body, self._answer, self._exchange = self._body, None, None, None
+        if not answer.can_reuse:
+            self._end()
+        assert body is not None
+        body.feed_eof()
+
+    def _end(self) -> None:
+        self.force_close()
+        if self.transport is not None:
+            self.transport.close()
+
+    def pause_reading(self) -> None:
+        """Stop the flow; there is no parser of aiohttp's to tell."""
+        self._reading_paused = True
+        self._pause_transport_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Let it flow again, where it was stopped."""
+        if self._reading_paused:
+            self._reading_paused = False
+            self._resume_transport_reading()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        answer, exchange = self._answer, self._exchange
+        if self._body is not None and answer is not None and exchange is not None:
+            answer.feed_eof(is_clean=exc is None)
+            self.force_close()
+            self._finish(answer, exchange)
+        super().connection_lost(exc)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """The pool of connections: dials vetted addresses only and starts the clock of an answer's head."""
+
+    def __init__(self, guard: Guard, proxy: Proxy | None, tls: SSLContext) -> None:
+        super().__init__(
+            limit=0,  # the engine limits
+            ssl=tls,
+            resolver=_Vetted(proxy),
+            use_dns_cache=False,
+            keepalive_timeout=KEEP_ALIVE_S,
+            socket_factory=lambda info: _open_socket(guard, info),
+        )
+        self._factory = lambda: _Protocol(self._loop)  # type: ignore[assignment]
+
+    async def connect(self, req: ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Connection:
+        """A connection from the pool, or a new one."""
+        exchange = _exchange.get()
+        connection = await super().connect(req, traces, timeout)
+        while exchange.needs_fresh and connection.protocol.uses:  # type: ignore[union-attr]
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
+        exchange.enter("head", exchange.target.limits.first_byte_timeout_s)
+        return connection
+
+
+class _Vetted(AbstractResolver):
+    """What aiohttp takes for a resolver: no lookup, the addresses that the engine has resolved and vetted."""
+
+    def __init__(self, proxy: Proxy | None) -> None:
+        self._proxy = proxy
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        addresses = self._proxy.addresses if self._proxy else _exchange.get().target.addresses
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in addresses
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+def _open_socket(guard: Guard, info: tuple[Any, ...]) -> socket.socket:
+    family, kind, protocol, _, endpoint = info
+    address, port = endpoint[:2]
+    if not guard.permits(address, port):
+        raise DialRefused(f"{address} port {port} is not on the public internet")
+    return socket.socket(family, kind, protocol)
+
+
+def _os_error(error: BaseException) -> FetchError:
+    return system_error(getattr(error, "os_error", None) or error)
+
+
+_ERRORS: ErrorTable = {
+    aiohttp.ClientHttpProxyError: "proxy_failed",
+    aiohttp.ClientProxyConnectionError: "proxy_failed",
+    aiohttp.ClientConnectorCertificateError: "tls_failed",
+    aiohttp.ServerTimeoutError: "connect_timeout",
+    aiohttp.ClientConnectorError: _os_error,
+    aiohttp.ServerDisconnectedError: "connection_lost",
+    aiohttp.ClientPayloadError: "connection_lost",
+    aiohttp.ClientResponseError: "protocol_error",
+    aiohttp.ClientOSError: _os_error,
+    aiohttp.ClientConnectionError: "connection_lost",
+    OSError: system_error,
+}
+
+
+class AsyncioFetcher:
+    """Fetches with aiohttp in the running event loop.
+
+    Args:
+        guard: Asked for every socket.
+        counter: Where the bytes of bodies are counted.
+        tls: TLS settings.
+        proxy: The proxy that every request goes through, or None.
+    """
+
+    name = "asyncio"
+
+    def __init__(self, guard: Guard, counter: ByteCount, tls: SSLContext, proxy: Proxy | None = None) -> None:
+        self._counter = counter
+        self._proxy = URL(proxy.url) if proxy else None
+        self._session = aiohttp.ClientSession(
+            connector=_Connector(guard, proxy, tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            timeout=_NO_TIMEOUT,
+            skip_auto_headers=_SKIP,
+        )
+        # aiohttp's own retry takes any connection of the pool, dead ones too, and repeats what failed on a new one.
+        self._session._retry_connection = False
+
+    async def fetch(self, request: Request, target: Target) -> Page:
+        """Ask for one URL; see `Fetcher.fetch`."""
+        exchange = _Exchange(target, self._counter)
+        token = _exchange.set(exchange)
+        try:
+            with translated(_ERRORS):
+                try:
+                    async with exchange.clock:
+                        await self._ask(request, exchange)
+                        await self._read(request, exchange)
+                except TimeoutError:
+                    if not exchange.clock.expired():
+                        raise
+                    exchange.give_up()
+        except BaseException:
+            exchange.intake.discard()
+            raise
+        finally:
+            _exchange.reset(token)
+            if exchange.response is not None and not exchange.response.closed:
+                exchange.response.close()
+        return make_page(
+            request,
+            (exchange.status, exchange.headers),
+            exchange.intake.take(),
+            (exchange.started, exchange.head_at),
+            self.name,
+            complete=exchange.truncated is not None or not exchange.is_broken,
+            truncated=exchange.truncated,
+        )
+
+    async def _ask(self, request: Request, exchange: _Exchange) -> None:
+        """Send the request and wait for the answer's head; once more if a kept connection turns out to be dead."""
+        url = URL(request.url, encoded=True)
+        headers = CIMultiDict((("Host", authority(request.url)), *exchange.target.headers))
+        try:
+            exchange.response = await self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy)
+        except aiohttp.ClientConnectionError:
+            if not exchange.was_idle:
+                raise
+            exchange.needs_fresh = True
+            exchange.enter("connect", exchange.target.limits.connect_timeout_s)
+            exchange.response = await self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy)
+        exchange.head_at = time.monotonic()
+        exchange.status = exchange.response.status
+        exchange.headers = tuple(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in exchange.response.raw_headers
+        )
+
+    async def _read(self, request: Request, exchange: _Exchange) -> None:
+        """Read the body, as far as it is wanted."""
+        response = exchange.response
+        assert response is not None
+        limits = exchange.target.limits
+        exchange.truncated = unread_reason(request.kind, exchange.status, exchange.headers, limits)
+        if exchange.truncated is not None:
+            return
+        content = response.content
+        while True:
+            if not content.is_eof():
+                exchange.enter("body", limits.read_timeout_s)
+            piece = await content.readany()
+            if not piece:
+                return
+            if exchange.intake.add(piece, time.monotonic()):
+                exchange.truncated = "length"
+                return
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+
+def create(settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext | None = None) -> AsyncioFetcher:
+    """The fetcher that the settings ask for; see `crawler.fetch.create`."""
+    proxy = find_proxy(settings.fetch.proxy, settings.fetch.resolve, guard)
+    return AsyncioFetcher(guard, counter, tls or tls_context(), proxy)

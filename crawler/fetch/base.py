@@ -1,0 +1,334 @@
+"""What every fetch strategy shares: the protocol, the limits, which bodies are wanted, and the table of errors.
+
+A fetcher asks one question and brings one answer. It follows no redirect, retries nothing, undoes no content-coding,
+keeps no cookie and reads no robots.txt: those are decisions about the crawl, made once for every strategy.
+"""
+
+from __future__ import annotations
+
+import errno
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+import certifi
+from msgspec import Struct
+
+from crawler import urls
+from crawler.errors import FetchError
+from crawler.models import Kind, Page, Request
+from crawler.settings import KIB, FetchSettings
+
+MAX_ERROR_BODY_BYTES = 16 * KIB  # a 4xx or 5xx body up to this is read, so that its connection can be used again
+READ_BYTES = 64 * KIB
+RATE_WINDOW_S = 30.0
+
+Headers = tuple[tuple[str, str], ...]
+
+_UNWANTED_MAJOR = frozenset({"image", "audio", "video", "font"})
+_UNWANTED_APPLICATION = frozenset(
+    "epub+zip gzip java-archive msword octet-stream ogg pdf postscript rtf vnd.rar wasm x-7z-compressed x-bittorrent "
+    "x-bzip x-bzip2 x-cab-compressed x-compress x-compressed x-debian-package x-executable x-font-ttf x-font-woff "
+    "x-gtar x-gzip x-iso9660-image x-lzma x-msdos-program x-msdownload x-rar x-rar-compressed x-rpm x-shockwave-flash "
+    "x-tar x-xz x-zip-compressed zip zstd".split()
+)
+
+
+class Limits(Struct, frozen=True):
+    """The limits of one fetch; the fields are those of the settings, times in seconds, sizes in bytes.
+
+    Args:
+        connect_timeout_s: To connect, TLS included, over all addresses.
+        first_byte_timeout_s: From the request to the end of the answer's head.
+        read_timeout_s: Between two pieces of a body.
+        timeout_s: The whole fetch; the engine makes `Target.deadline` of it.
+        min_rate_bytes_s: Slower bodies are given up, measured over `RATE_WINDOW_S`; 0 is no limit.
+        max_body_bytes: Bytes kept of a body.
+        max_header_bytes, max_header_fields: Size and number of an answer's header fields.
+        want_files: Whether images, archives and their like are read too.
+    """
+
+    connect_timeout_s: float = 10.0
+    first_byte_timeout_s: float = 30.0
+    read_timeout_s: float = 20.0
+    timeout_s: float = 180.0
+    min_rate_bytes_s: int = 100
+    max_body_bytes: int = 10 * 1024 * KIB
+    max_header_bytes: int = 256 * KIB
+    max_header_fields: int = 1000
+    want_files: bool = False
+
+    @classmethod
+    def from_settings(cls, settings: FetchSettings, want_files: bool = False) -> Limits:
+        """The limits that a group of settings asks for."""
+        return cls(
+            connect_timeout_s=settings.connect_timeout_s,
+            first_byte_timeout_s=settings.first_byte_timeout_s,
+            read_timeout_s=settings.read_timeout_s,
+            timeout_s=settings.timeout_s,
+            min_rate_bytes_s=settings.min_rate_bytes_s,
+            max_body_bytes=settings.max_body_bytes,
+            max_header_bytes=settings.max_header_bytes,
+            max_header_fields=settings.max_header_fields,
+            want_files=want_files,
+        )
+
+
+class Target(Struct, frozen=True):
+    """Where and how one request is sent; the engine decides all of it.
+
+    Args:
+        addresses: The vetted addresses of the URL's host, in the order to try them.
+        deadline: When the whole fetch must be over, `time.monotonic()` seconds.
+        limits: The limits of this fetch.
+        headers: Request headers to send, in this order, besides Host; nothing else is sent.
+    """
+
+    addresses: tuple[str, ...]
+    deadline: float
+    limits: Limits
+    headers: Headers = ()
+
+
+class Fetcher(Protocol):
+    """One way to wait for the network."""
+
+    @property
+    def name(self) -> str:
+        """The strategy's name, as on the command line."""
+
+    async def fetch(self, request: Request, target: Target) -> Page:
+        """Ask for one URL, byte for byte as it is written, and bring back the answer.
+
+        Returns:
+            The answer, whatever its status. Its body stays in the byte count until the caller takes it out.
+
+        Raises:
+            FetchError: If no answer came; nothing of it stays in the byte count.
+        """
+
+    async def close(self) -> None:
+        """Free connections, threads and tasks; fetches still under way end with an error."""
+
+
+class ByteCount:
+    """The bytes of all bodies between the first piece of their download and the commit of their page."""
+
+    def __init__(self) -> None:
+        self._used = 0
+        self._lock = threading.Lock()
+
+    @property
+    def used(self) -> int:
+        """Bytes held at this moment."""
+        return self._used
+
+    def add(self, count: int) -> None:
+        """Count `count` bytes more, or fewer where it is negative; safe in any thread."""
+        with self._lock:
+            self._used += count
+
+
+class Intake:
+    """One body as it arrives: counted, cut at the size limit, watched for its rate.
+
+    A body slower than the minimum rate is an error and not a short page: at less than a few kilobytes in half a
+    minute there is nothing worth keeping, and a second try may find the server in better shape. A body that still
+    flows when the whole deadline comes keeps what it has, see `Page.truncated`.
+    """
+
+    def __init__(self, limits: Limits, counter: ByteCount, now: float) -> None:
+        self._room = limits.max_body_bytes
+        self._min_bytes = limits.min_rate_bytes_s * RATE_WINDOW_S
+        self._counter = counter
+        self._body = bytearray()  # not a list: pieces may be single bytes, millions of them
+        self._window_start = now
+        self._window_size = 0
+
+    def add(self, piece: bytes, now: float) -> bool:
+        """Take a piece; True when the size limit cut it, and nothing more is wanted.
+
+        Raises:
+            FetchError: `too_slow`.
+        """
+        is_cut = len(piece) > self._room
+        if is_cut:
+            piece = piece[: self._room]
+        self._body += piece
+        self._room -= len(piece)
+        self._counter.add(len(piece))
+        if now - self._window_start >= RATE_WINDOW_S:
+            self._check_rate()
+            self._window_start, self._window_size = now, len(self._body)
+        return is_cut
+
+    def _check_rate(self) -> None:
+        arrived = len(self._body) - self._window_size
+        if arrived < self._min_bytes:
+            raise FetchError("too_slow", f"{arrived} bytes in {RATE_WINDOW_S:g} s")
+
+    def take(self) -> bytes:
+        """The body so far."""
+        return bytes(self._body)
+
+    def discard(self) -> None:
+        """Forget the body and take it out of the byte count."""
+        self._counter.add(-len(self._body))
+        self._body = bytearray()
+
+
+def check_head(headers: Headers, limits: Limits) -> None:
+    """Raise `header_too_large` if an answer has more or larger header fields than allowed."""
+    if len(headers) > limits.max_header_fields:
+        raise FetchError("header_too_large", f"{len(headers)} header fields")
+    size = sum(len(name) + len(value) + 4 for name, value in headers)  # with ": " and the line end
+    if size > limits.max_header_bytes:
+        raise FetchError("header_too_large", f"{size} bytes of header fields")
+
+
+def unread_reason(kind: Kind, status: int, headers: Headers, limits: Limits) -> str | None:
+    """Why the body of an answer is not read, judged by status and header fields alone.
+
+    Bodies of redirects are never read. Those of other refusals are read only if they announce that they are small,
+    so that the connection can be used again. Of pages, images, media, fonts, archives and documents are not read.
+
+    Returns:
+        None if it is to be read, else `Page.truncated` for it.
+    """
+    if status in (204, 304):
+        return None
+    length = kind_of_body = ""
+    is_chunked = False
+    for name, value in headers:
+        name = name.lower()
+        if name == "content-length":
+            length = length or value
+        elif name == "content-type":
+            kind_of_body = kind_of_body or value
+        elif name == "transfer-encoding":
+            is_chunked = True
+    if length == "0" and not is_chunked:
+        return None
+    if 200 <= status < 300:
+        return "type" if kind == "page" and not limits.want_files and is_file_type(kind_of_body) else None
+    is_small = length.isdecimal() and not is_chunked and int(length) <= MAX_ERROR_BODY_BYTES
+    return None if status >= 400 and is_small else "type"
+
+
+def is_file_type(content_type: str) -> bool:
+    """Whether a Content-Type names something that is no page: image, audio, video, font, archive, document, binary."""
+    major, _, minor = content_type.partition(";")[0].strip().lower().partition("/")
+    if major in _UNWANTED_MAJOR:
+        return True
+    if major != "application":
+        return False
+    if minor.startswith("vnd."):
+        return not minor.endswith(("+xml", "+json"))
+    return minor in _UNWANTED_APPLICATION
+
+
+def authority(url: str) -> str:
+    """`host[:port]` of a canonical URL, which is what the Host field says."""
+    return urls.host_key(url)
+
+
+def request_target(url: str) -> str:
+    """What stands in the request line for a canonical URL: everything from the path on, byte for byte."""
+    return url[url.index("/", 8) :]
+
+
+def make_page(
+    request: Request,
+    head: tuple[int, Headers],
+    body: bytes,
+    times: tuple[float, float],
+    strategy: str,
+    complete: bool = True,
+    truncated: str | None = None,
+) -> Page:
+    """A page that is complete at this moment.
+
+    Args:
+        request: What was asked for.
+        head: Status and header fields.
+        body: What was read of the body.
+        times: When the fetch began and when the head was complete, `time.monotonic()` seconds.
+    """
+    started, head_at = times
+    elapsed = time.monotonic() - started
+    status, headers = head
+    return Page(
+        request, status, headers, body, time.time(), elapsed, strategy, complete, truncated, max(0.0, head_at - started)
+    )
+
+
+_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN})
+_LOST = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN, errno.EBADF})
+
+
+class DialRefused(OSError):
+    """The guard did not allow an address; an OSError, because clients expect nothing else where they dial."""
+
+
+def system_error(error: BaseException) -> FetchError:
+    """What an OSError of a socket, TLS included, means for a fetch."""
+    detail = f"{type(error).__name__}: {error}"
+    if isinstance(error, DialRefused):
+        return FetchError("private_address", str(error))
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return FetchError("connection_lost", detail)
+    if isinstance(error, ssl.SSLError):
+        return FetchError("tls_failed", detail)
+    number = getattr(error, "errno", None)
+    if number == errno.ECONNREFUSED:
+        return FetchError("refused", detail)
+    if number in _LOST or isinstance(error, ConnectionError):
+        return FetchError("connection_lost", detail)
+    if number in _RESOURCES:
+        return FetchError("no_resources", detail)
+    if number == errno.ETIMEDOUT or isinstance(error, TimeoutError):
+        return FetchError("connect_timeout", detail)
+    return FetchError("unreachable", detail)
+
+
+ErrorTable = Mapping[type[BaseException], str | Callable[[BaseException], FetchError]]
+
+
+@contextmanager
+def translated(table: ErrorTable) -> Iterator[None]:
+    """Raise FetchError for what a library raises; the original stays its cause.
+
+    Args:
+        table: Exception class → reason, or a function that makes the error. The first row that fits counts, so
+            special classes stand above general ones. What is not in the table is `internal`.
+    """
+    try:
+        yield
+    except FetchError:
+        raise
+    except Exception as error:
+        raise translate(error, table) from error
+
+
+def translate(error: BaseException, table: ErrorTable) -> FetchError:
+    """The FetchError that a table has for an exception."""
+    for kind, meaning in table.items():
+        if isinstance(error, kind):
+            return (
+                FetchError(meaning, f"{type(error).__name__}: {error}") if isinstance(meaning, str) else meaning(error)
+            )
+    return FetchError("internal", f"{type(error).__name__}: {error}")
+
+
+def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """The TLS settings of every strategy: verified against one list of authorities, whatever the environment says.
+
+    Args:
+        ca_file: PEM file of authorities instead of certifi's.
+    """
+    context = ssl.create_default_context(cafile=ca_file or certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context

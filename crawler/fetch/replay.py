@@ -1,0 +1,93 @@
+"""The strategy `replay`: answers from a table or a folder, for tests and for crawls without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from ssl import SSLContext
+from urllib.parse import unquote
+
+from crawler import urls
+from crawler.errors import FetchError, UsageError
+from crawler.fetch.base import ByteCount, Headers, Intake, Target, check_head, make_page, unread_reason
+from crawler.fetch.guard import Guard
+from crawler.models import Page, Request
+from crawler.settings import Settings
+
+INDEX = "index.html"
+
+Answer = tuple[int, Headers | Mapping[str, str], bytes] | Page | FetchError
+
+
+class ReplayFetcher:
+    """Answers without a network, in the way of the real strategies: same limits, same bodies left unread.
+
+    Args:
+        source: Canonical URL → `(status, headers, body)`, a Page, or the FetchError to raise; or a folder, in which
+            `http://host:port/path` is the file `host:port/path` or, failing that, `path`, and a URL that ends in a
+            slash is its `index.html`. What a table lacks is `not_in_replay`; what a folder lacks is a 404.
+        counter: Where the bytes of bodies are counted.
+    """
+
+    name = "replay"
+
+    def __init__(self, source: Mapping[str, Answer] | Path, counter: ByteCount | None = None) -> None:
+        self._source = source
+        self._counter = counter or ByteCount()
+
+    async def fetch(self, request: Request, target: Target) -> Page:
+        """Ask for one URL; see `Fetcher.fetch`."""
+        await asyncio.sleep(0)  # a fetch is a turn of the loop, here as everywhere
+        started = time.monotonic()
+        answer = self._find(request.url)
+        if isinstance(answer, FetchError):
+            raise FetchError(answer.reason, answer.detail)
+        if isinstance(answer, Page):
+            answer = (answer.status, answer.headers, answer.body)
+        status, fields, body = answer
+        headers = tuple(fields.items()) if isinstance(fields, Mapping) else fields
+        check_head(headers, target.limits)
+        truncated = unread_reason(request.kind, status, headers, target.limits)
+        intake = Intake(target.limits, self._counter, started)
+        if truncated is None and status not in (204, 304) and intake.add(body, started):
+            truncated = "length"
+        return make_page(request, (status, headers), intake.take(), (started, started), self.name, truncated=truncated)
+
+    def _find(self, url: str) -> Answer:
+        if isinstance(self._source, Path):
+            return _from_folder(self._source, url)
+        try:
+            return self._source[url]
+        except KeyError:
+            raise FetchError("not_in_replay", url[:200]) from None
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _from_folder(folder: Path, url: str) -> Answer:
+    path = unquote(urls.split(url)[3].partition("?")[0])
+    if path.endswith("/"):
+        path += INDEX
+    root = folder.resolve()
+    for base in (root / urls.host_key(url), root):
+        try:
+            file = Path(f"{base}{path}").resolve()
+            is_there = file.is_relative_to(root) and file.is_file()
+        except (OSError, ValueError):  # too long a name, or one with NUL
+            continue
+        if is_there:
+            kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+            return 200, (("Content-Type", kind),), file.read_bytes()
+    return 404, (("Content-Type", "text/plain"), ("Content-Length", "0")), b""
+
+
+def create(settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext | None = None) -> ReplayFetcher:
+    """The fetcher that the settings ask for; see `crawler.fetch.create`."""
+    folder = Path(settings.fetch.replay)
+    if not folder.is_dir():
+        raise UsageError(f"--replay {folder} is not a folder")
+    return ReplayFetcher(folder, counter)

@@ -1,0 +1,210 @@
+"""The strategy `threads`: each request waits in a thread of its own, with requests over one connection pool."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import time
+from http.cookiejar import DefaultCookiePolicy
+from ssl import SSLContext
+
+import requests
+import urllib3
+from requests.cookies import RequestsCookieJar
+from requests.hooks import default_hooks
+from requests.structures import CaseInsensitiveDict
+from urllib3.util import SKIP_HEADER
+
+from crawler.errors import FetchError
+from crawler.fetch.base import (
+    READ_BYTES,
+    ByteCount,
+    ErrorTable,
+    Headers,
+    Target,
+    make_page,
+    system_error,
+    tls_context,
+    translated,
+    unread_reason,
+)
+from crawler.fetch.blocking import Adapter, Exchange, Session, current
+from crawler.fetch.guard import Guard
+from crawler.fetch.proxy import Proxy, find_proxy
+from crawler.fetch.workers import Workers
+from crawler.models import Page, Request
+from crawler.settings import DEFAULT_CONCURRENCY, Settings
+
+WATCHDOG_GRACE_S = 0.25  # after the deadline, so that the thread's own clock comes first
+ABANDON_S = 2.0  # and then for the thread to notice that its socket was shut down
+CLOSE_S = 2.0
+
+
+def _connection_error(error: BaseException) -> FetchError:
+    """What is behind requests' ConnectionError: the OSError deepest in its arguments."""
+    inner: object = error
+    while isinstance(inner, BaseException):
+        if isinstance(inner, OSError) and not isinstance(inner, requests.RequestException):
+            return system_error(inner)
+        inner = getattr(inner, "reason", None) or next((a for a in inner.args if isinstance(a, BaseException)), None)
+    return FetchError("connection_lost", f"{type(error).__name__}: {error}")
+
+
+_ERRORS: ErrorTable = {
+    requests.exceptions.ProxyError: "proxy_failed",
+    requests.exceptions.SSLError: "tls_failed",
+    requests.exceptions.ConnectTimeout: "connect_timeout",
+    requests.exceptions.Timeout: "first_byte_timeout",
+    requests.exceptions.ConnectionError: _connection_error,
+    requests.exceptions.InvalidURL: "internal",
+    requests.exceptions.RequestException: "connection_lost",
+    urllib3.exceptions.HTTPError: "connection_lost",
+    http.client.HTTPException: "protocol_error",
+    OSError: system_error,
+}
+
+
+class ThreadsFetcher:
+    """Fetches with requests, each request in a thread, all threads over one connection pool.
+
+    Args:
+        guard: Asked for every socket.
+        counter: Where the bytes of bodies are counted.
+        tls: TLS settings.
+        threads: Requests at a time.
+        proxy: The proxy that every request goes through, or None.
+    """
+
+    name = "threads"
+
+    def __init__(
+        self, guard: Guard, counter: ByteCount, tls: SSLContext, threads: int, proxy: Proxy | None = None
+    ) -> None:
+        self._guard = guard
+        self._counter = counter
+        self._proxy = proxy
+        self._workers = Workers(threads, "fetch")
+        self._under_way: set[Exchange] = set()
+        self._session = Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = Adapter(tls, threads)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
+
+    async def fetch(self, request: Request, target: Target) -> Page:
+        """Ask for one URL; see `Fetcher.fetch`."""
+        exchange = Exchange(request, target, self._guard, self._counter, self._proxy)
+        call = self._workers.submit(lambda: self._run(exchange), unclaimed=self._drop)
+        self._under_way.add(exchange)
+        loop = asyncio.get_running_loop()
+        overdue_in = max(0.0, target.deadline - time.monotonic()) + WATCHDOG_GRACE_S
+        watchdog = [loop.call_later(overdue_in, exchange.stop)]
+        # A thread that its shut socket does not wake is left behind, and another takes its place.
+        late = FetchError("deadline", "its thread does not come back")
+        watchdog.append(loop.call_later(overdue_in + ABANDON_S, self._workers.abandon, call, late))
+        try:
+            page: Page = await call.future
+            return page
+        except asyncio.CancelledError:
+            exchange.stop()
+            call.disclaim()
+            raise
+        finally:
+            self._under_way.discard(exchange)
+            for handle in watchdog:
+                handle.cancel()
+
+    def _drop(self, page: Page) -> None:
+        self._counter.add(-len(page.body))
+
+    def _run(self, exchange: Exchange) -> Page:
+        """The whole fetch, in a thread."""
+        current.exchange = exchange
+        try:
+            with translated(_ERRORS):
+                response = self._ask(exchange)
+                try:
+                    head = (response.status_code, _fields(exchange, response))
+                    self._read(exchange, response, head)
+                finally:
+                    response.close()
+        except BaseException:
+            exchange.intake.discard()
+            raise
+        finally:
+            del current.exchange
+        return make_page(
+            exchange.request,
+            head,
+            exchange.intake.take(),
+            (exchange.started, exchange.head_at),
+            self.name,
+            complete=exchange.truncated is not None or exchange.answer is None or exchange.answer.broken is None,
+            truncated=exchange.truncated,
+        )
+
+    def _ask(self, exchange: Exchange) -> requests.Response:
+        """Send the request and wait for the answer's head; once more if a kept connection turns out to be dead."""
+        try:
+            response = self._send(exchange)
+        except FetchError as error:
+            if error.reason != "connection_lost" or not exchange.was_idle:
+                raise
+            exchange.needs_fresh = True
+            response = self._send(exchange)
+        exchange.head_at = time.monotonic()
+        return response
+
+    def _send(self, exchange: Exchange) -> requests.Response:
+        # Made by hand, because requests' own preparation quotes the URL anew and adds header fields.
+        prepared = requests.PreparedRequest()
+        prepared.method = "GET"
+        prepared.url = exchange.request.url
+        prepared.headers = CaseInsensitiveDict({"User-Agent": SKIP_HEADER})
+        prepared.hooks = default_hooks()
+        prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
+        limits = exchange.target.limits
+        proxies = {"http": self._proxy.url, "https": self._proxy.url} if self._proxy else {}
+        return self._session.send(
+            prepared,
+            stream=True,
+            allow_redirects=False,
+            proxies=proxies,
+            timeout=(limits.connect_timeout_s, limits.first_byte_timeout_s),
+        )
+
+    def _read(self, exchange: Exchange, response: requests.Response, head: tuple[int, Headers]) -> None:
+        """Read the body, as far as it is wanted."""
+        exchange.truncated = unread_reason(exchange.request.kind, *head, exchange.target.limits)
+        while exchange.truncated is None:
+            try:
+                piece = response.raw.read1(READ_BYTES, decode_content=False)
+            except FetchError as error:
+                if error.reason != "deadline":
+                    raise
+                exchange.truncated = "time"
+                return
+            if not piece:
+                return
+            if exchange.intake.add(piece, time.monotonic()):
+                exchange.truncated = "length"
+
+    async def close(self) -> None:
+        """Wake every thread, wait for them, and close every connection."""
+        for exchange in list(self._under_way):
+            exchange.stop()
+        self._workers.close(CLOSE_S)
+        self._session.close()
+
+
+def _fields(exchange: Exchange, response: requests.Response) -> Headers:
+    """The answer's header fields; the libraries hold them only where no socket of ours was read."""
+    return exchange.answer.headers if exchange.answer else tuple(response.raw.headers.items())
+
+
+def create(settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext | None = None) -> ThreadsFetcher:
+    """The fetcher that the settings ask for; see `crawler.fetch.create`."""
+    proxy = find_proxy(settings.fetch.proxy, settings.fetch.resolve, guard)
+    threads = settings.fetch.concurrency or DEFAULT_CONCURRENCY["threads"]
+    return ThreadsFetcher(guard, counter, tls or tls_context(), threads, proxy)

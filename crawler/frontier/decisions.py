@@ -1,0 +1,43 @@
+"""What the frontier answers: decisions for the caller to act on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from crawler.models import Outcome, Request
+
+Verdict = Literal["accepted", "in_store", "depth", "dead"]
+
+
+class Wait(Struct, frozen=True):
+    """Nothing may be fetched before `until` (monotonic seconds)."""
+
+    until: float
+
+
+class Refill(Struct, frozen=True):
+    """The store has more requests for `host` after position `after`: hand `count` of them to `Frontier.refilled`."""
+
+    host: str
+    after: int
+    count: int
+
+
+class Resolve(Struct, frozen=True):
+    """A host must be resolved before its first request: answer with `resolved`, `unresolved` or `fail_host`."""
+
+    host: str
+    url: str
+
+
+class Drop(Struct, frozen=True):
+    """Requests that will not be fetched, with the outcome and reason to record."""
+
+    requests: tuple[Request, ...]
+    outcome: Outcome
+    reason: str
+
+
+Decision = Request | Wait | Refill | Resolve | Drop

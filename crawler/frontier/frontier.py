@@ -1,0 +1,401 @@
+"""Which URL is fetched next: hosts sorted by when they may next be visited, each with a window of its URLs.
+
+Pure: no clock and no I/O. `now` (monotonic seconds) is an argument, answers are decisions, and the caller acts on them.
+A request is open from `next` until `done`, which is only called when the page's links are in; `finished` counts it.
+
+A host with work always is where something wakes it: in its lane until it is due, behind its own requests in flight, or
+waiting for its address, for its site's page limit or for a robots.txt.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Iterable
+
+from crawler.frontier.decisions import Decision, Drop, Refill, Resolve, Verdict, Wait
+from crawler.frontier.host import HostQueue, robots_request
+from crawler.frontier.lanes import Lanes
+from crawler.frontier.limits import AddressSlots, PageLimits
+from crawler.frontier.robots import Robots
+from crawler.models import Outcome, Request
+from crawler.scope import Scope
+from crawler.settings import CrawlSettings, PolitenessSettings
+
+__all__ = ["Decision", "Drop", "Frontier", "Refill", "Resolve", "Verdict", "Wait"]
+
+WINDOW_REQUESTS = 64  # of one host in memory; the store has the rest
+REFILL_BELOW = 16  # requests left to hand out when the next ones are asked for
+DRAIN_REQUESTS = 1000  # taken from the store at once for a host that is given up
+ROBOTS_RETRY_S = (300.0, 300.0, 300.0, 3600.0)  # waits while robots.txt is unreachable; the last one repeats
+
+
+class Frontier:
+    """A bounded window over the store, one queue for each host.
+
+    Args:
+        scope: Owns URLs by site, with the sites' own limits.
+        crawl: Limits of the crawl.
+        politeness: Gaps and slots of a host.
+        concurrency: Requests in flight to hosts that have answered before.
+        probation: Requests in flight, beside those, to hosts that never have; 0 makes both share the slots.
+    """
+
+    def __init__(
+        self, scope: Scope, crawl: CrawlSettings, politeness: PolitenessSettings, concurrency: int, probation: int
+    ) -> None:
+        self.scope = scope
+        self._crawl = crawl
+        self._politeness = politeness
+        self._hosts: dict[str, HostQueue] = {}
+        self._lanes = Lanes(politeness.per_host, concurrency, probation)
+        self._delayed: list[tuple[float, int, Request]] = []  # retries, by the time they are due
+        self._delays = 0  # orders retries that are due at the same moment
+        self._drops: deque[Drop] = deque()
+        self._hungry: deque[HostQueue] = deque()  # hosts whose window runs low and whose store has more
+        self._stocked = 0  # hosts for which the store has more
+        self._refilling = 0  # refills under way
+        self._limits = PageLimits(crawl, scope.sites)
+        self._addresses = AddressSlots(politeness.per_ip)
+        self._has_own_depths = any(site.max_depth is not None for site in scope.sites)
+        self._patience_until: float | None = None
+        self.open = 0
+        self.queued = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"<Frontier {len(self._hosts)} hosts, {self.queued} queued, {self.open} open, "
+            f"{self.in_flight} in flight, {self.pages_done} pages done>"
+        )
+
+    # Questions
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is pending and nothing open."""
+        return not (self.open or self.queued or self._drops or self._stocked or self._refilling or self.in_flight)
+
+    @property
+    def is_limit_reached(self) -> bool:
+        """Whether the page limit of the crawl is used up."""
+        return self._limits.is_reached
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being fetched now, and hosts that are being resolved."""
+        return self._lanes.in_flight
+
+    @property
+    def pages_open(self) -> int:
+        """Pages that were handed out and have no outcome yet."""
+        return self._limits.open
+
+    @property
+    def pages_done(self) -> int:
+        """Pages that count against the page limits: ok and http_error."""
+        return self._limits.done
+
+    def hosts(self) -> Iterable[HostQueue]:
+        """All hosts, for progress and reports."""
+        return self._hosts.values()
+
+    # What comes in
+
+    def add(self, request: Request, now: float) -> Verdict:
+        """Take a request that the store reported as new, in the store's order, or a robots or sitemap request.
+
+        Returns:
+            accepted, or in_store when the host's window is full, or why it was refused; a refused request has been
+            turned into a Drop.
+        """
+        host = self._hosts.get(request.host) or self._new_host(request)
+        if request.kind == "page":
+            # What is not judged here is judged when a refill brings it, so that it is judged once.
+            if host.has_more or host.is_refilling or host.window >= WINDOW_REQUESTS:
+                self._set_more(host, True)
+                self._check_hunger(host)
+                return "in_store"
+            if request.seq and request.seq <= host.cursor:  # the last refill brought it already
+                return "in_store"
+            verdict = self._admit(host, request)
+        elif host.dead:
+            self._drops.append(Drop((request,), *host.dead))
+            verdict = "dead"
+        else:
+            host.put(request)
+            self.queued += 1
+            verdict = "accepted"
+        self._lanes.push(host, now)
+        return verdict
+
+    def refilled(self, key: str, requests: list[Request], asked: int, now: float) -> None:
+        """Take what the store had for a Refill of `asked` requests; fewer mean that there are no more."""
+        host = self._hosts[key]
+        host.is_refilling = False
+        self._refilling -= 1
+        if host.dead and requests:
+            host.cursor = requests[-1].seq
+            self._drops.append(Drop(tuple(requests), *host.dead))
+        else:
+            for request in requests:
+                self._admit(host, request)
+        if len(requests) == asked:
+            self._set_more(host, True)
+        self._check_hunger(host)
+        self._lanes.push(host, now)
+
+    def retry(self, request: Request, at: float) -> None:
+        """Take a request again whose last try failed, to be fetched at `at` or later; it is open no more."""
+        self._close(request, is_counted=False, now=-math.inf)
+        self._delay(request, at)
+
+    def resolved(self, key: str, addresses: tuple[str, ...], limits_address: bool, now: float) -> None:
+        """Take the answer to a Resolve; with `limits_address` the per-address limit counts for the first address."""
+        host = self._hosts[key]
+        host.is_resolved = True
+        self._land(host, now)
+        host.address = addresses[0] if limits_address else ""
+
+    def unresolved(self, key: str, now: float) -> None:
+        """Take notice that a Resolve failed for now: the host counts as one that does not answer."""
+        host = self._hosts[key]
+        host.pace.failed(now, is_network=True)
+        self._land(host, now)
+
+    def fail_host(self, key: str, reason: str, now: float) -> None:
+        """Answer a Resolve with the end of the host: what it has, and all that will still be found, fails."""
+        host = self._hosts[key]
+        self._kill(host, "failed", reason, now)
+        self._land(host, now)
+
+    def set_robots(self, origin: str, key: str, robots: Robots, now: float) -> None:
+        """Take an origin's robots.txt; while it is unreachable its URLs wait and it is asked for again and again."""
+        host = self._hosts[key]
+        if host.dead:
+            return
+        if robots.is_unreachable:
+            failures = host.robots_failures.get(origin, 0)
+            host.robots_failures[origin] = failures + 1
+            host.robots[origin] = None
+            self._delay(robots_request(origin, key), now + ROBOTS_RETRY_S[min(failures, len(ROBOTS_RETRY_S) - 1)])
+            return
+        host.robots[origin] = robots
+        host.robots_failures.pop(origin, None)
+        host.pace.obey_crawl_delay(robots.crawl_delay)
+        if host.pace.is_skipped_for_crawl_delay:
+            self._kill(host, "skipped", "crawl_delay", now)
+            return
+        host.release(origin)
+        self._lanes.push(host, now)
+
+    def answered(
+        self, request: Request, now: float, elapsed_s: float, status: int, retry_after_s: float | None
+    ) -> None:
+        """Take notice that a response ended: its slot is free, and the host's gap runs from now."""
+        host = self._hosts[request.host]
+        host.is_proven = True
+        host.pace.answered(now, elapsed_s, status, retry_after_s)
+        if status < 500 and status != 429:
+            self._patience_until = None
+        self._land(host, now)
+
+    def failed(self, request: Request, now: float, is_network: bool) -> None:
+        """Take notice that a fetch ended without an answer; `is_network` as opposed to an answer that we refuse."""
+        host = self._hosts[request.host]
+        host.pace.failed(now, is_network)
+        self._land(host, now)
+
+    def done(self, request: Request, outcome: Outcome, now: float) -> None:
+        """Take notice of a final outcome; only after the page's links are in."""
+        self._close(request, is_counted=outcome in ("ok", "http_error"), now=now)
+
+    # What goes out
+
+    def next(self, now: float) -> Decision | None:
+        """What to do now; None when only what is open can lead on, or all slots are taken."""
+        self._wake_retries(now)
+        if self._drops:
+            return self._drops.popleft()
+        if self._hungry:
+            return self._refill(self._hungry.popleft())
+        if not self._limits.is_closed:
+            while (host := self._lanes.pop(now)) is not None:
+                decision = self._visit(host, now)
+                self._offer_address(host, now)
+                if decision is not None:
+                    return decision
+        return self._wait(now)
+
+    def _refill(self, host: HostQueue) -> Refill:
+        host.is_hungry = False
+        host.is_refilling = True
+        self._refilling += 1
+        self._set_more(host, False)  # what is added from here on sets it again
+        return Refill(host.key, host.cursor, DRAIN_REQUESTS if host.dead else WINDOW_REQUESTS - host.window)
+
+    def _visit(self, host: HostQueue, now: float) -> Decision | None:
+        """A host's turn has come: what to do there; None if it waits elsewhere now, or has nothing to do."""
+        request = host.peek()
+        if request is None or host.next_at > now:  # its gap may have grown since it was scheduled
+            self._lanes.push(host, now)
+            return None
+        if not host.is_resolved:
+            self._lanes.fly(host)
+            return Resolve(host.key, request.url)
+        if host.address and self._addresses.is_full(host.address):
+            self._addresses.wait(host)
+            return None
+        if self._crawl.robots:
+            self.queued += host.pass_waiting_for_robots()
+            request = host.peek()
+            if request is None:
+                return None
+            if not host.allows(request):
+                return self._drop(host, "robots", now)
+        if request.kind == "page" and self._limits.counts_sites:
+            site = self.scope.site_of(request.url)
+            match self._limits.of_site(site):
+                case "used_up":
+                    return self._drop(host, "budget", now)
+                case "in_use":
+                    self._limits.wait(site, host)
+                    return None
+        return self._dispatch(host, now)
+
+    def _drop(self, host: HostQueue, reason: str, now: float) -> Drop:
+        request = self._take(host)
+        self._lanes.push(host, now)
+        return Drop((request,), "skipped", reason)
+
+    def _dispatch(self, host: HostQueue, now: float) -> Request:
+        request = self._take(host)
+        self._lanes.fly(host)
+        self.open += 1
+        if request.kind == "page":
+            self._limits.opened(request, self.scope.site_of(request.url) if self._limits.counts_sites else None)
+        if host.address:
+            self._addresses.take(host.address)
+        host.pace.asked(now)
+        self._lanes.push(host, now)
+        return request
+
+    # When nothing goes out
+
+    def _wait(self, now: float) -> Decision | None:
+        """Nothing can be handed out now: until when, if anything but an open request can change that."""
+        times = [self._delayed[0][0]] if self._delayed else []
+        if not self._limits.is_closed and (due := self._lanes.next_due()) is not None:
+            times.append(due)
+        if not times:
+            return None
+        if self.open or self.in_flight or self._refilling or self._lanes.has_patient(now):
+            return Wait(max(min(times), now))
+        if self._patience_until is None:
+            self._patience_until = now + self._crawl.patience_s
+        if now < self._patience_until:
+            return Wait(max(min(*times, self._patience_until), now))
+        self._give_up(now)
+        return self.next(now)
+
+    def _give_up(self, now: float) -> None:
+        """Nothing is left but hosts that do not answer: their URLs fail."""
+        for host in self._hosts.values():
+            if not host.dead and (host.aside or host.has_more or host.peek() is not None):
+                self._kill(host, "failed", "unreachable", now)
+        if self._delayed:
+            self._drops.append(Drop(tuple(request for _, _, request in self._delayed), "failed", "unreachable"))
+            self.queued -= len(self._delayed)
+            self._delayed.clear()
+
+    def _kill(self, host: HostQueue, outcome: Outcome, reason: str, now: float) -> None:
+        """Give up a host for good: what waits is dropped, and so is what the store has and what will still be found."""
+        host.dead = (outcome, reason)
+        host.entry = 0
+        requests = tuple(host.drain())
+        self.queued -= len(requests)
+        if requests:
+            self._drops.append(Drop(requests, outcome, reason))
+        self._check_hunger(host)
+        self._offer_address(host, now)
+
+    # Bookkeeping
+
+    def _new_host(self, request: Request) -> HostQueue:
+        site = self.scope.site_of(request.url)
+        own_delay_s = None if site is None else self.scope.sites[site].delay_s
+        host = self._hosts[request.host] = HostQueue(request.host, self._politeness, own_delay_s)
+        return host
+
+    def _admit(self, host: HostQueue, request: Request) -> Verdict:
+        """Take a page into the window of its host, or drop it."""
+        host.cursor = max(host.cursor, request.seq)
+        if host.dead:
+            self._drops.append(Drop((request,), *host.dead))
+            return "dead"
+        if not request.is_seed and request.depth > self._max_depth(request.url):
+            self._drops.append(Drop((request,), "skipped", "depth"))
+            return "depth"
+        host.put(request)
+        self.queued += 1
+        return "accepted"
+
+    def _max_depth(self, url: str) -> int:
+        if not self._has_own_depths:
+            return self._crawl.max_depth
+        site = self.scope.site_of(url)
+        own = None if site is None else self.scope.sites[site].max_depth
+        return self._crawl.max_depth if own is None else own
+
+    def _take(self, host: HostQueue) -> Request:
+        request = host.take()
+        self.queued -= 1
+        self._check_hunger(host)
+        return request
+
+    def _set_more(self, host: HostQueue, has_more: bool) -> None:
+        self._stocked += has_more - host.has_more
+        host.has_more = has_more
+
+    def _check_hunger(self, host: HostQueue) -> None:
+        if not host.has_more or host.is_refilling or host.is_hungry:
+            return
+        if len(host.pages) < REFILL_BELOW and host.window < WINDOW_REQUESTS:
+            host.is_hungry = True
+            self._hungry.append(host)
+
+    def _land(self, host: HostQueue, now: float) -> None:
+        self._lanes.land(host)
+        if host.address:
+            self._addresses.free(host.address)
+            self._offer_address(host, now)
+        self._lanes.push(host, now)
+
+    def _offer_address(self, host: HostQueue, now: float) -> None:
+        """Pass a free place at a host's address on to the hosts that wait for one, up to the first that can come."""
+        while host.address and (waiting := self._addresses.next_waiting(host.address)) is not None:
+            self._lanes.push(waiting, now)
+            if waiting.entry and waiting.due <= now:
+                return
+
+    def _close(self, request: Request, *, is_counted: bool, now: float) -> None:
+        self.open -= 1
+        if request.kind == "page":
+            for host in self._limits.closed(request, is_counted=is_counted):
+                self._lanes.push(host, now)
+
+    def _delay(self, request: Request, at: float) -> None:
+        self._delays += 1
+        heapq.heappush(self._delayed, (at, self._delays, request))
+        self.queued += 1
+
+    def _wake_retries(self, now: float) -> None:
+        while self._delayed and self._delayed[0][0] <= now:
+            request = heapq.heappop(self._delayed)[2]
+            host = self._hosts[request.host]
+            if host.dead:
+                self.queued -= 1
+                self._drops.append(Drop((request,), *host.dead))
+            else:
+                host.put_back(request)
+                self._lanes.push(host, now)

@@ -1,0 +1,166 @@
+"""One host's queue: its window of URLs, its robots.txt and its pace."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from crawler import urls
+from crawler.frontier.politeness import Pace
+from crawler.frontier.robots import Robots
+from crawler.models import Outcome, Request
+from crawler.settings import PolitenessSettings
+
+
+class HostQueue:
+    """What the frontier knows of a host (a politeness key).
+
+    Args:
+        key: Politeness key.
+        politeness: Gaps and limits.
+        delay_s: The site's own delay in seconds, None for the crawl's.
+    """
+
+    __slots__ = (
+        "address",
+        "aside",
+        "aside_count",
+        "cursor",
+        "dead",
+        "due",
+        "entry",
+        "has_more",
+        "in_flight",
+        "is_hungry",
+        "is_proven",
+        "is_refilling",
+        "is_resolved",
+        "key",
+        "lane",
+        "pace",
+        "pages",
+        "probing",
+        "robots",
+        "robots_failures",
+        "rules",
+        "side",
+        "was_side",
+    )
+
+    def __init__(self, key: str, politeness: PolitenessSettings, delay_s: float | None) -> None:
+        self.key = key
+        self.pace = Pace(politeness, delay_s)
+        self.pages: deque[Request] = deque()
+        self.side: deque[Request] = deque()  # sitemaps
+        self.rules: deque[Request] = deque()  # robots.txt, of its own origins and where others redirect to
+        self.aside: dict[str, list[Request]] = {}  # by origin: what waits for its robots.txt
+        self.aside_count = 0
+        self.was_side = False
+        self.in_flight = 0
+        self.probing = 0  # those of them that took a probation slot
+        self.cursor = 0  # `seq` of the last request that was taken into the window
+        self.has_more = False  # the store has requests after `cursor`
+        self.is_hungry = False  # a refill is to be asked for
+        self.is_refilling = False
+        self.entry = 0  # its valid entry in a heap, 0 for none
+        self.due = 0.0  # that entry's time
+        self.lane = False  # and its heap
+        self.is_resolved = False
+        self.is_proven = False  # it has answered at least once
+        self.address = ""  # where the per-address limit counts for it
+        self.robots: dict[str, Robots | None] = {}  # by origin; None: asked for
+        self.robots_failures: dict[str, int] = {}  # in a row, by origin
+        self.dead: tuple[Outcome, str] | None = None
+
+    def __repr__(self) -> str:
+        state = f"dead: {self.dead[1]}" if self.dead else f"next at {self.next_at:.1f}"
+        queued = f"{len(self.pages)}+{len(self.side)}+{len(self.rules)} queued, {self.aside_count} aside"
+        return f"<HostQueue {self.key} {queued}, {self.in_flight} in flight, {state}>"
+
+    @property
+    def next_at(self) -> float:
+        """When it may be visited again, monotonic seconds."""
+        return self.pace.next_at
+
+    @property
+    def window(self) -> int:
+        """Pages in memory; those set aside count, so that an origin without robots.txt cannot fill it."""
+        return len(self.pages) + self.aside_count
+
+    def peek(self) -> Request | None:
+        """The request whose turn it is: robots first, then sitemaps and pages in turn, so that neither starves."""
+        if self.rules:
+            return self.rules[0]
+        side, pages = self.side, self.pages
+        if side and not (pages and self.was_side):
+            return side[0]
+        return pages[0] if pages else None
+
+    def take(self) -> Request:
+        """Remove and return what `peek` shows."""
+        request = self.peek()
+        assert request is not None
+        self._queue(request).popleft()
+        self.was_side = request.kind != "page"
+        return request
+
+    def put(self, request: Request) -> None:
+        """Let a request wait behind those of its kind."""
+        self._queue(request).append(request)
+
+    def put_back(self, request: Request) -> None:
+        """Let a request wait before those of its kind."""
+        self._queue(request).appendleft(request)
+
+    def pass_waiting_for_robots(self) -> int:
+        """Set aside what waits for the robots.txt of its origin, up to the first request that does not.
+
+        Returns:
+            How many requests were put in front because a robots.txt has to be asked for.
+        """
+        asked = 0
+        while (request := self.peek()) is not None and request.kind != "robots":
+            origin = urls.origin(request.url)
+            if self.robots.get(origin) is not None:
+                break
+            self.aside.setdefault(origin, []).append(self.take())
+            self.aside_count += 1
+            if origin not in self.robots:
+                self.robots[origin] = None
+                self.put(robots_request(origin, self.key))
+                asked += 1
+        return asked
+
+    def release(self, origin: str) -> None:
+        """Put back in order what was set aside for an origin."""
+        requests = self.aside.pop(origin, [])
+        self.aside_count -= len(requests)
+        for request in reversed(requests):
+            self.put_back(request)
+
+    def allows(self, request: Request) -> bool:
+        """Whether the robots.txt of a request's origin, which is known, lets it be fetched."""
+        if request.kind == "robots":
+            return True
+        robots = self.robots[urls.origin(request.url)]
+        assert robots is not None
+        return robots.allows(request.url)
+
+    def drain(self) -> Iterator[Request]:
+        """Remove and return everything that waits."""
+        for origin in list(self.aside):
+            self.release(origin)
+        for queue in (self.rules, self.side, self.pages):
+            while queue:
+                yield queue.popleft()
+
+    def _queue(self, request: Request) -> deque[Request]:
+        if request.kind == "page":
+            return self.pages
+        return self.rules if request.kind == "robots" else self.side
+
+
+def robots_request(origin: str, key: str) -> Request:
+    """The request for an origin's robots.txt, on the host with politeness key `key`."""
+    url = f"{origin}/robots.txt"
+    return Request(url, key, urls.fingerprint(url), kind="robots")

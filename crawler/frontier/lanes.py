@@ -1,0 +1,98 @@
+"""Hosts sorted by when they may next be visited, and the slots that their requests take.
+
+There are two lanes: hosts that have answered before, and hosts on probation, so that those that never answer do not
+keep the others waiting.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+from crawler.frontier.host import HostQueue
+
+_LANES = (True, False)  # by whether the host has answered before
+
+
+class Lanes:
+    """Two heaps of hosts and their slots.
+
+    Args:
+        per_host: Requests in flight for one host.
+        concurrency: Requests in flight to hosts that have answered before.
+        probation: Requests in flight, beside those, to hosts that never have; 0 makes both share one lane.
+    """
+
+    def __init__(self, per_host: int, concurrency: int, probation: int) -> None:
+        self._per_host = per_host
+        self._slots = {True: concurrency, False: probation}
+        self._is_shared = probation == 0
+        self._flying = {True: 0, False: 0}
+        self._heaps: dict[bool, list[tuple[float, int, HostQueue]]] = {True: [], False: []}
+        self._entries = 0  # orders hosts that are due at the same moment, and tells the valid entry of a host
+
+    def __repr__(self) -> str:
+        proven, probing = (f"{self._flying[lane]} of {self._slots[lane]}" for lane in _LANES)
+        return f"<Lanes {proven} in flight, {probing} on probation>"
+
+    @property
+    def in_flight(self) -> int:
+        """Slots that are taken, in both lanes."""
+        return self._flying[True] + self._flying[False]
+
+    def push(self, host: HostQueue, now: float) -> None:
+        """Let a host have its turn when it is due, if it has something to do and a slot of its own is free."""
+        if host.in_flight >= (self._per_host if host.is_resolved else 1) or host.peek() is None:
+            return
+        due, lane = max(host.next_at, now), self._lane(host)
+        if host.entry and host.due <= due and host.lane is lane:
+            return
+        self._entries += 1
+        host.entry, host.due, host.lane = self._entries, due, lane
+        heapq.heappush(self._heaps[lane], (due, host.entry, host))
+
+    def pop(self, now: float) -> HostQueue | None:
+        """Remove and return a host whose entry is due and for which a slot is free."""
+        for lane, heap in self._heaps.items():
+            while heap and heap[0][0] <= now and self._flying[lane] < self._slots[lane]:
+                _, entry, host = heapq.heappop(heap)
+                if entry == host.entry:
+                    host.entry = 0
+                    return host
+        return None
+
+    def next_due(self) -> float | None:
+        """When the next host is due for which a slot is free, monotonic seconds."""
+        times = []
+        for lane, heap in self._heaps.items():
+            while heap and heap[0][1] != heap[0][2].entry:
+                heapq.heappop(heap)
+            if heap and self._flying[lane] < self._slots[lane]:
+                times.append(heap[0][0])
+        return min(times, default=None)
+
+    def has_patient(self, now: float) -> bool:
+        """Whether a host that has its turn to come is only cooling down and not parked."""
+        # The first entry settles it unless that host is parked.
+        return any(
+            entry == host.entry and not host.pace.is_parked(now)
+            for heap in self._heaps.values()
+            for _, entry, host in heap
+        )
+
+    def fly(self, host: HostQueue) -> None:
+        """Take a slot."""
+        lane = self._lane(host)
+        host.in_flight += 1
+        host.probing += not lane
+        self._flying[lane] += 1
+
+    def land(self, host: HostQueue) -> None:
+        """Free a slot, in the lane in which it was taken: the host may have been proven since."""
+        assert host.in_flight > 0
+        lane = not host.probing
+        host.in_flight -= 1
+        host.probing -= not lane
+        self._flying[lane] -= 1
+
+    def _lane(self, host: HostQueue) -> bool:
+        return host.is_proven or self._is_shared

@@ -1,0 +1,118 @@
+"""What hosts have to share: the pages that the crawl and each site may have, and the requests that one address bears.
+
+Both keep the hosts that wait for a turn, so that a turn that comes free is never lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from crawler.frontier.host import HostQueue
+from crawler.models import Request
+from crawler.scope import Site
+from crawler.settings import CrawlSettings
+
+
+class PageLimits:
+    """Counts pages against the limits of the crawl and of each site; exact, because open pages count until they end.
+
+    Args:
+        crawl: Limits of the crawl, and of the sites that have none of their own.
+        sites: The sites with their own limits; index None is what no site owns.
+    """
+
+    def __init__(self, crawl: CrawlSettings, sites: Sequence[Site]) -> None:
+        self._max_pages = crawl.max_pages
+        self._per_site = crawl.max_pages_per_site
+        self._own = {index: site.max_pages for index, site in enumerate(sites) if site.max_pages is not None}
+        self.counts_sites = bool(self._per_site or any(self._own.values()))
+        self.open = 0
+        self.done = 0
+        self._site_open: Counter[int | None] = Counter()
+        self._site_done: Counter[int | None] = Counter()
+        # A scope can grow while a page is open, and its site with it: what was counted is what is given back.
+        self._site_by_page: dict[int, int | None] = {}
+        self._waiting: dict[int | None, dict[HostQueue, None]] = {}
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the page limit of the crawl is used up."""
+        return 0 < self._max_pages <= self.done
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the pages that are open now may use up the page limit of the crawl."""
+        return 0 < self._max_pages <= self.done + self.open
+
+    def of_site(self, site: int | None) -> Literal["free", "in_use", "used_up"]:
+        """Whether a site may have one more page: yes, perhaps when its open ones have ended, or never."""
+        allowed = self._per_site if site is None else self._own.get(site, self._per_site)
+        if not allowed or self._site_done[site] + self._site_open[site] < allowed:
+            return "free"
+        return "used_up" if self._site_done[site] >= allowed else "in_use"
+
+    def wait(self, site: int | None, host: HostQueue) -> None:
+        """Remember a host whose turn came while its site's limit was in use."""
+        self._waiting.setdefault(site, {})[host] = None
+
+    def opened(self, page: Request, site: int | None) -> None:
+        """Count a page that is asked for; `site` only matters with limits for sites."""
+        self.open += 1
+        if self.counts_sites:
+            self._site_open[site] += 1
+            self._site_by_page[page.fingerprint] = site
+
+    def closed(self, page: Request, *, is_counted: bool) -> Iterable[HostQueue]:
+        """Count a page that has ended and return the hosts that waited for it; `is_counted` if it uses up a limit."""
+        self.open -= 1
+        self.done += is_counted
+        if not self.counts_sites:
+            return ()
+        site = self._site_by_page.pop(page.fingerprint)
+        self._site_open[site] -= 1
+        self._site_done[site] += is_counted
+        return self._waiting.pop(site, ()) if self.of_site(site) != "in_use" else ()
+
+
+class AddressSlots:
+    """Requests in flight for each address, which many hosts can share.
+
+    Args:
+        per_address: The most that one address bears.
+    """
+
+    def __init__(self, per_address: int) -> None:
+        self._per_address = per_address
+        self._busy: dict[str, int] = {}
+        self._waiting: dict[str, dict[HostQueue, None]] = {}
+
+    def is_full(self, address: str) -> bool:
+        """Whether an address has all the requests that it bears."""
+        return self._busy.get(address, 0) >= self._per_address
+
+    def take(self, address: str) -> None:
+        """Count a request that leaves."""
+        self._busy[address] = self._busy.get(address, 0) + 1
+
+    def free(self, address: str) -> None:
+        """Count a request that has ended."""
+        self._busy[address] -= 1
+        if not self._busy[address]:
+            del self._busy[address]
+
+    def wait(self, host: HostQueue) -> None:
+        """Remember a host whose turn came while its address was full."""
+        self._waiting.setdefault(host.address, {})[host] = None
+
+    def next_waiting(self, address: str) -> HostQueue | None:
+        """Remove and return the host that has waited longest, if there is one and its address has room."""
+        waiting = self._waiting.get(address)
+        if not waiting or self.is_full(address):
+            return None
+        host = next(iter(waiting))
+        del waiting[host]
+        if not waiting:
+            del self._waiting[address]
+        return host

@@ -1,0 +1,134 @@
+"""The durable side of the frontier: every URL ever discovered, its outcome, and what waits to be fetched.
+
+The store answers "seen?". Novelty is decided in the commit, and only what was new comes back for the frontier.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Protocol
+
+from msgspec import Struct
+
+from crawler.models import Link, Outcome, Request
+
+
+class Found(Struct, frozen=True):
+    """Links that one page leads to.
+
+    Args:
+        links: Canonical, distinct, in scope.
+        depth: Their depth.
+        via: The URL on which they stand; None for seeds.
+        chain: The URLs that redirected here, for the target of a redirect.
+        are_seeds: Whether the user named them, or named what redirected to them.
+    """
+
+    links: Sequence[Link]
+    depth: int
+    via: str | None = None
+    chain: tuple[str, ...] = ()
+    are_seeds: bool = False
+
+
+class Done(Struct, frozen=True):
+    """The final outcome of a request that was handed out, or of a URL that will never be.
+
+    Args:
+        request: The request.
+        outcome: Its outcome.
+        reason: Status code or word that explains it, None for ok.
+        line: The record as a line of the journal; empty where no record is due.
+        found: What the page led to; takes effect together with the record.
+        was_open: Whether the request had been handed out.
+    """
+
+    request: Request
+    outcome: Outcome
+    reason: str | None = None
+    line: bytes = b""
+    found: Found | None = None
+    was_open: bool = True
+
+
+class Store(Protocol):
+    """What the engine needs of a store; called from one thread at a time."""
+
+    def commit(self, done: Sequence[Done], found: Sequence[Found]) -> list[Request]:
+        """Record outcomes and links in one transaction; return requests for the URLs never seen before, in order."""
+        ...
+
+    def take(self, host: str, after: int, count: int) -> list[Request]:
+        """The next pending requests of a host, by their `seq`, that come after the one named."""
+        ...
+
+    def outcomes(self) -> Iterator[tuple[str, Outcome, str | None]]:
+        """URL, outcome and reason of every URL discovered, pending ones too."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class MemoryStore:
+    """A store that lives and dies with the process."""
+
+    def __init__(self) -> None:
+        self._state: dict[int, tuple[str, Outcome, str | None]] = {}
+        self._pending: dict[str, deque[Request]] = {}
+        self._next_seq = 1
+
+    def commit(self, done: Sequence[Done], found: Sequence[Found]) -> list[Request]:
+        """See `Store.commit`."""
+        for each in done:
+            self._state[each.request.fingerprint] = (each.request.url, each.outcome, each.reason)
+            self._forget(each.request.host)
+        novel: list[Request] = []
+        for group in [*found, *(each.found for each in done if each.found is not None)]:
+            novel += self._insert(group)
+        return novel
+
+    def _insert(self, group: Found) -> Iterator[Request]:
+        for link in group.links:
+            if link.fingerprint in self._state:
+                continue
+            self._state[link.fingerprint] = (link.url, "pending", None)
+            request = Request(
+                link.url,
+                link.host,
+                link.fingerprint,
+                depth=group.depth,
+                via=group.via,
+                chain=group.chain,
+                is_seed=group.are_seeds,
+                seq=self._next_seq,
+            )
+            self._next_seq += 1
+            self._pending.setdefault(link.host, deque()).append(request)
+            yield request
+
+    def _forget(self, host: str) -> None:
+        """Let go of the requests at the head of a host's queue that have an outcome."""
+        queue = self._pending.get(host)
+        while queue and not self._is_pending(queue[0]):
+            queue.popleft()
+
+    def take(self, host: str, after: int, count: int) -> list[Request]:
+        """See `Store.take`; what comes before `after` is in the frontier's hands and is forgotten here."""
+        queue = self._pending.get(host, deque())
+        while queue and queue[0].seq <= after:
+            queue.popleft()
+        return list(islice((request for request in queue if self._is_pending(request)), count))
+
+    def _is_pending(self, request: Request) -> bool:
+        return self._state[request.fingerprint][1] == "pending"
+
+    def outcomes(self) -> Iterator[tuple[str, Outcome, str | None]]:
+        """See `Store.outcomes`."""
+        return iter(self._state.values())
+
+    def close(self) -> None:
+        """Nothing is held."""

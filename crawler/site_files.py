@@ -1,0 +1,128 @@
+"""robots.txt and sitemaps: what a site says about itself, asked for like any page and never recorded as one."""
+
+from __future__ import annotations
+
+import time
+
+from crawler import urls
+from crawler.answers import REDIRECTS, redirect_target
+from crawler.commit import Committer
+from crawler.errors import UrlError
+from crawler.frontier import robots
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.store import Found
+from crawler.models import Page, Parsed, Request
+from crawler.parse.decode import undo_codings
+from crawler.report.ledger import Ledger
+from crawler.settings import KIB, Settings
+
+MAX_ROBOTS_REDIRECTS = 5  # RFC 9309, 2.3.1.2
+MAX_ROBOTS_BYTES = 500 * KIB  # RFC 9309, 2.5
+MAX_SITEMAPS_PER_HOST = 1000
+SITEMAP_DEPTH = 1  # of the pages that a sitemap names
+
+
+class SiteFiles:
+    """Takes the answers to robots and sitemap requests and tells the frontier what follows.
+
+    Args:
+        settings: All settings.
+        frontier: Waits for the robots of each origin.
+        committer: Takes the URLs that sitemaps name.
+        ledger: Counts.
+    """
+
+    def __init__(self, settings: Settings, frontier: Frontier, committer: Committer, ledger: Ledger) -> None:
+        self._settings = settings
+        self._frontier = frontier
+        self._committer = committer
+        self._ledger = ledger
+        self._seen: dict[str, set[int]] = {}  # fingerprints of the sitemaps asked for, by host
+
+    def answer_robots(self, request: Request, page: Page | None) -> None:
+        """Take the answer to a robots request, None if none came; a redirect is followed wherever it leads."""
+        self._ledger.robots += 1
+        if page is None:
+            self.take_robots(request, None, b"")
+        elif page.status in REDIRECTS:
+            self._redirect_robots(request, page)
+        elif 200 <= page.status < 300:
+            decoded = undo_codings(page.body, page.header_all("content-encoding"), MAX_ROBOTS_BYTES)
+            self.take_robots(request, page.status, decoded.body)
+        else:
+            self.take_robots(request, page.status, b"")
+        self._frontier.done(request, "ok", time.monotonic())
+
+    def _redirect_robots(self, request: Request, page: Page) -> None:
+        try:
+            target = redirect_target(page)
+        except UrlError:
+            target = None
+        chain = (*request.chain, request.url)
+        if target is None or target in chain or len(chain) > MAX_ROBOTS_REDIRECTS:
+            self.take_robots(request, 404, b"")  # RFC 9309: may be taken as unavailable, which means no rules
+            return
+        key = urls.host_key(target)
+        hop = Request(target, key, urls.fingerprint(target), kind="robots", chain=chain)
+        self._frontier.add(hop, time.monotonic())
+
+    def take_robots(self, request: Request, status: int | None, body: bytes) -> None:
+        """Give the origin that a chain of robots requests began at its rules."""
+        first = request.chain[0] if request.chain else request.url
+        origin, key = urls.origin(first), urls.host_key(first)
+        rules = robots.from_answer(status, body, self._settings.fetch.user_agent)
+        self._frontier.set_robots(origin, key, rules, time.monotonic())
+        if rules.is_unreachable:
+            self._ledger.note(f"robots {origin}", f"{origin}/robots.txt cannot be had; its pages wait until it can")
+        delay, longest = rules.crawl_delay or 0.0, self._settings.politeness.max_crawl_delay_s
+        if delay > longest:
+            sentence = (
+                f"{origin} asks for {delay:g} s between requests and is skipped; --max-crawl-delay {delay:g} obeys it"
+            )
+            self._ledger.note(f"crawl-delay {origin}", sentence)
+        if self._settings.crawl.sitemaps and delay <= longest:
+            for url in rules.sitemaps:
+                self._add_sitemap(url, key)
+
+    def _add_sitemap(self, url: str, host: str) -> None:
+        """Ask for a sitemap once, if it is on the host that names it or within the scope."""
+        try:
+            url = urls.canonicalize(url)
+        except UrlError:
+            return
+        key = urls.host_key(url)
+        if key != host and self._frontier.scope.site_of(url) is None:
+            self._ledger.left_out(key, "scope", url)
+            return
+        seen = self._seen.setdefault(host, set())
+        fingerprint = urls.fingerprint(url)
+        if fingerprint in seen:
+            return
+        if len(seen) >= MAX_SITEMAPS_PER_HOST:
+            self._ledger.note(
+                f"sitemaps {host}", f"{host} names more than {MAX_SITEMAPS_PER_HOST} sitemaps; the rest is left"
+            )
+            return
+        seen.add(fingerprint)
+        self._frontier.add(Request(url, key, fingerprint, kind="sitemap"), time.monotonic())
+
+    def answer_sitemap(self, request: Request, page: Page | None) -> None:
+        """Take an answer to a sitemap request that holds no sitemap."""
+        self._ledger.sitemaps += 1
+        if page is not None and page.status in REDIRECTS and len(request.chain) < self._settings.fetch.max_redirects:
+            try:
+                target = redirect_target(page)
+            except UrlError:
+                target = None
+            if target is not None:
+                self._add_sitemap(target, request.host)
+        self._frontier.done(request, "ok", time.monotonic())
+
+    def take_sitemap(self, request: Request, parsed: Parsed) -> None:
+        """Take a parsed sitemap: its pages wait for the next commit, the sitemaps it names for their turn."""
+        self._ledger.sitemaps += 1
+        for url in parsed.sitemaps:
+            self._add_sitemap(url, request.host)
+        if parsed.links:
+            self._committer.add_found(Found(parsed.links, SITEMAP_DEPTH, request.url))
+        self._frontier.done(request, "ok", time.monotonic())

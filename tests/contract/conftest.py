@@ -1,0 +1,120 @@
+"""The strategies under contract, each with a server of its own and limits short enough to be reached."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import cache
+
+import pytest
+import pytest_asyncio
+import trustme
+import uvloop
+
+from crawler import fetch, urls
+from crawler.fetch.base import ByteCount, Fetcher, Limits, Target, tls_context
+from crawler.fetch.guard import Guard
+from crawler.models import Page, Request
+from crawler.settings import FetchSettings, Settings
+
+from .server import ScriptedServer
+
+STRATEGIES = ("asyncio", "threads", "sequential")
+FIELDS = (("User-Agent", "crawler/test"), ("Accept", "text/html"), ("Accept-Encoding", "gzip"), ("X-Extra", "1"))
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[..., object]]:
+    """The loop that a crawl runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(params=STRATEGIES)
+def strategy(request: pytest.FixtureRequest) -> str:
+    """The name of a strategy that speaks HTTP."""
+    return str(request.param)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """A scripted server on loopback."""
+    with ScriptedServer() as running:
+        yield running
+
+
+@cache
+def _default_tls() -> ssl.SSLContext:
+    return tls_context()  # reading the authorities takes longer than most tests
+
+
+class Client:
+    """A fetcher with its guard and byte count, and a short way to ask it.
+
+    Args:
+        strategy: Name of the fetcher.
+        tls: TLS settings in place of the default ones.
+        guard: In place of one that allows loopback.
+        fetch_settings: In place of the default ones.
+    """
+
+    def __init__(
+        self,
+        strategy: str,
+        tls: ssl.SSLContext | None = None,
+        guard: Guard | None = None,
+        fetch_settings: FetchSettings | None = None,
+    ) -> None:
+        self.counter = ByteCount()
+        settings = Settings(fetch=fetch_settings or FetchSettings())
+        self.guard = guard or Guard(["127.0.0.0/8"])
+        self.fetcher: Fetcher = fetch.create(strategy, settings, self.guard, self.counter, tls or _default_tls())
+
+    async def get(
+        self,
+        url: str,
+        limits: Limits | None = None,
+        deadline_s: float = 10.0,
+        addresses: tuple[str, ...] = ("127.0.0.1",),
+        kind: str = "page",
+        headers: tuple[tuple[str, str], ...] = FIELDS,
+    ) -> Page:
+        """Fetch one URL."""
+        url = urls.canonicalize(url)
+        request = Request(url, urls.host_key(url), urls.fingerprint(url), kind)  # type: ignore[arg-type]
+        target = Target(addresses, time.monotonic() + deadline_s, limits or Limits(), headers)
+        return await self.fetcher.fetch(request, target)
+
+
+Connect = Callable[..., Awaitable[Client]]
+
+
+@pytest_asyncio.fixture
+async def connect(strategy: str) -> AsyncIterator[Connect]:
+    """Makes clients of the strategy and checks that closing them leaves no thread behind."""
+    before = set(threading.enumerate())
+    clients: list[Client] = []
+
+    async def make(**options: object) -> Client:
+        clients.append(Client(strategy, **options))  # type: ignore[arg-type]
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        await client.fetcher.close()
+    left = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("fetch")]
+    for thread in left:  # those that were left behind end in their own time
+        thread.join(2)
+    assert not any(thread.is_alive() for thread in left)
+
+
+@pytest_asyncio.fixture
+async def client(connect: Connect) -> Client:
+    """A client of the strategy with default settings."""
+    return await connect()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority that only the tests trust."""
+    return trustme.CA()

@@ -1,0 +1,35 @@
+"""Strategies by name, and what it costs to know their names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from crawler import fetch
+from crawler.errors import UsageError
+from crawler.fetch.base import ByteCount
+from crawler.fetch.guard import Guard
+from crawler.settings import DEFAULT_CONCURRENCY, Settings
+
+
+def test_every_strategy_of_the_settings_is_in_the_table() -> None:
+    assert set(fetch.STRATEGIES) == set(DEFAULT_CONCURRENCY)
+
+
+async def test_an_unknown_strategy_and_one_that_is_not_installed_have_different_sentences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(UsageError, match=r"no strategy 'carrier'; known are asyncio, threads"):
+        fetch.create("carrier", Settings(), Guard(), ByteCount())
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    monkeypatch.delitem(sys.modules, "crawler.fetch.aio", raising=False)
+    with pytest.raises(UsageError, match=r"needs aiohttp, which is not installed: pip install aiohttp"):
+        fetch.create("asyncio", Settings(), Guard(), ByteCount())
+
+
+def test_knowing_the_strategies_imports_no_client_library() -> None:
+    code = "import sys, crawler.fetch, crawler.fetch.base; print({'aiohttp', 'requests', 'urllib3'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"

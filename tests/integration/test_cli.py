@@ -1,0 +1,119 @@
+"""Bad input: one clear sentence that names what and where, exit status 2, no traceback, nothing lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import run_cli
+
+SEED = "https://example.com/"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ("usage",)),
+        (["crwal"], ("crwal", "did you mean crawl?")),
+        (["crawl"], ("nothing to crawl",)),
+        (["crawl", SEED, "--concurency", "3"], ("--concurency", "did you mean --concurrency?")),
+        (["crawl", SEED, "--concurrency", "many"], ("--concurrency many", "whole number")),
+        (["crawl", SEED, "--concurrency", "-3"], ("--concurrency",)),
+        (["crawl", SEED, "--concurrency", "99999"], ("--concurrency", "4096")),
+        (["crawl", SEED, "--strategy", "magic"], ("--strategy", "magic", "asyncio")),
+        (["crawl", SEED, "--include", "("], ("--include", "(")),
+        (["crawl", SEED, "--scope", "any"], ("--scope any", "--max-pages")),
+        (["crawl", SEED, "-H", "no colon"], ("no colon", "Name: value")),
+        (["crawl", SEED, "--allow-private", "10.0.0.0/99"], ("10.0.0.0/99",)),
+        (["crawl", SEED, "--resolve", "nonsense"], ("nonsense",)),
+        (["crawl", SEED, "-o", "out.xyz"], ("out.xyz", ".csv")),
+        (["crawl", SEED, "-o", "missing/out.csv"], ("missing",)),
+        (["crawl", SEED, "--config", "missing.toml"], ("missing.toml", "No such file")),
+        (["crawl", "--sites", "missing.txt"], ("missing.txt", "No such file")),
+        (["crawl", "ftp://example.com/"], ("ftp://example.com/",)),
+        (["crawl", "https://example.com:99999/"], ("https://example.com:99999/",)),
+        (["crawl", SEED, "--strategy", "replay"], ("--replay",)),
+        (["export", "nowhere", "out.csv"], ("nowhere", "no run")),
+    ],
+)
+def test_wrong_usage_is_a_sentence(arguments: list[str], words: tuple[str, ...], tmp_path: Path) -> None:
+    """What is wrong is named, in one line, and no run is begun."""
+    done = run_cli(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    said = done.stderr + done.stdout
+    for word in words:
+        assert word in said
+    if arguments:
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ("holds no URL",)),
+        ("# only a comment\n", ("holds no URL",)),
+        ("https://example.com/\nno url at all\n", ("line 2", "url")),
+        ("https://example.com/ max_pages=many\n", ("line 1", "max_pages")),
+        ("https://example.com/ speed=3\n", ("line 1", "speed")),
+    ],
+)
+def test_a_bad_list_names_the_line(text: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    """The file and the line stand in the sentence, from a file and from standard input."""
+    (tmp_path / "list.txt").write_text(text)
+    for name, label, stdin in (("list.txt", "list.txt", ""), ("-", "standard input", text)):
+        done = run_cli("crawl", "--sites", name, cwd=tmp_path, stdin=stdin)
+        assert done.returncode == 2
+        for word in (label, *words):
+            assert word in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[fetch]\nconcurency = 3\n", ("fetch", "concurency")),
+        ("[fetch]\nconcurrency = 'x'\n", ("fetch.concurrency",)),
+        ("[fetch\n", ("not valid TOML", "line 1")),
+        ("[nonsense]\na = 1\n", ("nonsense",)),
+    ],
+)
+def test_a_bad_config_names_file_and_key(text: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    """An unknown key is an error, not ignored."""
+    (tmp_path / "c.toml").write_text(text)
+    done = run_cli("crawl", SEED, "--config", "c.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    for word in ("c.toml", *words):
+        assert word in done.stderr
+
+
+def test_a_missing_scheme_is_taken_as_https_and_said_so(tmp_path: Path) -> None:
+    """`example.test` means https://example.test/."""
+    done = run_cli("crawl", "example.test", "--resolve", "example.test:10.0.0.1", "--run", tmp_path / "run")
+    assert "https://example.test/" in done.stderr
+    assert "https" in done.stderr.splitlines()[0]
+    assert done.returncode == 1
+
+
+def test_a_run_folder_that_exists_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """`crawl` never writes into an older run; it names `resume`."""
+    run = tmp_path / "run"
+    arguments = ("crawl", "http://a.test/", "--resolve", "a.test:10.0.0.1", "--run", run)
+    run_cli(*arguments)
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    done = run_cli(*arguments)
+    assert done.returncode == 2
+    assert str(run) in done.stderr
+    assert "resume" in done.stderr
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_every_command_explains_itself() -> None:
+    """--help of each command fits 80 columns and names its arguments."""
+    overview = run_cli("--help")
+    assert overview.returncode == 0
+    for command in ("crawl", "fetch", "export", "lab"):
+        assert command in overview.stdout
+        done = run_cli(command, "--help")
+        assert done.returncode == 0
+        assert max(len(line) for line in done.stdout.splitlines()) <= 80

@@ -1,0 +1,133 @@
+"""The whole line on the lab: what comes out is the truth, whichever strategy and parse mode made it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from crawler.lab.process import LabProcess
+from tests.integration.conftest import COMMAND, LAB_OPTIONS, ROOT, read_records, run_cli, settled
+
+STRATEGIES = ("asyncio", "threads", "sequential")
+MODES = ("processes", "threads", "inline")
+
+
+@pytest.fixture(scope="module")
+def reference(seeds: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """The records of a crawl with the defaults."""
+    run = tmp_path_factory.mktemp("reference") / "run"
+    done = run_cli("crawl", *seeds, *LAB_OPTIONS, "--run", run)
+    assert done.returncode == 0, done.stderr
+    return settled(read_records(run))
+
+
+def test_a_crawl_gives_the_truth(reference: dict[str, dict[str, object]], lab: LabProcess) -> None:
+    """Every page of the web has one record, with the status, title and links that the web itself says it has."""
+    truths = {truth.url: truth for truth in lab.truth() if truth.kind == "page"}
+    allowed = {url for url, truth in truths.items() if not truth.disallowed}
+    inside = {url for url in reference if url in truths}
+    assert inside == allowed
+    for url in allowed:
+        truth, record = truths[url], reference[url]
+        assert record["status"] == truth.status, url
+        assert record["redirect_to"] == truth.redirect_to, url
+        if truth.status == 200:
+            assert record["outcome"] == "ok"
+            assert record["title"] == truth.title, url
+            assert record["links"] == list(truth.links), url
+
+
+@pytest.mark.parametrize(
+    ("strategy", "mode"), [(s, m) for s in STRATEGIES for m in MODES if (s, m) != ("asyncio", "processes")]
+)
+def test_every_strategy_and_parse_mode_gives_the_same_records(
+    strategy: str, mode: str, reference: dict[str, dict[str, object]], seeds: list[str], tmp_path: Path
+) -> None:
+    """Which flags were given shows in the speed and in nothing else."""
+    done = run_cli("crawl", *seeds, *LAB_OPTIONS, "--run", tmp_path / "run", "--strategy", strategy, "--parse", mode)
+    assert done.returncode == 0, done.stderr
+    assert settled(read_records(tmp_path / "run")) == reference
+
+
+def test_both_parsers_give_the_same_records(
+    reference: dict[str, dict[str, object]], seeds: list[str], tmp_path: Path
+) -> None:
+    """BeautifulSoup and Lexbor agree on well-formed pages."""
+    done = run_cli("crawl", *seeds, *LAB_OPTIONS, "--run", tmp_path / "run", "--parser", "bs4")
+    assert done.returncode == 0, done.stderr
+    assert settled(read_records(tmp_path / "run")) == reference
+
+
+def test_exports_hold_every_record_of_the_journal(seeds: list[str], tmp_path: Path) -> None:
+    """-o writes CSV and JSON lines at the end, `export` does so later, and -o - streams the same records."""
+    run = tmp_path / "run"
+    done = run_cli("crawl", seeds[0], *LAB_OPTIONS, "--run", run, "-o", tmp_path / "a.csv", "-o", "-")
+    assert done.returncode == 0, done.stderr
+    records = read_records(run)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == records
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["url"] for row in rows] == [record["url"] for record in records]
+    assert [row["title"] for row in rows] == [record["title"] or "" for record in records]
+    done = run_cli("export", run, tmp_path / "b.jsonl", "--only", "ok", "--fields", "url,status")
+    assert done.returncode == 0, done.stderr
+    exported = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text().splitlines()]
+    assert exported == [{"url": r["url"], "status": r["status"]} for r in records if r["outcome"] == "ok"]
+
+
+def test_max_pages_is_kept_exactly(seeds: list[str], tmp_path: Path) -> None:
+    """--max-pages counts ok and http_error pages, and the status is 0."""
+    done = run_cli("crawl", *seeds, *LAB_OPTIONS, "--run", tmp_path / "run", "--max-pages", 17, "--json")
+    assert done.returncode == 0, done.stderr
+    stats = json.loads(done.stdout)
+    assert stats["why"] == "max_pages"
+    counted = [record for record in read_records(tmp_path / "run") if record["outcome"] in ("ok", "http_error")]
+    assert len(counted) == stats["pages"] == 17
+
+
+def test_depth_zero_is_just_the_seeds(seeds: list[str], tmp_path: Path) -> None:
+    """--max-depth 0 fetches what was named and follows nothing."""
+    done = run_cli("crawl", *seeds, *LAB_OPTIONS, "--run", tmp_path / "run", "--max-depth", 0, "--no-sitemaps")
+    assert done.returncode == 0, done.stderr
+    assert {record["url"] for record in read_records(tmp_path / "run")} == set(seeds)
+
+
+def test_hosts_that_cannot_be_reached_are_recorded_and_the_crawl_goes_on(seeds: list[str], tmp_path: Path) -> None:
+    """A name that does not exist, a closed port and a private address fail with their reasons."""
+    resolve = ["--resolve", "private.test:10.0.0.1"]
+    done = run_cli(
+        "crawl", seeds[0], "http://127.0.0.1:4/", "http://private.test/", *resolve, *LAB_OPTIONS,
+        "--run", tmp_path / "run", "--patience", 0, "--max-depth", 0, "--retries", 0,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    outcomes = {record["url"]: (record["outcome"], record["error"]) for record in read_records(tmp_path / "run")}
+    assert outcomes[seeds[0]] == ("ok", None)
+    assert outcomes["http://127.0.0.1:4/"] == ("failed", "unreachable")
+    assert outcomes["http://private.test/"] == ("failed", "private_address")
+
+
+def test_a_crawl_without_any_answer_has_status_1(tmp_path: Path) -> None:
+    """No seed could be fetched."""
+    done = run_cli("crawl", "http://127.0.0.1:4/", "--run", tmp_path / "run", "--patience", 0, "--retries", 0)
+    assert done.returncode == 1, done.stderr
+
+
+def test_ctrl_c_writes_everything_so_far_and_has_status_3(seeds: list[str], tmp_path: Path) -> None:
+    """SIGINT ends a crawl in order, however long the delays are."""
+    run = tmp_path / "run"
+    slow = [*LAB_OPTIONS[:-1], "1000"]
+    arguments = [*COMMAND, "crawl", *seeds, *slow, "--run", str(run), "--no-robots", "-o", "-"]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()  # a record is committed; every host is now cooling down
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    assert process.returncode == 3, errors
+    assert "Traceback" not in errors
+    assert [json.loads(line) for line in (first + output).splitlines()] == read_records(run)
+    assert "stopped early" in errors
