@@ -140,7 +140,12 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
     "lab": ("serve a made-up web on this machine, to try things on", _lab_arguments, "crawler.lab.__main__:run"),
 }
 _WIDTH = max(len(name) for name in COMMANDS)
-_USAGE = "usage: crawler COMMAND [ARGUMENTS]\n\n{commands}\n\n`crawler COMMAND --help` explains one; `crawler --version` names this one.\n"
+_USAGE = """usage: crawler COMMAND [ARGUMENTS]
+
+{commands}
+
+`crawler COMMAND --help` explains a command; `crawler --version` names the version.
+"""
 
 
 def _overview() -> str:

@@ -1,4 +1,4 @@
-"""What `make crawl` shows: the lab is served, crawled with the defaults but without a delay, and its first records shown."""
+"""What `make crawl` shows: the lab served and crawled with the defaults, but without a delay, and its first records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crawler.export.journal import read_lines
 from crawler.lab.process import serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.report.terminal import printable
-from crawler.run import DATA, fresh_folder
+from crawler.run import fresh_folder
 
 SHOWN = 3
 WORLD = WorldSpec(hosts=20, pages_per_host=50, latency_ms=20, error_rate=0.03, redirect_rate=0.03, encodings=True)

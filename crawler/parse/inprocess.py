@@ -1,4 +1,4 @@
-"""The other two ways to parse, which exist so that the difference can be measured: threads, and the event loop itself."""
+"""The other two ways to parse, there so that the difference can be measured: threads, and the event loop itself."""
 
 from __future__ import annotations
 

@@ -119,8 +119,7 @@ class ProcessPool(Generic[Item, Answer]):
             boot = _BOOT.format(fd=there.fileno())
             command = [sys.executable, "-c", boot, json.dumps(sys.path)]
             try:
-                # The worker's standard output goes to ours for errors: records may be streaming on the other.
-                process = subprocess.Popen(command, pass_fds=[there.fileno()], stdin=subprocess.DEVNULL, stdout=2)
+                process = _launch(command, there.fileno())
             except OSError as error:
                 here.close()
                 self._on_fatal(RunError(f"cannot start a parse worker: {error.strerror}"))
@@ -176,7 +175,7 @@ class ProcessPool(Generic[Item, Answer]):
         self._feed()
 
     def left(self, worker: _Worker[Answer], unanswered: deque[Job[Answer]], fault: str) -> None:
-        """Called when a worker's channel closed: charge the job it was at, send the others again, replace the worker."""
+        """Called when a worker's channel closed: charge the job it was at, send the others again, replace it."""
         self._workers.discard(worker)
         if self._is_closing:
             return
@@ -316,6 +315,12 @@ class _Worker(asyncio.Protocol, Generic[Answer]):
         self.process.kill()
         self.process.wait()
         self.transport.abort()
+
+
+def _launch(command: list[str], descriptor: int) -> subprocess.Popen[bytes]:
+    # Not asyncio's own: it would tie the process to a child watcher, and the channel tells its end anyway.
+    # Standard output goes to ours for errors, because records may be streaming on the other.
+    return subprocess.Popen(command, pass_fds=[descriptor], stdin=subprocess.DEVNULL, stdout=2)
 
 
 def _describe(status: int) -> str:

@@ -71,8 +71,8 @@ class Progress:
         ledger, frontier = self._engine.ledger, self._engine.frontier
         errors = ledger.outcomes["failed"] + ledger.outcomes["quarantined"]
         return (
-            f"{duration(ledger.elapsed_s)}: {ledger.pages:,} pages, {self.rate():,.1f}/s, {frontier.in_flight} in flight, "
-            f"{frontier.queued:,} queued, {errors:,} failed, {size(ledger.wire_bytes)}"
+            f"{duration(ledger.elapsed_s)}: {ledger.pages:,} pages, {self.rate():,.1f}/s, "
+            f"{frontier.in_flight} in flight, {frontier.queued:,} queued, {errors:,} failed, {size(ledger.wire_bytes)}"
         )
 
     def _view(self) -> Group:

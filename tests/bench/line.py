@@ -19,7 +19,7 @@ from crawler.lab.process import serve_in_process
 from crawler.lab.world import World, WorldSpec
 
 SITE = WorldSpec(hosts=1, pages_per_host=4000, page_bytes=36_000, size_spread=0, robots=True)
-WIDE = WorldSpec(hosts=100, pages_per_host=50, page_bytes=8_000, size_spread=0, latency_ms=100)
+WIDE = WorldSpec(hosts=100, pages_per_host=50, page_bytes=8_000, size_spread=0, latency_ms=100, latency_spread=0)
 LAB = ["--resolve", "*.lab:127.0.0.1", "--allow-private", "127.0.0.0/8", "--delay", "0"]
 CRAWLER = [sys.executable, "-m", "crawler"]
 
