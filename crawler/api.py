@@ -67,8 +67,8 @@ def crawl(urls: Sequence[str], *, run: str | Path = "", **options: Any) -> Resul
     """
     chosen = options_to_settings(options)
     given = seeds.read(urls, (), chosen.site, chosen.crawl.scope, io.BytesIO())
-    folder = runs.create(str(run), chosen)
-    with runs.logging_to(folder.log):
+    folder = runs.create(str(run), chosen, given)
+    with runs.locked(folder), runs.logging_to(folder.log):
         engine, ending = run_loop(lambda: _crawl(chosen, given, folder))
     if ending.error is not None:
         raise ending.error

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from crawler import urls
+from crawler import resume, urls
 from crawler.engine import Engine, ParsePool, Parts
 from crawler.errors import RunError
 from crawler.export.journal import Journal
@@ -14,6 +14,8 @@ from crawler.fetch import create as create_fetcher
 from crawler.fetch.base import ByteCount
 from crawler.fetch.guard import Guard, exempt_origins
 from crawler.fetch.resolve import Resolver
+from crawler.frontier.flights import Flights
+from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import MemoryStore, Store
 from crawler.models import Page, Parsed
 from crawler.parse.inprocess import InlinePool, ThreadPool
@@ -32,6 +34,7 @@ def build(
     seeds: Seeds,
     run: Run | None,
     on_lines: Callable[[Sequence[bytes]], None] = lambda lines: None,
+    before: Settings | None = None,
 ) -> Engine:
     """Make an engine with all its parts, on the event loop that will run it; running it closes them.
 
@@ -40,6 +43,7 @@ def build(
         seeds: What to crawl.
         run: Where the journal goes; None keeps nothing.
         on_lines: Called with the records' lines after each commit.
+        before: The settings that the run was started with, if it goes on; None if it begins.
 
     Raises:
         UsageError: If settings do not fit together.
@@ -64,16 +68,20 @@ def build(
     def fatal(error: RunError) -> None:
         engine.fail(error)
 
+    store, journal, flights = _store(run, is_new=before is None)
     parts = Parts(
         fetcher=create_fetcher(settings.fetch.strategy, settings, guard, held),
         pool=_pool(settings.parse, parse_context(scope), fatal),
-        store=_store(),
-        journal=Journal(run.journal) if run is not None else None,
+        store=store,
+        journal=journal,
+        flights=flights,
         targets=targets,
         held=held,
         parse_context=parse_context,
     )
     engine = Engine(settings, scope, parts, on_lines)
+    if isinstance(store, SqliteStore):
+        resume.prepare(engine, store, before or settings)
     return engine
 
 
@@ -93,8 +101,12 @@ def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
     return guard, Targets(settings.fetch, resolver, guard, frozenset(urls.origin(url) for url in seed_urls))
 
 
-def _store() -> Store:
-    return MemoryStore()
+def _store(run: Run | None, *, is_new: bool) -> tuple[Store, Journal | None, Flights | None]:
+    if run is None:
+        return MemoryStore(), None, None
+    store = SqliteStore(run.state, is_new=is_new)
+    # Whatever lies behind the committed length was written by a commit that did not happen.
+    return store, Journal(run.journal, store.output_length(run.journal.name)), Flights(run.flights)
 
 
 def _pool(settings: ParseSettings, context: StageContext, on_fatal: Callable[[RunError], None]) -> ParsePool:

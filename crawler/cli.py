@@ -106,6 +106,14 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the final figures as one JSON object on standard output")
 
 
+def _resume_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="the run's folder; the newest one under data/ if not given"
+    )
+    _add_output_options(parser)
+    add_settings(parser)
+
+
 def _fetch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", help="the page")
     parser.add_argument("--config", metavar="FILE", help="a TOML file of settings")
@@ -135,6 +143,7 @@ def _lab_arguments(parser: argparse.ArgumentParser) -> None:
 # name → (what it does, its arguments, the function that does it as module:name)
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] = {
     "crawl": ("crawl sites and keep their pages as records", _crawl_arguments, "crawler.commands:crawl"),
+    "resume": ("go on with a run after any stop", _resume_arguments, "crawler.commands:resume"),
     "fetch": ("one URL through the whole line; prints its record", _fetch_arguments, "crawler.commands:fetch"),
     "export": ("make files of a run's records", _export_arguments, "crawler.commands:export"),
     "lab": ("serve a made-up web on this machine, to try things on", _lab_arguments, "crawler.lab.__main__:run"),

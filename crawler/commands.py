@@ -31,28 +31,51 @@ def crawl(arguments: argparse.Namespace) -> int:
     """`crawler crawl`."""
     chosen = settings.load(Path(arguments.config) if arguments.config else None, overrides(arguments))
     given = seeds.read(arguments.urls, arguments.sites, chosen.site, chosen.crawl.scope, sys.stdin.buffer)
-    files = [name for name in chosen.output.outputs if name != STANDARD_OUTPUT]
-    for name in files:
-        table.check(Path(name))
-    streams = STANDARD_OUTPUT in chosen.output.outputs
-    if streams and arguments.json:
-        raise UsageError("-o - and --json both want standard output; give one of them")
+    _check_outputs(arguments, chosen)
     assembly.check(chosen, given)
-    run = runs.create(chosen.output.run, chosen)
+    run = runs.create(chosen.output.run, chosen, given)
     say = _quiet if arguments.quiet else _say
     for note in given.notes:
         say(note)
     say(summary.opening(chosen, given, run.folder))
-    with runs.logging_to(run.log, verbose=arguments.verbose):
-        on_lines = _write_lines if streams else _ignore
-        engine, ending = run_loop(lambda: _run(chosen, given, run, on_lines, quiet=arguments.quiet))
-    stats = summary.figures(engine, ending, chosen)
-    run.write_stats(stats)
-    written = [run.journal]
-    if ending.why not in ("stopped", "failed"):
-        for name in files:
-            table.export(run.journal, None, Path(name))
-            written.append(Path(name))
+    return _crawl(arguments, chosen, given, run, before=None)
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """`crawler resume`: the run's own settings, with what the command line changes of them."""
+    run = runs.find(arguments.run)
+    before = settings.load(run.settings, {})
+    chosen = settings.load(run.settings, overrides(arguments))
+    given = seeds.read((), (), chosen.site, chosen.crawl.scope, sys.stdin.buffer)
+    _check_outputs(arguments, chosen)
+    assembly.check(chosen, given)
+    if not arguments.quiet:
+        _say(f"Going on with {run.folder}")
+    return _crawl(arguments, chosen, given, run, before)
+
+
+def _check_outputs(arguments: argparse.Namespace, chosen: Settings) -> None:
+    for name in chosen.output.outputs:
+        if name != STANDARD_OUTPUT:
+            table.check(Path(name))
+    if STANDARD_OUTPUT in chosen.output.outputs and arguments.json:
+        raise UsageError("-o - and --json both want standard output; give one of them")
+
+
+def _crawl(
+    arguments: argparse.Namespace, chosen: Settings, given: seeds.Seeds, run: runs.Run, before: Settings | None
+) -> int:
+    """Run a crawl to its end, a new one or, with the settings that it had `before`, one that goes on."""
+    say = _quiet if arguments.quiet else _say
+    on_lines = _write_lines if STANDARD_OUTPUT in chosen.output.outputs else _ignore
+    with runs.locked(run), runs.logging_to(run.log, verbose=arguments.verbose):
+        engine, ending = run_loop(lambda: _run(chosen, given, run, on_lines, before, quiet=arguments.quiet))
+        stats = summary.figures(engine, ending, chosen)
+        written = [run.journal]
+        if ending.error is None:
+            run.write_stats(stats)
+            if ending.why != "stopped":
+                written += _write_outputs(run, chosen)
     say(summary.closing(engine, ending, run, written))
     if ending.error is not None:
         raise ending.error
@@ -60,14 +83,27 @@ def crawl(arguments: argparse.Namespace) -> int:
         sys.stdout.write(msgspec.json.encode(stats).decode() + "\n")
     if ending.why == "stopped":
         return Exit.STOPPED
-    return Exit.OK if engine.ledger.answers else Exit.NOTHING
+    return Exit.OK if engine.has_answers else Exit.NOTHING
+
+
+def _write_outputs(run: runs.Run, chosen: Settings) -> list[Path]:
+    paths = [Path(name) for name in chosen.output.outputs if name != STANDARD_OUTPUT]
+    for path in paths:
+        table.export(run.journal, None, path)
+    return paths
 
 
 async def _run(
-    chosen: Settings, given: seeds.Seeds, run: runs.Run | None, on_lines: OnLines, *, quiet: bool
+    chosen: Settings,
+    given: seeds.Seeds,
+    run: runs.Run | None,
+    on_lines: OnLines,
+    before: Settings | None = None,
+    *,
+    quiet: bool,
 ) -> tuple[Engine, Ending]:
     loop = asyncio.get_running_loop()
-    engine = assembly.build(chosen, given, run, on_lines)
+    engine = assembly.build(chosen, given, run, on_lines, before)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, engine.stop)
     progress = None if quiet else Progress(engine, sys.stderr)
@@ -99,12 +135,12 @@ def fetch(arguments: argparse.Namespace) -> int:
         raise ending.error
     if ending.why == "stopped":
         return Exit.STOPPED
-    return Exit.OK if engine.ledger.answers else Exit.NOTHING
+    return Exit.OK if engine.has_answers else Exit.NOTHING
 
 
 def export(arguments: argparse.Namespace) -> int:
     """`crawler export`."""
-    run = runs.open_existing(arguments.run)
+    run = runs.find(arguments.run)
     fields = [name.strip() for name in arguments.fields.split(",")] if arguments.fields else None
     for name in arguments.files:
         table.check(Path(name), fields, arguments.only)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
+from zlib import crc32
 
 from crawler.errors import RunError
 from crawler.export.journal import Journal
-from crawler.frontier.store import Done, Found, Store
+from crawler.frontier.store import Done, Found, HostState, Output, Store
 from crawler.models import Request
 
 log = logging.getLogger("crawler")
@@ -34,11 +35,18 @@ class Committer:
         journal: Where records go; None keeps none.
         on_commit: Called on the event loop after each commit.
         on_error: Called on the event loop, once, when nothing can be committed any more.
+        host_states: Called on the event loop before each commit: what to note of the hosts of what is finished.
     """
 
     def __init__(
-        self, store: Store, journal: Journal | None, on_commit: Committed, on_error: Callable[[RunError], None]
+        self,
+        store: Store,
+        journal: Journal | None,
+        on_commit: Committed,
+        on_error: Callable[[RunError], None],
+        host_states: Callable[[Sequence[Done]], Sequence[HostState]] = lambda done: (),
     ) -> None:
+        self._host_states = host_states
         self._store = store
         self._journal = journal
         self._on_commit = on_commit
@@ -130,20 +138,22 @@ class Committer:
         self._has_links = self._is_due = False
         self._cancel_timer()
         loop = asyncio.get_running_loop()
-        self._running = loop.run_in_executor(self._thread, self._commit, done, found)
+        self._running = loop.run_in_executor(self._thread, self._commit, done, found, self._host_states(done))
         self._running.add_done_callback(lambda future: self._finish(done, future))
 
-    def _commit(self, done: list[Done], found: list[Found]) -> list[Request]:
+    def _commit(self, done: list[Done], found: list[Found], hosts: Sequence[HostState]) -> list[Request]:
         """Runs in the thread: outputs first, then the store, which holds their committed length."""
         started = time.thread_time()
         journal = self._journal
+        outputs: list[Output] = []
         length = 0 if journal is None else journal.length
         try:
             if journal is not None:
                 lines = [each.line for each in done if each.line]
                 journal.append(lines)
                 journal.sync()
-            novel = self._store.commit(done, found)
+                outputs = [_output(journal, length, lines)] if lines else []
+            novel = self._store.commit(done, found, outputs, hosts)
         except BaseException:
             if journal is not None:
                 with suppress(OSError):  # a disk that fails altogether; readers stop at the committed length anyway
@@ -183,6 +193,13 @@ class Committer:
         self._is_broken = True
         self._cancel_timer()
         self._on_error(error)
+
+
+def _output(journal: Journal, offset: int, lines: Sequence[bytes]) -> Output:
+    checksum = 0
+    for line in lines:
+        checksum = crc32(line, checksum)
+    return Output(journal.path.name, offset, journal.length - offset, checksum, len(lines))
 
 
 def _cannot_write(what: str) -> RunError:

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, cast
 
@@ -23,11 +24,12 @@ from crawler.commit import Committer
 from crawler.errors import FetchError, ParseError, RunError
 from crawler.export.journal import Journal
 from crawler.fetch.base import ByteCount, Fetcher
+from crawler.frontier.flights import Flights
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
 from crawler.frontier.politeness import retry_after_s
 from crawler.frontier.retry import RetryBudget, RetryPolicy
-from crawler.frontier.store import Done, Found, Store
-from crawler.models import Link, Page, Parsed, Request
+from crawler.frontier.store import Done, Found, HostState, Store
+from crawler.models import Link, Outcome, Page, Parsed, Request
 from crawler.records import record_line
 from crawler.report.ledger import Ledger
 from crawler.scope import Scope
@@ -40,6 +42,7 @@ P = ParamSpec("P")
 
 GRACE_S = 5.0  # after a stop, seconds in which answers under way are still taken
 DRAIN_S = 8.0  # after a stop, seconds after which pages still being parsed stay pending
+NOTEWORTHY_WAIT_S = 5.0  # waits of hosts that are worth a place in the store; one gap is kept after a resume anyway
 PROBATION_SLOTS = 32  # for hosts that have never answered, beside the concurrency
 
 Why = Literal["finished", "max_pages", "max_time", "stopped", "failed"]
@@ -72,6 +75,7 @@ class Parts(Struct):
     Args:
         fetcher, pool, store: One of each seam.
         journal: Where records go; None keeps none.
+        flights: Where it is noted what is being worked on; None does not.
         targets: Resolves and vets what is dialled.
         held: Bytes of bodies between download and parse.
         parse_context: Makes the parse stage's context for a scope.
@@ -81,6 +85,7 @@ class Parts(Struct):
     pool: ParsePool
     store: Store
     journal: Journal | None
+    flights: Flights | None
     targets: Targets
     held: ByteCount
     parse_context: Callable[[Scope], object]
@@ -123,7 +128,9 @@ class Engine:
         is_single = settings.fetch.strategy == "sequential"
         probation = 0 if is_single else min(PROBATION_SLOTS, settings.concurrency)
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
-        self.committer = Committer(parts.store, parts.journal, self._committed, self.fail)
+        self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._host_states)
+        self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
+        self.before: Mapping[Outcome, int] = {}  # URLs by outcome when the run went on
         self.site_files = SiteFiles(settings, self.frontier, self.committer, self.ledger)
         self.parsing = 0  # pages in the parse stage
         self._on_lines = on_lines
@@ -134,6 +141,7 @@ class Engine:
         self._timer: asyncio.TimerHandle | None = None
         self._is_pumping = self._has_to_pump = False
         self._stopping: Why | None = None
+        self._is_clean = False
         self._over: asyncio.Future[Ending]
 
     # Start and stop
@@ -155,6 +163,11 @@ class Engine:
             for timer in timers:
                 timer.cancel()
             await self._close()
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether a server ever said something, in this session or an earlier one."""
+        return bool(self.ledger.answers or any(self.before.get(each) for each in ("ok", "http_error", "redirect")))
 
     def stop(self, why: Why = "stopped") -> None:
         """Stop in order: no new requests, answers that come soon are kept, all else stays pending. Twice: at once."""
@@ -181,6 +194,7 @@ class Engine:
 
     def _end(self, ending: Ending) -> None:
         if not self._over.done():
+            self._is_clean = ending.why != "failed"
             self._over.set_result(ending)
 
     def _cancel_fetches(self) -> None:
@@ -202,9 +216,11 @@ class Engine:
                 await close()
             except Exception:
                 log.exception("closing a part failed")
-        parts.store.close()
+        parts.store.close(is_clean=self._is_clean)
         if parts.journal is not None:
             parts.journal.close()
+        if parts.flights is not None:
+            parts.flights.close()
 
     # The drive
 
@@ -255,8 +271,17 @@ class Engine:
             self.stop("max_pages")
         elif self.frontier.finished:
             self.committer.flush()
-            if self.committer.is_idle:
+            if self.committer.is_idle and self.suspects:
+                self._run_alone(self.suspects.popleft())
+            elif self.committer.is_idle:
                 self._end(Ending("finished"))
+
+    def _run_alone(self, request: Request) -> None:
+        """Nothing else is under way: if the process dies now, this URL did it."""
+        if self.parts.flights is not None:
+            self.parts.flights.enter(request.seq, alone=True)
+        self.frontier.readmit(request, time.monotonic())
+        self._pump()
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -276,7 +301,11 @@ class Engine:
         try:
             addresses = await self.parts.targets.resolve(wanted.url)
         except FetchError as error:
-            self.frontier.fail_host(wanted.host, error.reason, time.monotonic())
+            now = time.monotonic()
+            if error.is_retryable:
+                self.frontier.unresolved(wanted.host, now)
+            else:
+                self.frontier.fail_host(wanted.host, error.reason, now)
             return
         shared = self.parts.targets.has_address_limit(addresses)
         self.frontier.resolved(wanted.host, addresses, shared, time.monotonic())
@@ -300,6 +329,8 @@ class Engine:
     async def _fetch(self, request: Request) -> None:
         self.ledger.asked()
         self._retry_budget.count_request()
+        if self.parts.flights is not None:
+            self.parts.flights.enter(request.seq)
         started = time.monotonic()
         try:
             page = await self.parts.fetcher.fetch(request, await self.parts.targets.target(request, started))
@@ -319,7 +350,7 @@ class Engine:
             line = record_line(
                 request, "failed", error=error.reason, elapsed_s=elapsed_s, strategy=self.settings.fetch.strategy
             )
-            self.committer.add(Done(request, "failed", error.reason, line))
+            self._finish(Done(request, "failed", error.reason, line))
         else:
             self._side_answer(request, None)
 
@@ -335,12 +366,20 @@ class Engine:
         else:
             self._side_answer(request, page)
 
+    def _finish(self, done: Done) -> None:
+        """A page has its outcome, which takes effect with the next commit."""
+        if self.parts.flights is not None:
+            self.parts.flights.leave(done.request.seq)
+        self.committer.add(done)
+
     def _try_again(self, request: Request, now: float, **facts: Any) -> bool:
         """Give a request back to the frontier if a second try can help and the budget allows it."""
         wait_s = self._retry.after(request.attempts + 1, rand=random.random(), **facts)
         if wait_s is None or wait_s > self.settings.politeness.max_retry_after_s or not self._retry_budget.take():
             return False
         self.ledger.retries += 1
+        if self.parts.flights is not None:
+            self.parts.flights.leave(request.seq)
         self.frontier.retry(msgspec.structs.replace(request, attempts=request.attempts + 1), now + wait_s)
         return True
 
@@ -356,13 +395,13 @@ class Engine:
             found = self._follow(request, verdict.target)
         line = record_line(request, verdict.outcome, page=page, error=verdict.error, redirect_to=verdict.target)
         reason = verdict.error or (None if verdict.outcome == "ok" else str(page.status))
-        self.committer.add(Done(request, verdict.outcome, reason, line, found))
+        self._finish(Done(request, verdict.outcome, reason, line, found))
 
     def _follow(self, request: Request, target: str) -> Found | None:
         """The target of a redirect as a link: judged like any other, but of the same depth and with its chain."""
         key = urls.host_key(target)
         if request.is_seed and self.scope.site_of(target) is None:
-            self._widen(request, key)
+            self.widen(request.chain[0] if request.chain else request.url, key)
         refusal = self.scope.refusal(target)
         if refusal is not None and not (request.is_seed and refusal in ("include", "exclude")):
             self.ledger.left_out(key, refusal, target)
@@ -370,9 +409,8 @@ class Engine:
         link = Link(target, key, urls.fingerprint(target))
         return Found([link], request.depth, request.url, (*request.chain, request.url), request.is_seed)
 
-    def _widen(self, request: Request, key: str) -> None:
+    def widen(self, seed: str, key: str) -> None:
         """A seed that redirects to another host means that host."""
-        seed = request.chain[0] if request.chain else request.url
         site = self.scope.site_of(seed)
         if site is not None and self.scope.sites[site].kind != "prefix":
             self.scope = self.frontier.scope = self.scope.with_alias(site, key)
@@ -392,7 +430,10 @@ class Engine:
         if isinstance(parsed, ParseError):
             log.warning("quarantined %s: %s", request.url, parsed)
             line = record_line(request, "quarantined", page=page, error=parsed.reason)
-            self._finish(Done(request, "quarantined", parsed.reason, line))
+            if request.kind == "page":
+                self._finish(Done(request, "quarantined", parsed.reason, line))
+            else:
+                self.frontier.done(request, "quarantined", time.monotonic())
         elif parsed.complete or not self._try_again(request, time.monotonic(), complete=False):
             self.ledger.parsed_page(parsed)
             found = Found(parsed.links, request.depth + 1, request.url) if parsed.links else None
@@ -402,12 +443,6 @@ class Engine:
             else:
                 self._finish(Done(request, parsed.outcome, reason, parsed.line, found))
         self._pump()
-
-    def _finish(self, done: Done) -> None:
-        if done.request.kind == "page":
-            self.committer.add(done)
-        else:
-            self.frontier.done(done.request, done.outcome, time.monotonic())
 
     # Robots and sitemaps
 
@@ -423,6 +458,12 @@ class Engine:
             self.parts.held.add(-len(page.body))
 
     # The commit
+
+    def _host_states(self, done: Sequence[Done]) -> list[HostState]:
+        """The hosts of what is finished that may not be visited for a while."""
+        now, wall = time.monotonic(), time.time()
+        times = {key: self.frontier.next_visit(key) for key in {each.request.host for each in done}}
+        return [HostState(key, wall + at - now) for key, at in times.items() if at > now + NOTEWORTHY_WAIT_S]
 
     @_entry
     def _committed(self, done: Sequence[Done], novel: Sequence[Request]) -> None:

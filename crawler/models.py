@@ -5,12 +5,13 @@ All are frozen and pickle- and msgpack-able, because they cross process borders 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
 Kind = Literal["page", "robots", "sitemap", "file"]
 Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 class Link(Struct, frozen=True, array_like=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,9 +14,11 @@ import msgspec
 
 from crawler.errors import RunError, UsageError
 from crawler.report.terminal import printable
-from crawler.settings import Settings, render
+from crawler.seeds import Seeds
+from crawler.settings import Settings, SiteSettings, render
 
 DATA = Path("data")
+NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "9p")
 
 
 class Run:
@@ -33,6 +37,21 @@ class Run:
         return self.folder / "records.jsonl"
 
     @property
+    def settings(self) -> Path:
+        """The settings that the run was started with, its sites among them."""
+        return self.folder / "run.toml"
+
+    @property
+    def state(self) -> Path:
+        """URLs, outcomes and committed lengths."""
+        return self.folder / "state.sqlite"
+
+    @property
+    def flights(self) -> Path:
+        """What is being worked on now."""
+        return self.folder / "flights.map"
+
+    @property
     def stats(self) -> Path:
         """The figures of the last session, one JSON object."""
         return self.folder / "stats.json"
@@ -49,12 +68,13 @@ class Run:
         fresh.replace(self.stats)
 
 
-def create(name: str, settings: Settings) -> Run:
+def create(name: str, settings: Settings, seeds: Seeds) -> Run:
     """Make the folder of a new run.
 
     Args:
         name: The folder; empty for a new one under data/, named by date and time.
         settings: Written to its run.toml.
+        seeds: Written there as well, so that the run can go on without the lists that it came from.
 
     Raises:
         UsageError: If the folder holds something already.
@@ -62,30 +82,81 @@ def create(name: str, settings: Settings) -> Run:
     """
     folder = Path(name) if name else fresh_folder()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = (
-            "already holds a run; `crawler resume` goes on with it"
-            if (folder / "run.toml").exists()
-            else "is not empty"
-        )
+        is_run = (folder / "run.toml").exists()
+        what = f"already holds a run; `crawler resume {folder}` goes on with it" if is_run else "is not empty"
         raise UsageError(f"{folder} {what}; name a new folder with --run")
+    sites = tuple(
+        SiteSettings(url=site.seed, max_pages=site.max_pages, delay_s=site.delay_s, max_depth=site.max_depth)
+        for site in seeds.sites
+    )
+    run = Run(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.toml").write_text(render(settings), encoding="utf-8")
+        fresh = run.settings.with_suffix(".toml.part")
+        fresh.write_text(render(msgspec.structs.replace(settings, site=sites)), encoding="utf-8")
+        fresh.replace(run.settings)
     except OSError as error:
         raise RunError(f"cannot make the run's folder {folder}: {error.strerror}") from None
-    return Run(folder)
+    return run
 
 
-def open_existing(name: str) -> Run:
-    """Find the folder of a run that exists.
+def find(name: str | None) -> Run:
+    """The run in a folder, or the newest one under data/ if none is named.
 
     Raises:
-        UsageError: If it is no run.
+        UsageError: If there is none.
     """
-    folder = Path(name)
-    if not (folder / "run.toml").is_file():
-        raise UsageError(f"{folder} is no run: it holds no run.toml")
-    return Run(folder)
+    if name is not None:
+        folder = Path(name)
+        if not (folder / "run.toml").is_file():
+            raise UsageError(f"{folder} is no run: it holds no run.toml")
+        return Run(folder)
+    runs = [path.parent for path in DATA.glob("*/run.toml")]
+    if not runs:
+        raise UsageError(f"there is no run under {DATA}/; name its folder")
+    return Run(max(runs, key=lambda folder: (folder / "run.toml").stat().st_mtime))
+
+
+@contextmanager
+def locked(run: Run) -> Iterator[None]:
+    """Keep a run's folder to this process while the context is open.
+
+    Raises:
+        RunError: If another process has it, or if it is on a file system that keeps no locks between machines.
+    """
+    if kind := network_file_system(run.folder):
+        raise RunError(f"{run.folder} is on a network file system ({kind}); a run has to be on a local disk")
+    try:
+        descriptor = os.open(run.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise RunError(f"cannot write into {run.folder}: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(f"{run.folder} is being crawled by another process") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def network_file_system(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """The kind of network file system that a folder is on, None if it is local or cannot be known.
+
+    Source: proc(5), mountinfo.
+    """
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        return None
+    target, best, kind = str(folder.resolve()), "", ""
+    for line in lines:
+        fields, _, rest = line.partition(" - ")
+        point = fields.split()[4].replace("\\040", " ")
+        inside = target == point or target.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, rest.split()[0]
+    return kind if kind.startswith(NETWORK_FILE_SYSTEMS) else None
 
 
 def fresh_folder() -> Path:

@@ -19,6 +19,7 @@ from crawler.frontier.host import HostQueue, robots_request
 from crawler.frontier.lanes import Lanes
 from crawler.frontier.limits import AddressSlots, PageLimits
 from crawler.frontier.robots import Robots
+from crawler.frontier.store import Pending
 from crawler.models import Outcome, Request
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings, PolitenessSettings
@@ -58,7 +59,6 @@ class Frontier:
         self._refilling = 0  # refills under way
         self._limits = PageLimits(crawl, scope.sites)
         self._addresses = AddressSlots(politeness.per_ip)
-        self._has_own_depths = any(site.max_depth is not None for site in scope.sites)
         self._patience_until: float | None = None
         self.open = 0
         self.queued = 0
@@ -96,11 +96,48 @@ class Frontier:
         """Pages that count against the page limits: ok and http_error."""
         return self._limits.done
 
+    @property
+    def counts_sites(self) -> bool:
+        """Whether pages are counted by site."""
+        return self._limits.counts_sites
+
     def hosts(self) -> Iterable[HostQueue]:
         """All hosts, for progress and reports."""
         return self._hosts.values()
 
+    def next_visit(self, key: str) -> float:
+        """When a host may be visited again, monotonic seconds."""
+        return self._hosts[key].next_at
+
     # What comes in
+
+    def restore(self, waiting: Iterable[Pending], now: float, wall: float) -> None:
+        """Take the hosts of a run that goes on: none is visited before one gap has passed.
+
+        Args:
+            waiting: The hosts that have pending URLs in the store.
+            now: Monotonic seconds.
+            wall: The same moment on the wall clock, Unix seconds.
+        """
+        for each in waiting:
+            host = self._new_host(Request(each.url, each.key, 0))
+            host.pace.asked(now)
+            if each.next_at is not None and each.next_at > wall:
+                host.pace.park(now, each.next_at - wall)
+            self._set_more(host, True)
+            self._check_hunger(host)
+
+    def count_earlier(self, pages: Iterable[str]) -> None:
+        """Count pages of earlier sessions, by their URLs, against the limits."""
+        for url in pages:
+            self._limits.count_earlier(self.scope.site_of(url) if self._limits.counts_sites else None)
+
+    def readmit(self, request: Request, now: float) -> None:
+        """Take a request that was removed from the store's queue, to be fetched whatever its place in that was."""
+        host = self._hosts.get(request.host) or self._new_host(request)
+        host.put(request)
+        self.queued += 1
+        self._lanes.push(host, now)
 
     def add(self, request: Request, now: float) -> Verdict:
         """Take a request that the store reported as new, in the store's order, or a robots or sitemap request.
@@ -172,7 +209,7 @@ class Frontier:
     def set_robots(self, origin: str, key: str, robots: Robots, now: float) -> None:
         """Take an origin's robots.txt; while it is unreachable its URLs wait and it is asked for again and again."""
         host = self._hosts[key]
-        if host.dead:
+        if host.dead or host.has_given_up(origin):
             return
         if robots.is_unreachable:
             failures = host.robots_failures.get(origin, 0)
@@ -251,22 +288,22 @@ class Frontier:
             request = host.peek()
             if request is None:
                 return None
-            if not host.allows(request):
-                return self._drop(host, "robots", now)
+            if refusal := host.refusal(request):
+                return self._drop(host, *refusal, now)
         if request.kind == "page" and self._limits.counts_sites:
             site = self.scope.site_of(request.url)
             match self._limits.of_site(site):
                 case "used_up":
-                    return self._drop(host, "budget", now)
+                    return self._drop(host, "skipped", "budget", now)
                 case "in_use":
                     self._limits.wait(site, host)
                     return None
         return self._dispatch(host, now)
 
-    def _drop(self, host: HostQueue, reason: str, now: float) -> Drop:
+    def _drop(self, host: HostQueue, outcome: Outcome, reason: str, now: float) -> Drop:
         request = self._take(host)
         self._lanes.push(host, now)
-        return Drop((request,), "skipped", reason)
+        return Drop((request,), outcome, reason)
 
     def _dispatch(self, host: HostQueue, now: float) -> Request:
         request = self._take(host)
@@ -299,9 +336,12 @@ class Frontier:
         return self.next(now)
 
     def _give_up(self, now: float) -> None:
-        """Nothing is left but hosts that do not answer: their URLs fail."""
+        """Nothing is left but hosts, or origins of hosts, that do not answer: their URLs fail."""
         for host in self._hosts.values():
-            if not host.dead and (host.aside or host.has_more or host.peek() is not None):
+            if host.aside and host.has_rules and not host.pace.is_parked(now):
+                host.give_up_waiting_for_robots()
+                self._lanes.push(host, now)
+            elif not host.dead and (host.aside or host.has_more or host.peek() is not None):
                 self._kill(host, "failed", "unreachable", now)
         if self._delayed:
             self._drops.append(Drop(tuple(request for _, _, request in self._delayed), "failed", "unreachable"))
@@ -333,19 +373,12 @@ class Frontier:
         if host.dead:
             self._drops.append(Drop((request,), *host.dead))
             return "dead"
-        if not request.is_seed and request.depth > self._max_depth(request.url):
+        if self._limits.is_too_deep(request, self.scope):
             self._drops.append(Drop((request,), "skipped", "depth"))
             return "depth"
         host.put(request)
         self.queued += 1
         return "accepted"
-
-    def _max_depth(self, url: str) -> int:
-        if not self._has_own_depths:
-            return self._crawl.max_depth
-        site = self.scope.site_of(url)
-        own = None if site is None else self.scope.sites[site].max_depth
-        return self._crawl.max_depth if own is None else own
 
     def _take(self, host: HostQueue) -> Request:
         request = host.take()

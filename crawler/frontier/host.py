@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from crawler import urls
 from crawler.frontier.politeness import Pace
-from crawler.frontier.robots import Robots
+from crawler.frontier.robots import UNREACHABLE, Robots
 from crawler.models import Outcome, Request
 from crawler.settings import PolitenessSettings
 
@@ -68,7 +68,7 @@ class HostQueue:
         self.is_resolved = False
         self.is_proven = False  # it has answered at least once
         self.address = ""  # where the per-address limit counts for it
-        self.robots: dict[str, Robots | None] = {}  # by origin; None: asked for
+        self.robots: dict[str, Robots | None] = {}  # by origin; None: asked for; UNREACHABLE: given up
         self.robots_failures: dict[str, int] = {}  # in a row, by origin
         self.dead: tuple[Outcome, str] | None = None
 
@@ -138,13 +138,31 @@ class HostQueue:
         for request in reversed(requests):
             self.put_back(request)
 
-    def allows(self, request: Request) -> bool:
-        """Whether the robots.txt of a request's origin, which is known, lets it be fetched."""
+    @property
+    def has_rules(self) -> bool:
+        """Whether the robots.txt of any of its origins is known."""
+        return any(rules is not None and not rules.is_unreachable for rules in self.robots.values())
+
+    def has_given_up(self, origin: str) -> bool:
+        """Whether the robots.txt of an origin is waited for no more."""
+        rules = self.robots.get(origin)
+        return rules is not None and rules.is_unreachable
+
+    def give_up_waiting_for_robots(self) -> None:
+        """Put back all that was set aside; `refusal` fails it, and what else comes of those origins."""
+        for origin in list(self.aside):
+            self.robots[origin] = UNREACHABLE
+            self.release(origin)
+
+    def refusal(self, request: Request) -> tuple[Outcome, str] | None:
+        """With which outcome and reason a request is dropped for the robots.txt of its origin; None if it is not."""
         if request.kind == "robots":
-            return True
-        robots = self.robots[urls.origin(request.url)]
-        assert robots is not None
-        return robots.allows(request.url)
+            return None
+        rules = self.robots[urls.origin(request.url)]
+        assert rules is not None
+        if rules.is_unreachable:
+            return "failed", "unreachable"
+        return None if rules.allows(request.url) else ("skipped", "robots")
 
     def drain(self) -> Iterator[Request]:
         """Remove and return everything that waits."""

@@ -11,12 +11,12 @@ from typing import Literal
 
 from crawler.frontier.host import HostQueue
 from crawler.models import Request
-from crawler.scope import Site
+from crawler.scope import Scope, Site
 from crawler.settings import CrawlSettings
 
 
 class PageLimits:
-    """Counts pages against the limits of the crawl and of each site; exact, because open pages count until they end.
+    """Holds pages against the limits of the crawl and of each site; exact, because open pages count until they end.
 
     Args:
         crawl: Limits of the crawl, and of the sites that have none of their own.
@@ -27,6 +27,8 @@ class PageLimits:
         self._max_pages = crawl.max_pages
         self._per_site = crawl.max_pages_per_site
         self._own = {index: site.max_pages for index, site in enumerate(sites) if site.max_pages is not None}
+        self._max_depth = crawl.max_depth
+        self._own_depths = {index: site.max_depth for index, site in enumerate(sites) if site.max_depth is not None}
         self.counts_sites = bool(self._per_site or any(self._own.values()))
         self.open = 0
         self.done = 0
@@ -46,6 +48,11 @@ class PageLimits:
         """Whether the pages that are open now may use up the page limit of the crawl."""
         return 0 < self._max_pages <= self.done + self.open
 
+    def is_too_deep(self, page: Request, scope: Scope) -> bool:
+        """Whether a page is further from its seed than links are followed there."""
+        site = scope.site_of(page.url) if self._own_depths else None
+        return page.depth > (self._max_depth if site is None else self._own_depths.get(site, self._max_depth))
+
     def of_site(self, site: int | None) -> Literal["free", "in_use", "used_up"]:
         """Whether a site may have one more page: yes, perhaps when its open ones have ended, or never."""
         allowed = self._per_site if site is None else self._own.get(site, self._per_site)
@@ -63,6 +70,12 @@ class PageLimits:
         if self.counts_sites:
             self._site_open[site] += 1
             self._site_by_page[page.fingerprint] = site
+
+    def count_earlier(self, site: int | None) -> None:
+        """Count a page of an earlier session."""
+        self.done += 1
+        if self.counts_sites:
+            self._site_done[site] += 1
 
     def closed(self, page: Request, *, is_counted: bool) -> Iterable[HostQueue]:
         """Count a page that has ended and return the hosts that waited for it; `is_counted` if it uses up a limit."""

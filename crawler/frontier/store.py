@@ -53,11 +53,69 @@ class Done(Struct, frozen=True):
     was_open: bool = True
 
 
+class Output(Struct, frozen=True):
+    """What one commit appended to one output.
+
+    Args:
+        name: File name in the run's folder.
+        offset: Where it begins, bytes.
+        length: How long it is, bytes.
+        crc32: Its checksum.
+        records: How many records it holds.
+    """
+
+    name: str
+    offset: int
+    length: int
+    crc32: int
+    records: int
+
+
+class HostState(Struct, frozen=True):
+    """What has to be known of a host when the run goes on.
+
+    Args:
+        key: Politeness key.
+        next_at: Wall clock before which it may not be visited, Unix seconds.
+    """
+
+    key: str
+    next_at: float
+
+
+class Pending(Struct, frozen=True):
+    """A host that has pending URLs.
+
+    Args:
+        key: Politeness key.
+        url: The first of them.
+        next_at: Wall clock before which it may not be visited, Unix seconds; None if that was never noted.
+    """
+
+    key: str
+    url: str
+    next_at: float | None
+
+
 class Store(Protocol):
     """What the engine needs of a store; called from one thread at a time."""
 
-    def commit(self, done: Sequence[Done], found: Sequence[Found]) -> list[Request]:
-        """Record outcomes and links in one transaction; return requests for the URLs never seen before, in order."""
+    def commit(
+        self,
+        done: Sequence[Done],
+        found: Sequence[Found],
+        outputs: Sequence[Output] = (),
+        hosts: Sequence[HostState] = (),
+    ) -> list[Request]:
+        """Record outcomes, links, what outputs grew by and hosts' states in one transaction.
+
+        Returns:
+            Requests for the URLs that were never seen before, in order.
+        """
+        ...
+
+    def pending(self) -> Iterator[Pending]:
+        """The hosts that have pending URLs when a run goes on."""
         ...
 
     def take(self, host: str, after: int, count: int) -> list[Request]:
@@ -68,8 +126,8 @@ class Store(Protocol):
         """URL, outcome and reason of every URL discovered, pending ones too."""
         ...
 
-    def close(self) -> None:
-        """Release what is held."""
+    def close(self, *, is_clean: bool) -> None:
+        """Release what is held; `is_clean` notes that the session ended in order."""
         ...
 
 
@@ -81,7 +139,13 @@ class MemoryStore:
         self._pending: dict[str, deque[Request]] = {}
         self._next_seq = 1
 
-    def commit(self, done: Sequence[Done], found: Sequence[Found]) -> list[Request]:
+    def commit(
+        self,
+        done: Sequence[Done],
+        found: Sequence[Found],
+        outputs: Sequence[Output] = (),
+        hosts: Sequence[HostState] = (),
+    ) -> list[Request]:
         """See `Store.commit`."""
         for each in done:
             self._state[each.request.fingerprint] = (each.request.url, each.outcome, each.reason)
@@ -126,9 +190,13 @@ class MemoryStore:
     def _is_pending(self, request: Request) -> bool:
         return self._state[request.fingerprint][1] == "pending"
 
+    def pending(self) -> Iterator[Pending]:
+        """Nothing: what lives with the process is never gone on with."""
+        return iter(())
+
     def outcomes(self) -> Iterator[tuple[str, Outcome, str | None]]:
         """See `Store.outcomes`."""
         return iter(self._state.values())
 
-    def close(self) -> None:
+    def close(self, *, is_clean: bool) -> None:
         """Nothing is held."""

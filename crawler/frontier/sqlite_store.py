@@ -1,0 +1,386 @@
+"""The store on disk: one SQLite file, one transaction a commit, memory flat however many URLs are known.
+
+Four tables carry it. `urls` answers "seen?" and nothing else: (host, fingerprint) → seq, clustered by host, a few bytes
+a row, so that a crawl's working set of it stays in the page cache. `details` has everything about a URL in the order
+of discovery. `pending` is the queue of each host, in the same order. `batches` has a row for each commit and output,
+by which a journal that is longer than committed is cut back and one that was altered is found.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from crawler import urls
+from crawler.errors import RunError
+from crawler.frontier.store import Done, Found, HostState, Output, Pending
+from crawler.models import OUTCOMES, Link, Outcome, Request
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x43524C52  # "CRLR": what `file` and other tools see in the header
+CACHE_KIB = 64 * 1024
+ROWS_PER_INSERT = 500  # SQLite takes 32,766 parameters a statement
+RECENT = 200_000  # fingerprints known to be seen, for each of two generations: 30 MB together
+SHARDS = 1024
+MAX_HOST_IDS = 200_000  # kept in memory
+PENDING, OK = OUTCOMES.index("pending"), OUTCOMES.index("ok")
+
+_REQUEST = (
+    "d.url, h.key, d.depth, d.via, d.chain, d.attempts, d.is_seed, d.seq FROM details d JOIN hosts h ON h.id = d.host"
+)
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE counts (outcome INTEGER PRIMARY KEY, urls INTEGER NOT NULL);
+CREATE TABLE hosts (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, shard INTEGER NOT NULL, next_at REAL);
+CREATE TABLE urls (
+    host INTEGER NOT NULL, fingerprint INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (host, fingerprint)
+) WITHOUT ROWID;
+CREATE TABLE details (
+    seq INTEGER PRIMARY KEY, host INTEGER NOT NULL, url TEXT NOT NULL, depth INTEGER NOT NULL, via TEXT, chain TEXT,
+    is_seed INTEGER NOT NULL, outcome INTEGER NOT NULL, reason TEXT, attempts INTEGER NOT NULL, crashes INTEGER NOT NULL
+);
+CREATE INDEX crashed ON details (crashes) WHERE crashes > 0;
+CREATE INDEX seeds ON details (is_seed) WHERE is_seed;
+CREATE TABLE pending (host INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (host, seq)) WITHOUT ROWID;
+CREATE TABLE outputs (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE batches (
+    id INTEGER NOT NULL, output TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, crc32 INTEGER NOT NULL,
+    records INTEGER NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY (id, output)
+) WITHOUT ROWID;
+"""
+
+
+class SqliteStore:
+    """A store in a file.
+
+    Args:
+        path: The file; made if missing.
+        is_new: Whether it has to be made; a missing file is an error otherwise.
+
+    Raises:
+        RunError: If it is missing, damaged, or of another version.
+    """
+
+    def __init__(self, path: Path, *, is_new: bool) -> None:
+        self.path = path
+        if not is_new and not path.is_file():
+            raise RunError(
+                f"{path} is missing; without it the run cannot go on, `crawler export` still reads its records"
+            )
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # A commit lost with the power only shortens the run: its outputs are cut back to the commit before.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            if is_new:
+                self._create()
+            self._check_version()
+            self._next_seq = self._one("SELECT coalesce(max(seq), 0) + 1 FROM details")
+            self._next_batch = self._one("SELECT coalesce(max(id), 0) + 1 FROM batches")
+            self.epoch = self._one("SELECT value FROM meta WHERE key = 'epoch'")
+        except sqlite3.DatabaseError as error:
+            raise damaged(path, error) from None
+        self._host_ids: dict[str, int] = {}
+        self._recent: set[int] = set()
+        self._older: set[int] = set()
+
+    def _create(self) -> None:
+        self._db.executescript(_SCHEMA)
+        self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._db.execute("INSERT INTO meta VALUES ('epoch', 0), ('is_clean', 1)")
+        self._db.executemany("INSERT INTO counts VALUES (?, 0)", ((number,) for number in range(len(OUTCOMES))))
+
+    def _check_version(self) -> None:
+        if self._one("PRAGMA application_id") != APPLICATION_ID:
+            raise RunError(f"{self.path} is not a crawler's state")
+        version = self._one("PRAGMA user_version")
+        if version != SCHEMA_VERSION:
+            raise RunError(
+                f"{self.path} has the format {version}, this crawler reads {SCHEMA_VERSION}; use the one that made it"
+            )
+
+    def _one(self, query: str, *values: object) -> int:
+        number: int = self._db.execute(query, values).fetchone()[0]
+        return number
+
+    # The commit
+
+    def commit(
+        self,
+        done: Sequence[Done],
+        found: Sequence[Found],
+        outputs: Sequence[Output] = (),
+        hosts: Sequence[HostState] = (),
+    ) -> list[Request]:
+        """See `Store.commit`."""
+        try:
+            with self._transaction():
+                novel = self._insert([*found, *(each.found for each in done if each.found is not None)])
+                self._mark(done)
+                self._mark_outputs(outputs)
+                self._db.executemany("UPDATE hosts SET next_at = ? WHERE key = ?", ((h.next_at, h.key) for h in hosts))
+        except BaseException:
+            self._recent.clear()  # what was rolled back is not seen
+            self._older.clear()
+            self._host_ids.clear()
+            raise
+        return novel
+
+    def _insert(self, groups: Iterable[Found]) -> list[Request]:
+        """Insert links that were never seen, and give them their place in the order of discovery."""
+        fresh: dict[int, tuple[Link, Found]] = {}
+        recent, older = self._recent, self._older
+        for group in groups:
+            for link in group.links:
+                key = link.fingerprint
+                if key not in recent and key not in older and key not in fresh:
+                    fresh[key] = (link, group)
+        if not fresh:
+            return []
+        ids = self._ids({link.host for link, _ in fresh.values()})
+        rows = [(ids[link.host], key, seq) for seq, (key, (link, _)) in enumerate(fresh.items(), self._next_seq)]
+        new = self._insert_urls(sorted(rows))
+        self._remember(fresh)
+        self._next_seq += len(rows)
+        novel = [
+            Request(link.url, link.host, key, "page", group.depth, group.via, group.chain, 0, group.are_seeds, seq)
+            for (_, _, seq), (key, (link, group)) in zip(rows, fresh.items(), strict=True)
+            if key in new
+        ]
+        self._db.executemany(
+            "INSERT INTO details VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, 0)",
+            ((r.seq, ids[r.host], r.url, r.depth, r.via, _chain_text(r.chain), r.is_seed, PENDING) for r in novel),
+        )
+        self._db.executemany("INSERT INTO pending VALUES (?, ?)", sorted((ids[r.host], r.seq) for r in novel))
+        self._count({"pending": len(novel)})
+        return novel
+
+    def _insert_urls(self, rows: Sequence[tuple[int, int, int]]) -> set[int]:
+        """Insert (host, fingerprint, seq) rows, sorted by key; returns the fingerprints that were new."""
+        new: set[int] = set()
+        for start in range(0, len(rows), ROWS_PER_INSERT):
+            chunk = rows[start : start + ROWS_PER_INSERT]
+            places = ",".join(["(?,?,?)"] * len(chunk))
+            statement = f"INSERT OR IGNORE INTO urls VALUES {places} RETURNING fingerprint"
+            new.update(row[0] for row in self._db.execute(statement, [value for row in chunk for value in row]))
+        return new
+
+    def _remember(self, fingerprints: Iterable[int]) -> None:
+        if len(self._recent) > RECENT:
+            self._older, self._recent = self._recent, set()
+        self._recent.update(fingerprints)
+
+    def _ids(self, keys: set[str]) -> dict[str, int]:
+        """Ids of hosts by key; a host that is new gets its row."""
+        if len(self._host_ids) > MAX_HOST_IDS:
+            self._host_ids.clear()
+        missing = sorted(keys - self._host_ids.keys())
+        for key in missing:
+            row = self._db.execute("SELECT id FROM hosts WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                cursor = self._db.execute("INSERT INTO hosts (key, shard) VALUES (?, ?)", (key, shard_of(key)))
+                row = (cursor.lastrowid,)
+            self._host_ids[key] = row[0]
+        return {key: self._host_ids[key] for key in keys}
+
+    def _mark(self, done: Sequence[Done]) -> None:
+        rows = [each for each in done if each.request.seq]
+        self._db.executemany(
+            "UPDATE details SET outcome = ?, reason = ?, attempts = ? WHERE seq = ?",
+            ((OUTCOMES.index(d.outcome), d.reason, d.request.attempts + d.was_open, d.request.seq) for d in rows),
+        )
+        ids = self._ids({each.request.host for each in rows})
+        self._db.executemany(
+            "DELETE FROM pending WHERE host = ? AND seq = ?", ((ids[d.request.host], d.request.seq) for d in rows)
+        )
+        changes = Counter[Outcome](d.outcome for d in rows)
+        changes["pending"] -= len(rows)
+        self._count(changes)
+
+    def _count(self, changes: Mapping[Outcome, int]) -> None:
+        self._db.executemany(
+            "UPDATE counts SET urls = urls + ? WHERE outcome = ?",
+            ((change, OUTCOMES.index(outcome)) for outcome, change in changes.items() if change),
+        )
+
+    def _mark_outputs(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            values = (
+                self._next_batch,
+                output.name,
+                output.offset,
+                output.length,
+                output.crc32,
+                output.records,
+                self.epoch,
+            )
+            self._db.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            self._db.execute(
+                "INSERT INTO outputs VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET length = excluded.length",
+                (output.name, output.offset + output.length),
+            )
+        self._next_batch += 1
+
+    # Questions
+
+    def take(self, host: str, after: int, count: int) -> list[Request]:
+        """See `Store.take`."""
+        query = f"""
+            SELECT {_REQUEST} JOIN pending p ON p.seq = d.seq AND p.host = d.host
+            WHERE h.key = ? AND p.host = h.id AND p.seq > ? ORDER BY p.seq LIMIT ?
+        """
+        return [_request(*row) for row in self._db.execute(query, (host, after, count))]
+
+    def pending(self) -> Iterator[Pending]:
+        """Every host that has pending URLs, with one of them and the time before which it may not be visited."""
+        query = """
+            WITH RECURSIVE waiting (host) AS (
+                SELECT min(host) FROM pending
+                UNION ALL SELECT (SELECT min(host) FROM pending WHERE host > waiting.host) FROM waiting
+                WHERE waiting.host IS NOT NULL
+            )
+            SELECT h.key, h.next_at, d.url FROM waiting JOIN hosts h ON h.id = waiting.host
+            JOIN details d ON d.seq = (SELECT min(seq) FROM pending WHERE host = waiting.host)
+        """
+        for key, next_at, url in self._db.execute(query):
+            yield Pending(key, url, next_at)
+
+    def counts(self) -> dict[Outcome, int]:
+        """How many URLs have which outcome."""
+        rows = self._db.execute("SELECT outcome, urls FROM counts WHERE urls")
+        return {OUTCOMES[outcome]: count for outcome, count in rows}
+
+    def outcomes(self) -> Iterator[tuple[str, Outcome, str | None]]:
+        """See `Store.outcomes`."""
+        for url, outcome, reason in self._db.execute("SELECT url, outcome, reason FROM details ORDER BY seq"):
+            yield url, OUTCOMES[outcome], reason
+
+    def output_length(self, name: str) -> int:
+        """Committed length of an output in bytes, 0 if it never had one."""
+        row = self._db.execute("SELECT length FROM outputs WHERE name = ?", (name,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    # A run that goes on
+
+    def begin_session(self) -> bool:
+        """Note that another session of the run begins; returns whether the one before ended in order."""
+        was_clean = bool(self._one("SELECT value FROM meta WHERE key = 'is_clean'"))
+        with self._transaction():
+            self.epoch += 1
+            self._db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (self.epoch,))
+            self._db.execute("UPDATE meta SET value = 0 WHERE key = 'is_clean'")
+        return was_clean
+
+    def charge(self, seqs: Iterable[int]) -> None:
+        """Give URLs that were being worked on when the process died one crash more."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE details SET crashes = crashes + 1 WHERE seq = ? AND outcome = ?",
+                ((seq, PENDING) for seq in seqs),
+            )
+
+    def take_suspects(self, crashes: int) -> list[Request]:
+        """Remove from the queues those pending URLs that had at least so many crashes; they are to run alone."""
+        query = f"SELECT d.host, {_REQUEST} WHERE d.crashes >= ? AND d.crashes > 0 AND d.outcome = ? ORDER BY d.seq"
+        rows = self._db.execute(query, (crashes, PENDING)).fetchall()
+        with self._transaction():
+            self._db.executemany("DELETE FROM pending WHERE host = ? AND seq = ?", ((r[0], r[-1]) for r in rows))
+        return [_request(*row[1:]) for row in rows]
+
+    def revive(self, reasons: Sequence[str]) -> int:
+        """Make URLs pending again that were skipped for these reasons; returns how many."""
+        skipped, marks = OUTCOMES.index("skipped"), ",".join("?" * len(reasons))
+        with self._transaction():
+            chosen = f"outcome = {skipped} AND reason IN ({marks})"
+            self._db.execute(f"INSERT OR IGNORE INTO pending SELECT host, seq FROM details WHERE {chosen}", reasons)
+            statement = f"UPDATE details SET outcome = {PENDING}, reason = NULL WHERE {chosen}"
+            count = self._db.execute(statement, reasons).rowcount
+            self._count({"skipped": -count, "pending": count})
+        return count
+
+    def restore_queues(self) -> None:
+        """Put every pending URL back into the queue of its host, suspects of an earlier session too."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO pending SELECT host, seq FROM details WHERE crashes > 0 AND outcome = ?",
+                (PENDING,),
+            )
+
+    def request(self, seq: int) -> Request | None:
+        """The pending request at a position, None if it has an outcome."""
+        row = self._db.execute(f"SELECT {_REQUEST} WHERE d.seq = ? AND d.outcome = ?", (seq, PENDING)).fetchone()
+        return None if row is None else _request(*row)
+
+    def seeds(self) -> list[Request]:
+        """The URLs that the user named, and where they redirected to."""
+        return [_request(*row) for row in self._db.execute(f"SELECT {_REQUEST} WHERE d.is_seed ORDER BY d.seq")]
+
+    def quick_check(self) -> str | None:
+        """Let SQLite read the whole file; returns what is wrong with it."""
+        try:
+            said = str(self._db.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        return None if said == "ok" else said
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise damaged(self.path, error) from error
+
+    def close(self, *, is_clean: bool) -> None:
+        """See `Store.close`; what is committed is merged into the file."""
+        try:
+            if is_clean:
+                self._db.execute("UPDATE meta SET value = 1 WHERE key = 'is_clean'")
+        except sqlite3.DatabaseError as error:
+            raise damaged(self.path, error) from error
+        finally:
+            self._db.close()
+
+
+def damaged(path: Path, error: sqlite3.DatabaseError) -> RunError:
+    """What SQLite says of a file, as a sentence that tells a full disk from a damaged file."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_FULL"):
+        return RunError(f"{path}: the disk is full")
+    if name.startswith(("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")):
+        return RunError(f"{path} cannot be written: {error}")
+    return RunError(
+        f"{path} is damaged ({error}); `crawler verify` tells what is left, `crawler export` still reads its records"
+    )
+
+
+def shard_of(host_key: str) -> int:
+    """The shard of a host: by its registrable domain, so that one owner sees a whole site."""
+    domain = urls.registrable_domain(urls.split_authority(host_key)[0])
+    return urls.fingerprint(domain) % SHARDS
+
+
+def _chain_text(chain: tuple[str, ...]) -> str | None:
+    return msgspec.json.encode(chain).decode() if chain else None
+
+
+def _chain(text: str | None) -> tuple[str, ...]:
+    return msgspec.json.decode(text, type=tuple[str, ...]) if text else ()
+
+
+def _request(
+    url: str, host: str, depth: int, via: str | None, chain: str | None, attempts: int, is_seed: int, seq: int
+) -> Request:
+    return Request(url, host, urls.fingerprint(url), "page", depth, via, _chain(chain), attempts, bool(is_seed), seq)

@@ -1,0 +1,87 @@
+"""Going on with a run: what an earlier session left is put in order before the engine starts."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from crawler import urls
+from crawler.engine import Engine
+from crawler.frontier.sqlite_store import SqliteStore
+from crawler.frontier.store import Done
+from crawler.models import Request
+from crawler.records import record_line
+from crawler.settings import Settings
+
+log = logging.getLogger("crawler")
+
+MAX_CRASHES = 3  # of the process while a URL was under way; from then on it runs alone
+
+
+def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
+    """Give an engine what the store knows, and charge the URLs that may have killed the session before.
+
+    Args:
+        engine: Made for this session, not started.
+        store: Its store.
+        before: The settings of the run, to which the engine's may have higher limits.
+
+    Raises:
+        RunError: If the store is damaged.
+    """
+    was_clean = store.begin_session()
+    _restore_aliases(engine, store)
+    quarantined = 0 if was_clean else _charge(engine, store)
+    if engine.parts.flights is not None:
+        engine.parts.flights.clear()
+    store.restore_queues()
+    if reasons := _lifted(before, engine.settings):
+        count = store.revive(reasons)
+        log.info("%d URLs that limits had kept back are pending again", count)
+    engine.suspects.extend(each for each in store.take_suspects(MAX_CRASHES) if each.seq != quarantined)
+    engine.before = store.counts()
+    counted = (url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
+    if engine.settings.crawl.max_pages or engine.frontier.counts_sites:
+        engine.frontier.count_earlier(counted)
+    engine.frontier.restore(store.pending(), time.monotonic(), time.time())
+
+
+def _restore_aliases(engine: Engine, store: SqliteStore) -> None:
+    """Hosts that seeds redirected to belong to the scope again."""
+    for seed in store.seeds():
+        if seed.chain and engine.scope.site_of(seed.url) is None:
+            engine.widen(seed.chain[0], urls.host_key(seed.url))
+
+
+def _charge(engine: Engine, store: SqliteStore) -> int:
+    """Give what was under way one crash more; returns the position of the URL that is quarantined, 0 for none."""
+    flights = engine.parts.flights
+    if flights is None:
+        return 0
+    alone, under_way = flights.left_over()
+    store.charge(under_way)
+    if alone and (guilty := store.request(alone)) is not None:
+        log.warning("quarantined %s: the crawler died while nothing but it was under way", guilty.url)
+        engine.committer.add(_quarantine(guilty))
+        return alone
+    return 0
+
+
+def _quarantine(request: Request) -> Done:
+    line = record_line(request, "quarantined", error="killed_the_crawler")
+    return Done(request, "quarantined", "killed_the_crawler", line, was_open=False)
+
+
+def _lifted(before: Settings, now: Settings) -> list[str]:
+    """The reasons of skipped URLs that may not hold any more under new settings."""
+    reasons = []
+    sites = [(site.url, site.max_pages) for site in before.site], [(site.url, site.max_pages) for site in now.site]
+    if before.crawl.max_pages_per_site != now.crawl.max_pages_per_site or sites[0] != sites[1]:
+        reasons.append("budget")
+    if before.crawl.max_depth != now.crawl.max_depth:
+        reasons.append("depth")
+    if before.crawl.robots and not now.crawl.robots:
+        reasons += ["robots", "crawl_delay"]
+    if before.politeness.max_crawl_delay_s != now.politeness.max_crawl_delay_s:
+        reasons.append("crawl_delay")
+    return reasons
