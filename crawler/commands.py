@@ -89,7 +89,7 @@ def _crawl(
 def _write_outputs(run: runs.Run, chosen: Settings) -> list[Path]:
     paths = [Path(name) for name in chosen.output.outputs if name != STANDARD_OUTPUT]
     for path in paths:
-        table.export(run.journal, None, path)
+        table.export(run.journal, run.committed_length(), path)
     return paths
 
 
@@ -144,8 +144,9 @@ def export(arguments: argparse.Namespace) -> int:
     fields = [name.strip() for name in arguments.fields.split(",")] if arguments.fields else None
     for name in arguments.files:
         table.check(Path(name), fields, arguments.only)
+    length = run.committed_length()
     for name in arguments.files:
-        count = table.export(run.journal, None, Path(name), fields, arguments.only)
+        count = table.export(run.journal, length, Path(name), fields, arguments.only)
         _say(f"{name}: {count:,} records")
     return Exit.OK
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,7 @@ class Committer:
         self._found: list[Found] = []
         self._bytes = 0
         self._has_links = False
+        self._started = -math.inf
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._running: asyncio.Future[list[Request]] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -73,6 +75,11 @@ class Committer:
     def has_links(self) -> bool:
         """Whether something waits that could lead to new requests."""
         return self._has_links
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last commit began."""
+        return time.monotonic() - self._started
 
     @property
     def is_idle(self) -> bool:
@@ -136,6 +143,7 @@ class Committer:
         found, self._found = self._found, []
         self._bytes = 0
         self._has_links = self._is_due = False
+        self._started = time.monotonic()
         self._cancel_timer()
         loop = asyncio.get_running_loop()
         self._running = loop.run_in_executor(self._thread, self._commit, done, found, self._host_states(done))

@@ -43,7 +43,7 @@ P = ParamSpec("P")
 GRACE_S = 5.0  # after a stop, seconds in which answers under way are still taken
 DRAIN_S = 8.0  # after a stop, seconds after which pages still being parsed stay pending
 NOTEWORTHY_WAIT_S = 5.0  # waits of hosts that are worth a place in the store; one gap is kept after a resume anyway
-PROBATION_SLOTS = 32  # for hosts that have never answered, beside the concurrency
+SMALL_COMMIT_S = 0.02  # while pages are being parsed, an idle slot asks for no commit sooner after the one before
 
 Why = Literal["finished", "max_pages", "max_time", "stopped", "failed"]
 
@@ -126,7 +126,8 @@ class Engine:
         self.parts = parts
         self.ledger = Ledger()
         is_single = settings.fetch.strategy == "sequential"
-        probation = 0 if is_single else min(PROBATION_SLOTS, settings.concurrency)
+        # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
+        probation = 0 if is_single else settings.concurrency
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._host_states)
         self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
@@ -261,7 +262,7 @@ class Engine:
 
     def _idle(self, wait: Wait | None, now: float) -> None:
         """A slot is free and there is nothing to put into it: commit if that may bring links, or wait, or end."""
-        if self.committer.has_links:
+        if self.committer.has_links and (not self.parsing or self.committer.age_s > SMALL_COMMIT_S):
             self.committer.flush()
         if wait is not None:
             if self._timer:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from crawler.errors import RunError, UsageError
+from crawler.frontier.sqlite_store import committed_length
 from crawler.report.terminal import printable
 from crawler.seeds import Seeds
 from crawler.settings import Settings, SiteSettings, render
@@ -60,6 +61,10 @@ class Run:
     def log(self) -> Path:
         """What went wrong, a line each."""
         return self.folder / "crawl.log"
+
+    def committed_length(self) -> int | None:
+        """How much of the journal is committed, bytes; None, for all of it, where the state is lost."""
+        return committed_length(self.state, self.journal.name) if self.state.exists() else None
 
     def write_stats(self, stats: Mapping[str, object]) -> None:
         """Replace stats.json."""

@@ -26,8 +26,9 @@ from crawler.settings import CrawlSettings, PolitenessSettings
 
 __all__ = ["Decision", "Drop", "Frontier", "Refill", "Resolve", "Verdict", "Wait"]
 
-WINDOW_REQUESTS = 64  # of one host in memory; the store has the rest
-REFILL_BELOW = 16  # requests left to hand out when the next ones are asked for
+WINDOW_REQUESTS = 64  # of one host in memory, at least; the store has the rest
+MAX_WINDOW_REQUESTS = 4096  # and at most: few hosts get longer windows, so that none waits for the store
+MEMORY_REQUESTS = 262_144  # of all hosts together, while there are fewer than 4,096 of them
 DRAIN_REQUESTS = 1000  # taken from the store at once for a host that is given up
 ROBOTS_RETRY_S = (300.0, 300.0, 300.0, 3600.0)  # waits while robots.txt is unreachable; the last one repeats
 
@@ -41,10 +42,17 @@ class Frontier:
         politeness: Gaps and slots of a host.
         concurrency: Requests in flight to hosts that have answered before.
         probation: Requests in flight, beside those, to hosts that never have; 0 makes both share the slots.
+        memory_requests: Requests that all windows together may hold.
     """
 
     def __init__(
-        self, scope: Scope, crawl: CrawlSettings, politeness: PolitenessSettings, concurrency: int, probation: int
+        self,
+        scope: Scope,
+        crawl: CrawlSettings,
+        politeness: PolitenessSettings,
+        concurrency: int,
+        probation: int,
+        memory_requests: int = MEMORY_REQUESTS,
     ) -> None:
         self.scope = scope
         self._crawl = crawl
@@ -59,6 +67,8 @@ class Frontier:
         self._refilling = 0  # refills under way
         self._limits = PageLimits(crawl, scope.sites)
         self._addresses = AddressSlots(politeness.per_ip)
+        self._memory_requests = memory_requests
+        self._window = self._window_of(1)
         self._patience_until: float | None = None
         self.open = 0
         self.queued = 0
@@ -149,7 +159,7 @@ class Frontier:
         host = self._hosts.get(request.host) or self._new_host(request)
         if request.kind == "page":
             # What is not judged here is judged when a refill brings it, so that it is judged once.
-            if host.has_more or host.is_refilling or host.window >= WINDOW_REQUESTS:
+            if host.has_more or host.is_refilling or host.window >= self._window:
                 self._set_more(host, True)
                 self._check_hunger(host)
                 return "in_store"
@@ -269,7 +279,9 @@ class Frontier:
         host.is_refilling = True
         self._refilling += 1
         self._set_more(host, False)  # what is added from here on sets it again
-        return Refill(host.key, host.cursor, DRAIN_REQUESTS if host.dead else WINDOW_REQUESTS - host.window)
+        # The room of each host shrinks with every new one, perhaps since this one was found to need more.
+        count = DRAIN_REQUESTS if host.dead else max(1, self._window - host.window)
+        return Refill(host.key, host.cursor, count)
 
     def _visit(self, host: HostQueue, now: float) -> Decision | None:
         """A host's turn has come: what to do there; None if it waits elsewhere now, or has nothing to do."""
@@ -365,7 +377,11 @@ class Frontier:
         site = self.scope.site_of(request.url)
         own_delay_s = None if site is None else self.scope.sites[site].delay_s
         host = self._hosts[request.host] = HostQueue(request.host, self._politeness, own_delay_s)
+        self._window = self._window_of(len(self._hosts))
         return host
+
+    def _window_of(self, hosts: int) -> int:
+        return max(WINDOW_REQUESTS, min(MAX_WINDOW_REQUESTS, self._memory_requests // hosts))
 
     def _admit(self, host: HostQueue, request: Request) -> Verdict:
         """Take a page into the window of its host, or drop it."""
@@ -393,7 +409,7 @@ class Frontier:
     def _check_hunger(self, host: HostQueue) -> None:
         if not host.has_more or host.is_refilling or host.is_hungry:
             return
-        if len(host.pages) < REFILL_BELOW and host.window < WINDOW_REQUESTS:
+        if len(host.pages) < self._window // 4 and host.window < self._window:
             host.is_hungry = True
             self._hungry.append(host)
 

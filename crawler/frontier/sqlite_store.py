@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -352,6 +352,26 @@ class SqliteStore:
             raise damaged(self.path, error) from error
         finally:
             self._db.close()
+
+
+def committed_length(state: Path, name: str) -> int:
+    """How much of an output is committed, in bytes, asked beside whoever may be writing.
+
+    Args:
+        state: The run's state file.
+        name: The output's file name.
+
+    Raises:
+        RunError: If the state is missing or damaged.
+    """
+    if not state.is_file():
+        raise RunError(f"{state} is missing")
+    try:
+        with closing(sqlite3.connect(f"{state.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            row = db.execute("SELECT length FROM outputs WHERE name = ?", (name,)).fetchone()
+    except sqlite3.DatabaseError as error:
+        raise damaged(state, error) from None
+    return 0 if row is None else int(row[0])
 
 
 def damaged(path: Path, error: sqlite3.DatabaseError) -> RunError:
