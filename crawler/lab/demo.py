@@ -28,7 +28,7 @@ def main() -> int:
         sites.write_text("".join(f"{seed}\n" for seed in World(WORLD).seeds(lab.port)), encoding="utf-8")
         options = ["--resolve", "*.lab:127.0.0.1", "--allow-private", "127.0.0.0/8", "--delay", "0"]
         status = cli.main(
-            ["crawl", "--sites", str(sites), *options, "--run", str(folder), "-o", str(folder / "pages.csv")]
+            ["crawl", "--sites", str(sites), *options, "--run", str(folder), "-o", str(folder.with_suffix(".csv"))]
         )
     if status == cli.Exit.OK:
         _show(folder / "records.jsonl")
