@@ -76,11 +76,12 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         count = sum(number for number, _ in ledger.outside.values())
         hosts = len({host for host, _ in ledger.outside})
         lines.append(f"  left out   {count:,} links to {hosts:,} hosts; examples are in stats.json")
-    if ledger.reasons:
+    reasons = [each for each in ledger.reasons.most_common() if each[0][0] != "redirect"]
+    if reasons:
         lines.append("  reasons")
-        for (outcome, reason), count in ledger.reasons.most_common(TOP_REASONS):
+        for (outcome, reason), count in reasons[:TOP_REASONS]:
             lines.append(f"    {count:>7,}  {outcome}: {printable(reason, 60)}")
-        rest = len(ledger.reasons) - TOP_REASONS
+        rest = len(reasons) - TOP_REASONS
         if rest > 0:
             lines.append(f"             and {rest} more in stats.json")
     notes = list(ledger.notes.values())
