@@ -61,22 +61,22 @@ class Bench:
         self.reports: list[tuple[list[str], list[str]]] = []
         self.errors: list[RunError] = []
         self.on_commit = on_commit
-        self.changed = asyncio.Event()
+        self.events: asyncio.Queue[str] = asyncio.Queue()
         self.committer = Committer(self.store, journal, self._committed, self._failed)
 
     def _committed(self, done: list[Done], novel: list[Request]) -> None:
-        self.changed.set()
+        self.events.put_nowait("commit")
         if self.on_commit:
             raise self.on_commit
         self.reports.append(([each.request.url for each in done], [request.url for request in novel]))
 
     def _failed(self, error: RunError) -> None:
         self.errors.append(error)
-        self.changed.set()
+        self.events.put_nowait("error")
 
     async def wait(self) -> None:
-        await asyncio.wait_for(self.changed.wait(), TIMEOUT_S)
-        self.changed.clear()
+        """Until the next commit, or the error in its place, has been told; none is missed."""
+        await asyncio.wait_for(self.events.get(), TIMEOUT_S)
 
     async def until_begun(self) -> None:
         """Until a commit is in its thread."""
