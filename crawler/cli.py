@@ -136,17 +136,28 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fields", metavar="A,B,C", help="only these fields, in this order")
 
 
-def _lab_arguments(parser: argparse.ArgumentParser) -> None:
-    import_module("crawler.lab.__main__").add_arguments(parser)
+def _arguments_of(module: str) -> Callable[[argparse.ArgumentParser], None]:
+    """The arguments that a command's own module adds, imported only when that command is asked for."""
+    return lambda parser: import_module(module).add_arguments(parser)
 
 
 # name → (what it does, its arguments, the function that does it as module:name)
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] = {
     "crawl": ("crawl sites and keep their pages as records", _crawl_arguments, "crawler.commands:crawl"),
     "resume": ("go on with a run after any stop", _resume_arguments, "crawler.commands:resume"),
+    "verify": (
+        "check a run: no URL twice, none lost, every checksum",
+        _arguments_of("crawler.verify"),
+        "crawler.verify:run",
+    ),
+    "show": ("what became of a run's URLs, and why", _arguments_of("crawler.report.show"), "crawler.report.show:run"),
     "fetch": ("one URL through the whole line; prints its record", _fetch_arguments, "crawler.commands:fetch"),
     "export": ("make files of a run's records", _export_arguments, "crawler.commands:export"),
-    "lab": ("serve a made-up web on this machine, to try things on", _lab_arguments, "crawler.lab.__main__:run"),
+    "lab": (
+        "serve a made-up web on this machine, to try things on",
+        _arguments_of("crawler.lab.__main__"),
+        "crawler.lab.__main__:run",
+    ),
 }
 _WIDTH = max(len(name) for name in COMMANDS)
 _USAGE = """usage: crawler COMMAND [ARGUMENTS]

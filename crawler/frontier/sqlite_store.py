@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -59,11 +60,11 @@ class SqliteStore:
     """A store in a file.
 
     Args:
-        path: The file; made if missing.
+        path: The file.
         is_new: Whether it has to be made; a missing file is an error otherwise.
 
     Raises:
-        RunError: If it is missing, damaged, or of another version.
+        RunError: If it is missing, damaged, of another version, or cannot be made.
     """
 
     def __init__(self, path: Path, *, is_new: bool) -> None:
@@ -73,33 +74,28 @@ class SqliteStore:
                 f"{path} is missing; without it the run cannot go on, `crawler export` still reads its records"
             )
         try:
+            if is_new:
+                _create(path)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._check_version()  # before anything is written, because it may be somebody else's file
             self._db.execute("PRAGMA journal_mode = WAL")
             # A commit lost with the power only shortens the run: its outputs are cut back to the commit before.
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            if is_new:
-                self._create()
-            self._check_version()
             self._next_seq = self._one("SELECT coalesce(max(seq), 0) + 1 FROM details")
             self._next_batch = self._one("SELECT coalesce(max(id), 0) + 1 FROM batches")
             self.epoch = self._one("SELECT value FROM meta WHERE key = 'epoch'")
         except sqlite3.DatabaseError as error:
             raise damaged(path, error) from None
+        except OSError as error:
+            raise RunError(f"{path} cannot be written: {error.strerror}") from None
         self._host_ids: dict[str, int] = {}
         self._recent: set[int] = set()
         self._older: set[int] = set()
 
-    def _create(self) -> None:
-        self._db.executescript(_SCHEMA)
-        self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        self._db.execute("INSERT INTO meta VALUES ('epoch', 0), ('is_clean', 1)")
-        self._db.executemany("INSERT INTO counts VALUES (?, 0)", ((number,) for number in range(len(OUTCOMES))))
-
     def _check_version(self) -> None:
         if self._one("PRAGMA application_id") != APPLICATION_ID:
-            raise RunError(f"{self.path} is not a crawler's state")
+            raise RunError(f"{self.path} is not a crawler's state; `crawler export` still reads the run's records")
         version = self._one("PRAGMA user_version")
         if version != SCHEMA_VERSION:
             raise RunError(
@@ -107,8 +103,15 @@ class SqliteStore:
             )
 
     def _one(self, query: str, *values: object) -> int:
-        number: int = self._db.execute(query, values).fetchone()[0]
+        number: int = next(self._rows(query, values))[0]
         return number
+
+    def _rows(self, query: str, values: Sequence[object] = ()) -> Iterator[Any]:
+        """The rows that answer a question; damage is told in a sentence."""
+        try:
+            yield from self._db.execute(query, values)
+        except sqlite3.DatabaseError as error:
+            raise damaged(self.path, error) from error
 
     # The commit
 
@@ -236,7 +239,7 @@ class SqliteStore:
             SELECT {_REQUEST} JOIN pending p ON p.seq = d.seq AND p.host = d.host
             WHERE h.key = ? AND p.host = h.id AND p.seq > ? ORDER BY p.seq LIMIT ?
         """
-        return [_request(*row) for row in self._db.execute(query, (host, after, count))]
+        return [_request(*row) for row in self._rows(query, (host, after, count))]
 
     def pending(self) -> Iterator[Pending]:
         """Every host that has pending URLs, with one of them and the time before which it may not be visited."""
@@ -249,22 +252,22 @@ class SqliteStore:
             SELECT h.key, h.next_at, d.url FROM waiting JOIN hosts h ON h.id = waiting.host
             JOIN details d ON d.seq = (SELECT min(seq) FROM pending WHERE host = waiting.host)
         """
-        for key, next_at, url in self._db.execute(query):
+        for key, next_at, url in self._rows(query):
             yield Pending(key, url, next_at)
 
     def counts(self) -> dict[Outcome, int]:
         """How many URLs have which outcome."""
-        rows = self._db.execute("SELECT outcome, urls FROM counts WHERE urls")
+        rows = self._rows("SELECT outcome, urls FROM counts WHERE urls")
         return {OUTCOMES[outcome]: count for outcome, count in rows}
 
     def outcomes(self) -> Iterator[tuple[str, Outcome, str | None]]:
         """See `Store.outcomes`."""
-        for url, outcome, reason in self._db.execute("SELECT url, outcome, reason FROM details ORDER BY seq"):
+        for url, outcome, reason in self._rows("SELECT url, outcome, reason FROM details ORDER BY seq"):
             yield url, OUTCOMES[outcome], reason
 
     def output_length(self, name: str) -> int:
         """Committed length of an output in bytes, 0 if it never had one."""
-        row = self._db.execute("SELECT length FROM outputs WHERE name = ?", (name,)).fetchone()
+        row = next(self._rows("SELECT length FROM outputs WHERE name = ?", (name,)), None)
         return 0 if row is None else int(row[0])
 
     # A run that goes on
@@ -289,7 +292,7 @@ class SqliteStore:
     def take_suspects(self, crashes: int) -> list[Request]:
         """Remove from the queues those pending URLs that had at least so many crashes; they are to run alone."""
         query = f"SELECT d.host, {_REQUEST} WHERE d.crashes >= ? AND d.crashes > 0 AND d.outcome = ? ORDER BY d.seq"
-        rows = self._db.execute(query, (crashes, PENDING)).fetchall()
+        rows = list(self._rows(query, (crashes, PENDING)))
         with self._transaction():
             self._db.executemany("DELETE FROM pending WHERE host = ? AND seq = ?", ((r[0], r[-1]) for r in rows))
         return [_request(*row[1:]) for row in rows]
@@ -315,20 +318,12 @@ class SqliteStore:
 
     def request(self, seq: int) -> Request | None:
         """The pending request at a position, None if it has an outcome."""
-        row = self._db.execute(f"SELECT {_REQUEST} WHERE d.seq = ? AND d.outcome = ?", (seq, PENDING)).fetchone()
+        row = next(self._rows(f"SELECT {_REQUEST} WHERE d.seq = ? AND d.outcome = ?", (seq, PENDING)), None)
         return None if row is None else _request(*row)
 
     def seeds(self) -> list[Request]:
         """The URLs that the user named, and where they redirected to."""
-        return [_request(*row) for row in self._db.execute(f"SELECT {_REQUEST} WHERE d.is_seed ORDER BY d.seq")]
-
-    def quick_check(self) -> str | None:
-        """Let SQLite read the whole file; returns what is wrong with it."""
-        try:
-            said = str(self._db.execute("PRAGMA quick_check(1)").fetchone()[0])
-        except sqlite3.DatabaseError as error:
-            return str(error)
-        return None if said == "ok" else said
+        return [_request(*row) for row in self._rows(f"SELECT {_REQUEST} WHERE d.is_seed ORDER BY d.seq")]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -337,7 +332,8 @@ class SqliteStore:
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
         except sqlite3.DatabaseError as error:
@@ -352,6 +348,23 @@ class SqliteStore:
             raise damaged(self.path, error) from error
         finally:
             self._db.close()
+
+
+def _create(path: Path) -> None:
+    """Make an empty state; it has its name only when it is whole, whatever dies meanwhile."""
+    if path.exists():
+        raise RunError(f"{path} exists already")
+    fresh = path.with_name(f"{path.name}.part")
+    fresh.unlink(missing_ok=True)
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = MEMORY")
+        db.executescript(f"BEGIN; {_SCHEMA}")
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("INSERT INTO meta VALUES ('epoch', 0), ('is_clean', 1)")
+        db.executemany("INSERT INTO counts VALUES (?, 0)", ((number,) for number in range(len(OUTCOMES))))
+        db.execute("COMMIT")
+    fresh.replace(path)
 
 
 def committed_length(state: Path, name: str) -> int:

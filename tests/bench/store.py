@@ -78,7 +78,8 @@ def discover(path: Path, urls: int, hosts: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{known:,} URLs over {hosts:,} hosts in {time.monotonic() - started:.0f} s: at the end "
-        f"{statistics.median(rates):,.0f} adds/s with {KNOWN_SHARE:.0%} known, peak memory {peak:.0f} MiB, file {path.stat().st_size / MIB:.0f} MiB",
+        f"{statistics.median(rates):,.0f} adds/s with {KNOWN_SHARE:.0%} known, "
+        f"peak memory {peak:.0f} MiB, file {path.stat().st_size / MIB:.0f} MiB",
         flush=True,
     )
     store.close(is_clean=True)

@@ -1,0 +1,168 @@
+"""Whether a run's state is at one with itself: its URLs, their fingerprints, its queues, hosts and counts."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from crawler import urls
+from crawler.frontier.sqlite_store import PENDING
+from crawler.models import OUTCOMES
+from crawler.report.faults import EXAMPLES, Faults
+from crawler.report.terminal import printable
+
+STATE = "state.sqlite"
+DAMAGE = "damage to the state"  # a kind of fault
+MAX_URL_CHARS = 200  # of a URL in a sentence
+
+_NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
+# What was asked for has a record; failed and skipped are given to URLs that never were, too.
+_ASKED = ",".join(str(_NUMBERS[outcome]) for outcome in ("ok", "http_error", "redirect", "quarantined"))
+_MAYBE = ",".join(str(_NUMBERS[outcome]) for outcome in ("failed", "skipped"))
+_IS_DUE = f"outcome IN ({_ASKED}) OR (outcome IN ({_MAYBE}) AND (attempts > 0 OR is_seed))"
+_KNOWN = """
+CREATE TABLE known (
+    host INTEGER, fingerprint INTEGER, seq INTEGER, outcome INTEGER, is_due INTEGER,
+    PRIMARY KEY (host, fingerprint, seq)
+) WITHOUT ROWID
+"""
+
+
+class StoreChecks:
+    """Questions to a state, each row of whose answer is a fault; all raise sqlite3.DatabaseError where it is damaged.
+
+    Args:
+        db: A scratch database to which the state is attached.
+        faults: Where faults go.
+    """
+
+    def __init__(self, db: sqlite3.Connection, faults: Faults) -> None:
+        self._db = db
+        self._faults = faults
+        self.count = 0  # of URLs, once they were counted
+        db.execute(_KNOWN)
+        db.create_function("fingerprint_of", 1, _fingerprint, deterministic=True)
+        db.create_function("host_of", 1, _host, deterministic=True)
+
+    def sort_details(self) -> None:
+        """Sort all URLs in the order of `urls`, so that what follows is merges."""
+        self._db.execute(f"""
+            INSERT INTO known SELECT host, fingerprint_of(CAST(url AS BLOB)) AS fingerprint, seq, outcome, {_IS_DUE}
+            FROM state.details ORDER BY host, fingerprint, seq
+        """)
+
+    def check_file(self) -> None:
+        """What SQLite itself says of the file, and the rows without which it cannot be opened."""
+        for (said,) in self._db.execute(f"PRAGMA state.quick_check({EXAMPLES})"):
+            if said != "ok":
+                self._faults.add(DAMAGE, f"{STATE} is damaged: {'; '.join(said.splitlines())}")
+        for key in ("epoch", "is_clean"):
+            if not self._db.execute("SELECT 1 FROM state.meta WHERE key = ?", (key,)).fetchone():
+                self._faults.add(DAMAGE, f"{STATE} has no row {key!r} in meta")
+
+    def check_counts(self) -> None:
+        """The counts that are kept are those of the URLs."""
+        sums = ", ".join(f"coalesce(sum(outcome = {number}), 0)" for number in range(len(OUTCOMES)))
+        self.count, *found = self._db.execute(f"SELECT count(*), {sums} FROM state.details").fetchone()
+        said = dict(self._db.execute("SELECT outcome, urls FROM state.counts"))
+        for number, count in enumerate(found):
+            if said.get(number) != count:
+                sentence = f"{STATE} counts {said.get(number)} URLs as {OUTCOMES[number]}, but holds {count}"
+                self._faults.add("counts", sentence)
+        self._faults.extend(
+            "outcomes",
+            self._db.execute(
+                f"SELECT seq, outcome FROM state.details WHERE outcome NOT IN ({','.join(map(str, _NUMBERS.values()))})"
+            ),
+            lambda seq, outcome: f"{STATE}: {self.named(seq)} has the outcome {outcome!r}, which there is not",
+        )
+
+    def check_pending(self) -> None:
+        """The queues hold the pending URLs and nothing else; suspects of a crash may be out of theirs."""
+        self._faults.extend(
+            "URLs in a wrong queue",
+            self._db.execute(f"""
+                SELECT p.host, p.seq FROM state.pending p LEFT JOIN state.details d ON d.seq = p.seq
+                WHERE d.host IS NOT p.host OR d.outcome IS NOT {PENDING}
+            """),
+            lambda host, seq: f"{STATE}: {self.named(seq)} is queued for host {host}, but not pending there",
+        )
+        self._faults.extend(
+            "URLs in no queue",
+            self._db.execute(f"""
+                SELECT seq FROM state.details d WHERE outcome = {PENDING} AND crashes = 0
+                AND NOT EXISTS (SELECT 1 FROM state.pending p WHERE p.host = d.host AND p.seq = d.seq)
+            """),
+            lambda seq: f"{STATE}: {self.named(seq)} is pending, but in no queue",
+        )
+
+    def check_hosts(self) -> None:
+        """Every URL belongs to the host that its row names; the first one of each host stands for all."""
+        self._faults.extend(
+            "hosts",
+            self._db.execute("""
+                SELECT k.host, h.key, CAST(d.url AS BLOB) AS url, k.urls
+                FROM (SELECT host, min(seq) AS seq, count(*) AS urls FROM known GROUP BY host) k
+                JOIN state.details d ON d.seq = k.seq LEFT JOIN state.hosts h ON h.id = k.host
+                WHERE h.key IS NOT host_of(CAST(d.url AS BLOB))
+            """),
+            lambda host, key, url, count: (
+                f"{STATE}: host {host} {'has no row' if key is None else f'is named {key!r}'}, "
+                f"but has {count} URLs such as {short(url)}"
+            ),
+        )
+
+    def check_urls(self) -> None:
+        """Every URL can be found by its fingerprint, and every fingerprint has its URL."""
+        self._faults.extend(
+            "URLs that urls does not know",
+            self._db.execute("""
+                SELECT k.seq FROM known k LEFT JOIN state.urls u ON u.host = k.host AND u.fingerprint = k.fingerprint
+                WHERE u.seq IS NOT k.seq
+            """),
+            lambda seq: f"{STATE}: {self.named(seq)} has no row of its own in urls",
+        )
+        self._faults.extend(
+            "fingerprints without a URL",
+            self._db.execute("""
+                SELECT u.host, u.fingerprint, u.seq FROM state.urls u LEFT JOIN known k
+                ON k.host = u.host AND k.fingerprint = u.fingerprint AND k.seq = u.seq WHERE k.seq IS NULL
+            """),
+            lambda host, fingerprint, seq: (
+                f"{STATE}: urls has the fingerprint {fingerprint} of host {host}, row {seq} of details does not"
+            ),
+        )
+
+    # For sentences
+
+    def named(self, seq: object) -> str:
+        """A URL of the store and its row."""
+        row = self._db.execute("SELECT CAST(url AS BLOB) FROM state.details WHERE seq = ?", (seq,)).fetchone()
+        return f"row {seq} of details" if row is None else f"{short(row[0])} (row {seq} of details)"
+
+
+def _text(url: object) -> str:
+    """A URL of the store, which damage may have made anything."""
+    return url.decode("utf-8", "backslashreplace") if isinstance(url, bytes) else str(url)
+
+
+def _fingerprint(url: object) -> int:
+    return urls.fingerprint(_text(url))
+
+
+def _host(url: object) -> str | None:
+    try:
+        return urls.host_key(_text(url))
+    except ValueError:
+        return None
+
+
+def short(url: object) -> str:
+    """A URL for a sentence."""
+    return printable(_text(url), MAX_URL_CHARS)
+
+
+def outcome_name(number: Any) -> str:
+    """The name of an outcome of the store, which damage may have made anything."""
+    is_known = isinstance(number, int) and 0 <= number < len(OUTCOMES)
+    return OUTCOMES[number] if is_known else repr(number)
