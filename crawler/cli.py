@@ -95,6 +95,11 @@ def _crawl_arguments(parser: argparse.ArgumentParser) -> None:
         "--sites", action="append", default=[], metavar="FILE", help="a list of seeds, one a line; - for standard input"
     )
     parser.add_argument("--config", metavar="FILE", help="a TOML file of settings; config/default.toml has them all")
+    parser.add_argument(
+        "--retry-failed",
+        metavar="RUN",
+        help="a new run of just the pages that failed in this one, with its settings",
+    )
     _add_output_options(parser)
     add_settings(parser)
 

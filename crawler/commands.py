@@ -29,8 +29,7 @@ OnLines = Callable[[Sequence[bytes]], None]
 
 def crawl(arguments: argparse.Namespace) -> int:
     """`crawler crawl`."""
-    chosen = settings.load(Path(arguments.config) if arguments.config else None, overrides(arguments))
-    given = seeds.read(arguments.urls, arguments.sites, chosen.site, chosen.crawl.scope, sys.stdin.buffer)
+    chosen, given = _failures_of(arguments) if arguments.retry_failed else _as_given(arguments)
     _check_outputs(arguments, chosen)
     assembly.check(chosen, given)
     run = runs.create(chosen.output.run, chosen, given)
@@ -39,6 +38,26 @@ def crawl(arguments: argparse.Namespace) -> int:
         say(note)
     say(summary.opening(chosen, given, run.folder))
     return _crawl(arguments, chosen, given, run, before=None)
+
+
+def _as_given(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
+    chosen = settings.load(Path(arguments.config) if arguments.config else None, overrides(arguments))
+    return chosen, seeds.read(arguments.urls, arguments.sites, chosen.site, chosen.crawl.scope, sys.stdin.buffer)
+
+
+def _failures_of(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
+    """The settings of an earlier run with what the command line changes, and what failed there as seeds."""
+    if arguments.urls or arguments.sites or arguments.config:
+        raise UsageError("--retry-failed takes its URLs and settings from its run; give no URL, --sites or --config")
+    parent = runs.find(arguments.retry_failed)
+    changes = overrides(arguments)
+    changes["crawl"] = {"max_depth": 0, "sitemaps": False, **changes.get("crawl", {})}
+    changes["output"] = {"run": "", "outputs": (), **changes.get("output", {}), "parent": str(parent.folder)}
+    chosen = settings.load(parent.settings, changes)
+    failed = parent.failed()
+    if not failed:
+        raise UsageError(f"nothing failed in {parent.folder}")
+    return chosen, seeds.read(failed, (), (), chosen.crawl.scope, sys.stdin.buffer)
 
 
 def resume(arguments: argparse.Namespace) -> int:

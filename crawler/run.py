@@ -13,7 +13,9 @@ from pathlib import Path
 import msgspec
 
 from crawler.errors import RunError, UsageError
-from crawler.frontier.sqlite_store import committed_length
+from crawler.frontier.retry import RETRYABLE_STATUSES
+from crawler.frontier.sqlite_store import SqliteStore, committed_length
+from crawler.models import Outcome
 from crawler.report.terminal import printable
 from crawler.seeds import Seeds
 from crawler.settings import Settings, SiteSettings, render
@@ -66,11 +68,28 @@ class Run:
         """How much of the journal is committed, bytes; None, for all of it, where the state is lost."""
         return committed_length(self.state, self.journal.name) if self.state.exists() else None
 
+    def failed(self) -> list[str]:
+        """The URLs that failed, were quarantined, or were answered by a server in trouble.
+
+        Raises:
+            RunError: If the state is missing or damaged.
+        """
+        store = SqliteStore(self.state, is_new=False)
+        urls = [url for url, outcome, reason in store.outcomes() if _is_worth_a_second_go(outcome, reason)]
+        store.close(is_clean=False)
+        return urls
+
     def write_stats(self, stats: Mapping[str, object]) -> None:
         """Replace stats.json."""
         fresh = self.stats.with_suffix(".json.part")
         fresh.write_bytes(msgspec.json.format(msgspec.json.encode(stats), indent=2) + b"\n")
         fresh.replace(self.stats)
+
+
+def _is_worth_a_second_go(outcome: Outcome, reason: str | None) -> bool:
+    if outcome == "http_error":
+        return (reason or "").isdigit() and int(reason or 0) in RETRYABLE_STATUSES
+    return outcome in ("failed", "quarantined")
 
 
 def create(name: str, settings: Settings, seeds: Seeds) -> Run:

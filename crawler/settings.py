@@ -149,6 +149,7 @@ class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where the run and its exports go."""
 
     run: Annotated[str, _option("--run", "the run's folder; a new one under data/ if not given")] = ""
+    parent: Annotated[str, _option(None, "the run whose failures this one tries again; set by --retry-failed")] = ""
     outputs: Annotated[
         tuple[str, ...], _option("--output", "a file to export to, format by suffix, or - (repeatable; short: -o)")
     ] = ()

@@ -20,6 +20,8 @@ _NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 _ASKED = ",".join(str(_NUMBERS[outcome]) for outcome in ("ok", "http_error", "redirect", "quarantined"))
 _MAYBE = ",".join(str(_NUMBERS[outcome]) for outcome in ("failed", "skipped"))
 _IS_DUE = f"outcome IN ({_ASKED}) OR (outcome IN ({_MAYBE}) AND (attempts > 0 OR is_seed))"
+# As bytes, because damaged text cannot be decoded; NULL where it is no text at all.
+_TEXT_OF_URL = "CASE typeof(url) WHEN 'text' THEN CAST(url AS BLOB) END"
 _KNOWN = """
 CREATE TABLE known (
     host INTEGER, fingerprint INTEGER, seq INTEGER, outcome INTEGER, is_due INTEGER,
@@ -47,7 +49,7 @@ class StoreChecks:
     def sort_details(self) -> None:
         """Sort all URLs in the order of `urls`, so that what follows is merges."""
         self._db.execute(f"""
-            INSERT INTO known SELECT host, fingerprint_of(CAST(url AS BLOB)) AS fingerprint, seq, outcome, {_IS_DUE}
+            INSERT INTO known SELECT host, fingerprint_of({_TEXT_OF_URL}) AS fingerprint, seq, outcome, {_IS_DUE}
             FROM state.details ORDER BY host, fingerprint, seq
         """)
 

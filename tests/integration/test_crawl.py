@@ -131,3 +131,56 @@ def test_ctrl_c_writes_everything_so_far_and_has_status_3(seeds: list[str], tmp_
     assert "Traceback" not in errors
     assert [json.loads(line) for line in (first + output).splitlines()] == read_records(run)
     assert "stopped early" in errors
+
+
+def test_what_failed_gets_a_second_go_in_a_run_of_its_own(tmp_path: Path, seeds: list[str]) -> None:
+    """--retry-failed takes URLs and settings from a run, names it as its parent, and leaves it as it was."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    # A port that nothing listens on, and a private host that was not allowed.
+    dead, refused = "http://127.0.0.1:4/", seeds[0]
+    options = ["--max-depth", 0, "--patience", 0, "--retries", 0, "--delay", 0, "--resolve", "*.lab:127.0.0.1"]
+    done = run_cli("crawl", dead, refused, *options, "--run", first)
+    assert done.returncode == 1, done.stderr
+    before = (first / "records.jsonl").read_bytes()
+    allowed = ("--allow-private", "127.0.0.0/8")
+    done = run_cli("crawl", "--retry-failed", first, *allowed, "--run", second)
+    assert done.returncode == 0, done.stderr
+    outcomes = {record["url"]: record["outcome"] for record in read_records(second)}
+    assert outcomes == {dead: "failed", refused: "ok"}
+    assert f'parent = "{first}"' in (second / "run.toml").read_text()
+    assert (first / "records.jsonl").read_bytes() == before
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(
+    seeds: list[str], reference: dict[str, dict[str, object]], tmp_path: Path
+) -> None:
+    """SIGKILL in the middle, then resume: every record once, verify is content, show counts them."""
+    run = tmp_path / "run"
+    arguments = [*COMMAND, "crawl", *seeds, *LAB_OPTIONS, "--run", str(run), "-o", "-"]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+    done = run_cli("resume", run)
+    assert done.returncode == 0, done.stderr
+    assert settled(read_records(run)) == reference
+    done = run_cli("verify", run)
+    assert done.returncode == 0, done.stdout
+    assert "all good" in done.stdout
+
+
+def test_a_higher_limit_takes_up_what_the_old_one_kept_back(seeds: list[str], tmp_path: Path) -> None:
+    """resume --max-pages counts the pages of the whole run, and --max-depth revives what was too deep."""
+    run = tmp_path / "run"
+    assert run_cli("crawl", *seeds, *LAB_OPTIONS, "--run", run, "--max-pages", 10).returncode == 0
+    assert run_cli("resume", run, "--max-pages", 25).returncode == 0
+    counted = [record for record in read_records(run) if record["outcome"] in ("ok", "http_error")]
+    assert len(counted) == 25
+    assert run_cli("verify", run).returncode == 0
+    deep = tmp_path / "deep"
+    assert run_cli("crawl", seeds[0], *LAB_OPTIONS, "--run", deep, "--max-depth", 0, "--no-sitemaps").returncode == 0
+    assert len(read_records(deep)) == 1
+    assert run_cli("resume", deep, "--max-depth", 1).returncode == 0
+    assert len(read_records(deep)) > 1
+    assert {record["depth"] for record in read_records(deep)} == {0, 1}
+    assert run_cli("verify", deep).returncode == 0

@@ -328,6 +328,10 @@ ZERO = r"records\.jsonl: the record of http://a\.example/0 at byte [\d,]+ "
         ("DELETE FROM details WHERE seq = 13", r"row 13 of details is queued for host 1, but not pending there"),
         ("UPDATE details SET url = 'http://a.example/x' WHERE seq = 4", r"http://a\.example/x \(row 4 of .* no row of"),
         (
+            "UPDATE details SET url = CAST(url AS BLOB) WHERE seq = 4",
+            r"/0 \(row 4 of details\) has no row of its own in",
+        ),
+        (
             "UPDATE details SET url = X'ff61' WHERE seq = 4",
             r"\\xffa \(row 4 of details\) has no row of its own in urls",
         ),
