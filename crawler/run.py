@@ -14,7 +14,8 @@ import msgspec
 
 from crawler.errors import RunError, UsageError
 from crawler.frontier.retry import RETRYABLE_STATUSES
-from crawler.frontier.sqlite_store import SqliteStore, committed_length
+from crawler.frontier.snapshot import committed_length
+from crawler.frontier.sqlite_store import SqliteStore
 from crawler.models import Outcome
 from crawler.report.terminal import printable
 from crawler.seeds import Seeds

@@ -116,8 +116,9 @@ class Frontier:
         return self._hosts.values()
 
     def next_visit(self, key: str) -> float:
-        """When a host may be visited again, monotonic seconds."""
-        return self._hosts[key].next_at
+        """When a host may be visited again, monotonic seconds; minus infinity for one that is not known."""
+        host = self._hosts.get(key)
+        return -math.inf if host is None else host.next_at
 
     # What comes in
 

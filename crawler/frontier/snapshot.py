@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+
+from crawler.errors import RunError
+from crawler.frontier.sqlite_store import damaged
 
 CACHE_KIB = 64 * 1024
 
@@ -50,3 +53,24 @@ def _attach(db: sqlite3.Connection, address: str) -> None:
         with suppress(sqlite3.DatabaseError):
             db.execute("DETACH state")
         raise
+
+
+def committed_length(state: Path, name: str) -> int:
+    """How much of an output is committed, in bytes, asked beside whoever may be writing.
+
+    Args:
+        state: The run's state file.
+        name: The output's file name.
+
+    Raises:
+        RunError: If the state is missing or damaged.
+    """
+    if not state.is_file():
+        raise RunError(f"{state} is missing")
+    try:
+        with closing(scratch()) as db:
+            attach(db, state)
+            row = db.execute("SELECT length FROM state.outputs WHERE name = ?", (name,)).fetchone()
+    except sqlite3.DatabaseError as error:
+        raise damaged(state, error) from None
+    return 0 if row is None else int(row[0])

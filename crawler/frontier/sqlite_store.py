@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -301,7 +301,8 @@ class SqliteStore:
         """Make URLs pending again that were skipped for these reasons; returns how many."""
         skipped, marks = OUTCOMES.index("skipped"), ",".join("?" * len(reasons))
         with self._transaction():
-            chosen = f"outcome = {skipped} AND reason IN ({marks})"
+            # Seeds and what was tried have a record already, and no URL gets a second one in a run.
+            chosen = f"outcome = {skipped} AND reason IN ({marks}) AND NOT is_seed AND NOT attempts"
             self._db.execute(f"INSERT OR IGNORE INTO pending SELECT host, seq FROM details WHERE {chosen}", reasons)
             statement = f"UPDATE details SET outcome = {PENDING}, reason = NULL WHERE {chosen}"
             count = self._db.execute(statement, reasons).rowcount
@@ -365,26 +366,6 @@ def _create(path: Path) -> None:
         db.executemany("INSERT INTO counts VALUES (?, 0)", ((number,) for number in range(len(OUTCOMES))))
         db.execute("COMMIT")
     fresh.replace(path)
-
-
-def committed_length(state: Path, name: str) -> int:
-    """How much of an output is committed, in bytes, asked beside whoever may be writing.
-
-    Args:
-        state: The run's state file.
-        name: The output's file name.
-
-    Raises:
-        RunError: If the state is missing or damaged.
-    """
-    if not state.is_file():
-        raise RunError(f"{state} is missing")
-    try:
-        with closing(sqlite3.connect(f"{state.resolve().as_uri()}?mode=ro", uri=True)) as db:
-            row = db.execute("SELECT length FROM outputs WHERE name = ?", (name,)).fetchone()
-    except sqlite3.DatabaseError as error:
-        raise damaged(state, error) from None
-    return 0 if row is None else int(row[0])
 
 
 def damaged(path: Path, error: sqlite3.DatabaseError) -> RunError:
