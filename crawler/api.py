@@ -65,8 +65,13 @@ def crawl(urls: Sequence[str], *, run: str | Path = "", **options: Any) -> Resul
         UsageError: If a seed or an option is wrong, or the folder holds a run.
         RunError: If the run's files cannot be written.
     """
+    if _is_in_loop():
+        raise UsageError(
+            "crawl() blocks and cannot run inside an event loop; use `async for record in stream(…)` there"
+        )
     chosen = options_to_settings(options)
     given = seeds.read(urls, (), chosen.site, chosen.crawl.scope, io.BytesIO())
+    assembly.check(chosen, given)
     folder = runs.create(str(run), chosen, given)
     with runs.locked(folder), runs.logging_to(folder.log):
         engine, ending = run_loop(lambda: _crawl(chosen, given, folder))
@@ -75,6 +80,14 @@ def crawl(urls: Sequence[str], *, run: str | Path = "", **options: Any) -> Resul
     stats = engine.ledger.as_dict()
     folder.write_stats({"why": ending.why, **stats})
     return Result(folder, ending, stats)
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _crawl(chosen: Settings, given: seeds.Seeds, folder: runs.Run) -> tuple[Engine, Ending]:

@@ -13,6 +13,7 @@ from crawler.export.journal import Journal
 from crawler.fetch import create as create_fetcher
 from crawler.fetch.base import ByteCount
 from crawler.fetch.guard import Guard, exempt_origins
+from crawler.fetch.proxy import find_proxy
 from crawler.fetch.resolve import Resolver
 from crawler.frontier.flights import Flights
 from crawler.frontier.sqlite_store import SqliteStore
@@ -97,6 +98,9 @@ def check(settings: Settings, seeds: Seeds) -> None:
 def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
     seed_urls = [site.seed for site in seeds.sites]
     guard = Guard(settings.fetch.allow_private, exempt_origins(seed_urls))
+    find_proxy(
+        settings.fetch.proxy, settings.fetch.resolve, guard
+    )  # the fetcher finds it again; here a mistake is found
     resolver = Resolver(settings.fetch.resolve, timeout_s=settings.fetch.dns_timeout_s)
     return guard, Targets(settings.fetch, resolver, guard, frozenset(urls.origin(url) for url in seed_urls))
 

@@ -62,6 +62,8 @@ def _failures_of(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
 
 def resume(arguments: argparse.Namespace) -> int:
     """`crawler resume`: the run's own settings, with what the command line changes of them."""
+    if getattr(arguments, "output.run") is not None:
+        raise UsageError("resume takes the run's folder as its argument: crawler resume RUN")
     run = runs.find(arguments.run)
     before = settings.load(run.settings, {})
     chosen = settings.load(run.settings, overrides(arguments))

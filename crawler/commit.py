@@ -54,7 +54,7 @@ class Committer:
         self._on_error = on_error
         self._done: list[Done] = []
         self._found: list[Found] = []
-        self._bytes = 0
+        self._bytes = self._bytes_running = 0
         self._has_links = False
         self._started = -math.inf
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
@@ -70,6 +70,11 @@ class Committer:
     def waiting(self) -> int:
         """Finished requests and link groups that are not committed yet, those being committed left out."""
         return len(self._done) + len(self._found)
+
+    @property
+    def bytes_waiting(self) -> int:
+        """Bytes of records that are not on the disk yet."""
+        return self._bytes + self._bytes_running
 
     @property
     def has_links(self) -> bool:
@@ -141,7 +146,7 @@ class Committer:
     def _start(self) -> None:
         done, self._done = self._done, []
         found, self._found = self._found, []
-        self._bytes = 0
+        self._bytes, self._bytes_running = 0, self._bytes
         self._has_links = self._is_due = False
         self._started = time.monotonic()
         self._cancel_timer()
@@ -175,6 +180,7 @@ class Committer:
 
     def _finish(self, done: list[Done], future: asyncio.Future[list[Request]]) -> None:
         self._running = None
+        self._bytes_running = 0
         try:
             novel = future.result()
         except RunError as error:

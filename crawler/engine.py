@@ -12,6 +12,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial, wraps
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, cast
 
@@ -131,6 +132,7 @@ class Engine:
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._host_states)
         self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
+        self._lone = 0  # the `seq` of the one that runs, 0 for none
         self.before: Mapping[Outcome, int] = {}  # URLs by outcome when the run went on
         self.site_files = SiteFiles(settings, self.frontier, self.committer, self.ledger)
         self.parsing = 0  # pages in the parse stage
@@ -142,7 +144,7 @@ class Engine:
         self._timer: asyncio.TimerHandle | None = None
         self._is_pumping = self._has_to_pump = False
         self._stopping: Why | None = None
-        self._is_clean = False
+        self._is_clean = True  # what gets as far as closing its parts was killed by no page
         self._over: asyncio.Future[Ending]
 
     # Start and stop
@@ -191,11 +193,11 @@ class Engine:
     def crash(self, error: Exception) -> None:
         """Stop because of a fault in the crawler itself."""
         log.error("the crawler failed", exc_info=error)
+        self._is_clean = False
         self.fail(RunError(f"the crawler itself failed: {type(error).__name__}: {error}"))
 
     def _end(self, ending: Ending) -> None:
         if not self._over.done():
-            self._is_clean = ending.why != "failed"
             self._over.set_result(ending)
 
     def _cancel_fetches(self) -> None:
@@ -211,17 +213,16 @@ class Engine:
         if self._tasks:
             await asyncio.wait(self._tasks)
         parts = self.parts
-        closings = (parts.pool.close, self.committer.close, parts.fetcher.close, parts.targets.close)
-        for close in closings:
+        for close in (parts.pool.close, self.committer.close, parts.fetcher.close, parts.targets.close):
             try:
                 await close()
             except Exception:
                 log.exception("closing a part failed")
-        parts.store.close(is_clean=self._is_clean)
-        if parts.journal is not None:
-            parts.journal.close()
-        if parts.flights is not None:
-            parts.flights.close()
+        with ExitStack() as files:
+            for file in (parts.journal, parts.flights):
+                if file is not None:
+                    files.callback(file.close)
+            parts.store.close(is_clean=self._is_clean)
 
     # The drive
 
@@ -245,7 +246,7 @@ class Engine:
                     self._end(Ending(self._stopping))
             return
         now = time.monotonic()
-        while self.parts.held.used < self.settings.parse.hand_off_bytes:
+        while self.parts.held.used + self.committer.bytes_waiting < self.settings.parse.hand_off_bytes:
             decision = self.frontier.next(now)
             match decision:
                 case Request():
@@ -259,6 +260,7 @@ class Engine:
                 case _:
                     self._idle(decision, now)
                     return
+        self.committer.flush()
 
     def _idle(self, wait: Wait | None, now: float) -> None:
         """A slot is free and there is nothing to put into it: commit if that may bring links, or wait, or end."""
@@ -279,8 +281,7 @@ class Engine:
 
     def _run_alone(self, request: Request) -> None:
         """Nothing else is under way: if the process dies now, this URL did it."""
-        if self.parts.flights is not None:
-            self.parts.flights.enter(request.seq, alone=True)
+        self._lone = request.seq
         self.frontier.readmit(request, time.monotonic())
         self._pump()
 
@@ -331,7 +332,7 @@ class Engine:
         self.ledger.asked()
         self._retry_budget.count_request()
         if self.parts.flights is not None:
-            self.parts.flights.enter(request.seq)
+            self.parts.flights.enter(request.seq, alone=request.seq == self._lone)
         started = time.monotonic()
         try:
             page = await self.parts.fetcher.fetch(request, await self.parts.targets.target(request, started))

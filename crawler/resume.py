@@ -29,6 +29,7 @@ def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
     Raises:
         RunError: If the store is damaged.
     """
+    was_new = not store.counts()
     was_clean = store.begin_session()
     _restore_aliases(engine, store)
     quarantined = 0 if was_clean else _charge(engine, store)
@@ -40,10 +41,22 @@ def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
         log.info("%d URLs that limits had kept back are pending again", count)
     engine.suspects.extend(each for each in store.take_suspects(MAX_CRASHES) if each.seq != quarantined)
     engine.before = store.counts()
-    counted = (url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
-    if engine.settings.crawl.max_pages or engine.frontier.counts_sites:
+    if engine.frontier.counts_sites:
+        counted = (url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
         engine.frontier.count_earlier(counted)
+    else:
+        engine.frontier.pages_done_earlier(engine.before.get("ok", 0) + engine.before.get("http_error", 0))
     engine.frontier.restore(store.pending(), time.monotonic(), time.time())
+    if not was_new:
+        _ask_for_sitemaps(engine)
+
+
+def _ask_for_sitemaps(engine: Engine) -> None:
+    """Sitemaps have no place in the store, so those of the seeds are read again: what they name is known or is not."""
+    crawl = engine.settings.crawl
+    if crawl.sitemaps and crawl.robots:
+        for origin in {urls.origin(site.seed) for site in engine.scope.sites}:
+            engine.frontier.ask_robots(origin, urls.host_key(origin + "/"), time.monotonic())
 
 
 def _restore_aliases(engine: Engine, store: SqliteStore) -> None:
@@ -75,8 +88,7 @@ def _quarantine(request: Request) -> Done:
 def _lifted(before: Settings, now: Settings) -> list[str]:
     """The reasons of skipped URLs that may not hold any more under new settings."""
     reasons = []
-    sites = [(site.url, site.max_pages) for site in before.site], [(site.url, site.max_pages) for site in now.site]
-    if before.crawl.max_pages_per_site != now.crawl.max_pages_per_site or sites[0] != sites[1]:
+    if before.crawl.max_pages_per_site != now.crawl.max_pages_per_site:
         reasons.append("budget")
     if before.crawl.max_depth != now.crawl.max_depth:
         reasons.append("depth")

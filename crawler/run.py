@@ -118,6 +118,7 @@ def create(name: str, settings: Settings, seeds: Seeds) -> Run:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         fresh = run.settings.with_suffix(".toml.part")
+        fresh.touch(mode=0o600)  # its headers may be secrets
         fresh.write_text(render(msgspec.structs.replace(settings, site=sites)), encoding="utf-8")
         fresh.replace(run.settings)
     except OSError as error:

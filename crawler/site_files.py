@@ -42,8 +42,8 @@ class SiteFiles:
     def answer_robots(self, request: Request, page: Page | None) -> None:
         """Take the answer to a robots request, None if none came; a redirect is followed wherever it leads."""
         self._ledger.robots += 1
-        if page is None:
-            self.take_robots(request, None, b"")
+        if page is None or not page.complete or page.truncated == "time":
+            self.take_robots(request, None, b"")  # half a file may lack the very rule that matters
         elif page.status in REDIRECTS:
             self._redirect_robots(request, page)
         elif 200 <= page.status < 300:
@@ -80,11 +80,11 @@ class SiteFiles:
                 f"{origin} asks for {delay:g} s between requests and is skipped; --max-crawl-delay {delay:g} obeys it"
             )
             self._ledger.note(f"crawl-delay {origin}", sentence)
-        if self._settings.crawl.sitemaps and delay <= longest:
+        if self._settings.crawl.sitemaps and self._frontier.max_depth(first) >= SITEMAP_DEPTH and delay <= longest:
             for url in rules.sitemaps:
                 self._add_sitemap(url, key)
 
-    def _add_sitemap(self, url: str, host: str) -> None:
+    def _add_sitemap(self, url: str, host: str, chain: tuple[str, ...] = ()) -> None:
         """Ask for a sitemap once, if it is on the host that names it or within the scope."""
         try:
             url = urls.canonicalize(url)
@@ -104,7 +104,7 @@ class SiteFiles:
             )
             return
         seen.add(fingerprint)
-        self._frontier.add(Request(url, key, fingerprint, kind="sitemap"), time.monotonic())
+        self._frontier.add(Request(url, key, fingerprint, kind="sitemap", chain=chain), time.monotonic())
 
     def answer_sitemap(self, request: Request, page: Page | None) -> None:
         """Take an answer to a sitemap request that holds no sitemap."""
@@ -115,7 +115,7 @@ class SiteFiles:
             except UrlError:
                 target = None
             if target is not None:
-                self._add_sitemap(target, request.host)
+                self._add_sitemap(target, request.host, (*request.chain, request.url))
         self._frontier.done(request, "ok", time.monotonic())
 
     def take_sitemap(self, request: Request, parsed: Parsed) -> None:

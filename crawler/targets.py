@@ -5,7 +5,7 @@ from __future__ import annotations
 from crawler import urls
 from crawler.errors import UsageError
 from crawler.fetch.base import Limits, Target
-from crawler.fetch.guard import Guard, is_loopback
+from crawler.fetch.guard import Guard, is_local_name, is_loopback
 from crawler.fetch.resolve import Resolver, is_literal
 from crawler.models import Request
 from crawler.settings import FetchSettings
@@ -14,8 +14,8 @@ _ACCEPT = (
     ("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"),
     ("Accept-Encoding", "gzip, deflate, br, zstd"),
 )
-# Only the origins that the user named see these.
-CREDENTIAL_FIELDS = frozenset({"authorization", "cookie"})
+# Of the fields that the user adds, only these go to origins that the user did not name: any other may be a secret.
+_HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "accept-language", "dnt", "from", "sec-gpc"})
 _OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "proxy-authorization"})
 
 
@@ -43,7 +43,7 @@ class Targets:
         base = [("User-Agent", settings.user_agent), *_ACCEPT]
         kept = [(name, value) for name, value in base if name.lower() not in replaced]
         self._private = (*kept, *extra)
-        self._public = tuple(field for field in self._private if field[0].lower() not in CREDENTIAL_FIELDS)
+        self._public = tuple(field for field in self._private if field[0].lower() in _HARMLESS)
 
     async def resolve(self, url: str) -> tuple[str, ...]:
         """The vetted addresses of a URL's host.
@@ -53,7 +53,7 @@ class Targets:
         """
         _, host, port, _ = urls.split(url)
         # A proxy resolves names itself; what is an address already is vetted all the same.
-        if self._has_proxy and not is_literal(host):
+        if self._has_proxy and not is_literal(host) and not is_local_name(host):
             return ()
         return self._guard.vet(url, await self._resolver.resolve(host, port))
 

@@ -51,7 +51,7 @@ class Flights:
         if offset is not None:
             _ENTRY.pack_into(self._map, offset, 0)
             self._free.append(offset)
-        elif _ENTRY.unpack_from(self._map, 0)[0] == seq:
+        if seq and _ENTRY.unpack_from(self._map, 0)[0] == seq:
             _ENTRY.pack_into(self._map, 0, 0)
 
     def left_over(self) -> tuple[int, list[int]]:

@@ -111,6 +111,15 @@ class Frontier:
         """Whether pages are counted by site."""
         return self._limits.counts_sites
 
+    def max_depth(self, url: str) -> int:
+        """How deep links are followed on the site that owns a URL."""
+        return self._limits.max_depth(self.scope.site_of(url))
+
+    @property
+    def host_count(self) -> int:
+        """How many hosts were met."""
+        return len(self._hosts)
+
     def hosts(self) -> Iterable[HostQueue]:
         """All hosts, for progress and reports."""
         return self._hosts.values()
@@ -139,13 +148,28 @@ class Frontier:
             self._check_hunger(host)
 
     def count_earlier(self, pages: Iterable[str]) -> None:
-        """Count pages of earlier sessions, by their URLs, against the limits."""
+        """Count pages of earlier sessions, by their URLs, against the limits of the crawl and of their sites."""
         for url in pages:
-            self._limits.count_earlier(self.scope.site_of(url) if self._limits.counts_sites else None)
+            self._limits.count_earlier(self.scope.site_of(url))
+
+    def pages_done_earlier(self, count: int) -> None:
+        """Count pages of earlier sessions against the limit of the crawl, where sites have none."""
+        self._limits.done += count
+
+    def ask_robots(self, origin: str, key: str, now: float) -> None:
+        """Ask for the robots.txt of an origin although no page waits for it, for the sitemaps that it names."""
+        request = robots_request(origin, key)
+        host = self._hosts.get(key) or self._new_host(request)
+        if origin not in host.robots:
+            host.robots[origin] = None
+            self.add(request, now)
 
     def readmit(self, request: Request, now: float) -> None:
         """Take a request that was removed from the store's queue, to be fetched whatever its place in that was."""
         host = self._hosts.get(request.host) or self._new_host(request)
+        if host.dead:
+            self._drops.append(Drop((request,), *host.dead))
+            return
         host.put(request)
         self.queued += 1
         self._lanes.push(host, now)

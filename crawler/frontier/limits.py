@@ -38,6 +38,10 @@ class PageLimits:
         self._site_by_page: dict[int, int | None] = {}
         self._waiting: dict[int | None, dict[HostQueue, None]] = {}
 
+    def max_depth(self, site: int | None) -> int:
+        """How deep links are followed on a site."""
+        return self._max_depth if site is None else self._own_depths.get(site, self._max_depth)
+
     @property
     def is_reached(self) -> bool:
         """Whether the page limit of the crawl is used up."""
@@ -51,7 +55,7 @@ class PageLimits:
     def is_too_deep(self, page: Request, scope: Scope) -> bool:
         """Whether a page is further from its seed than links are followed there."""
         site = scope.site_of(page.url) if self._own_depths else None
-        return page.depth > (self._max_depth if site is None else self._own_depths.get(site, self._max_depth))
+        return page.depth > self.max_depth(site)
 
     def of_site(self, site: int | None) -> Literal["free", "in_use", "used_up"]:
         """Whether a site may have one more page: yes, perhaps when its open ones have ended, or never."""

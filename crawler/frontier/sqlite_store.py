@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -365,6 +365,7 @@ def _create(path: Path) -> None:
         db.execute("INSERT INTO meta VALUES ('epoch', 0), ('is_clean', 1)")
         db.executemany("INSERT INTO counts VALUES (?, 0)", ((number,) for number in range(len(OUTCOMES))))
         db.execute("COMMIT")
+        db.execute("PRAGMA journal_mode = WAL")  # now, because a file that dies while it changes cannot be read beside
     fresh.replace(path)
 
 

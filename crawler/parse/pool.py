@@ -163,8 +163,14 @@ class ProcessPool(Generic[Item, Answer]):
         elif kind == MEMORY:
             job.done(ParseError("parse_memory", "the page needs more than the worker's memory limit"))
         else:
-            job.done(self._decode(payload))
+            job.done(self._decoded(payload))
         self._feed()
+
+    def _decoded(self, payload: bytes) -> Answer | ParseError:
+        try:
+            return self._decode(payload)
+        except Exception as error:
+            return ParseError("parse_failed", f"the worker's answer makes no sense: {error}")
 
     def ready(self, worker: _Worker[Answer]) -> None:
         """Called by a worker's channel when it can work."""
@@ -320,7 +326,8 @@ class _Worker(asyncio.Protocol, Generic[Answer]):
 def _launch(command: list[str], descriptor: int) -> subprocess.Popen[bytes]:
     # Not asyncio's own: it would tie the process to a child watcher, and the channel tells its end anyway.
     # Standard output goes to ours for errors, because records may be streaming on the other.
-    return subprocess.Popen(command, pass_fds=[descriptor], stdin=subprocess.DEVNULL, stdout=2)
+    # A group of its own, so that Ctrl-C reaches the parent alone.
+    return subprocess.Popen(command, pass_fds=[descriptor], stdin=subprocess.DEVNULL, stdout=2, process_group=0)
 
 
 def _describe(status: int) -> str:

@@ -53,7 +53,9 @@ class WorkerSpec(Struct, frozen=True):
 
 def main(descriptor: int) -> None:
     """Serve jobs from the socket with this file descriptor until it closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
+    # The parent decides what a signal means; a worker leaves when its channel closes.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     with socket.socket(fileno=descriptor) as channel, channel.makefile("rb", buffering=256 * 1024) as source:
         # The channel closes when the parent ends, at whatever moment.

@@ -90,7 +90,7 @@ class Progress:
             "queued", f"{frontier.queued:,}",
         )  # fmt: skip
         rows.add_row(
-            "hosts", f"{len(list(frontier.hosts())):,}",
+            "hosts", f"{frontier.host_count:,}",
             "http errors", f"{ledger.outcomes['http_error']:,}",
             "failed", f"{ledger.outcomes['failed'] + ledger.outcomes['quarantined']:,}",
         )  # fmt: skip
