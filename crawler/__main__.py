@@ -2,6 +2,10 @@
 
 import sys
 
-from crawler.cli import main
+try:
+    from crawler.cli import main
 
-sys.exit(main())
+    status = main()
+except KeyboardInterrupt:  # while modules are being imported, nothing has begun
+    status = 3
+sys.exit(status)

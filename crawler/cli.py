@@ -218,5 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.NOTHING
     except BrokenPipeError:
         return Exit.STOPPED  # whoever read our output has left
+    except OSError as error:
+        sys.stderr.write(f"crawler: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
+        return Exit.STOPPED
     except KeyboardInterrupt:
         return Exit.STOPPED

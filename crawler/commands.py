@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import signal
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
-from crawler import assembly, seeds, settings
+from crawler import assembly, seeds, session, settings
 from crawler import run as runs
 from crawler.api import run_loop
 from crawler.cli import Exit, overrides
-from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
 from crawler.export import table
 from crawler.report import summary
-from crawler.report.progress import Progress
 from crawler.settings import Settings
 
 STANDARD_OUTPUT = "-"
-OnLines = Callable[[Sequence[bytes]], None]
 
 
 def crawl(arguments: argparse.Namespace) -> int:
@@ -88,9 +82,11 @@ def _crawl(
 ) -> int:
     """Run a crawl to its end, a new one or, with the settings that it had `before`, one that goes on."""
     say = _quiet if arguments.quiet else _say
-    on_lines = _write_lines if STANDARD_OUTPUT in chosen.output.outputs else _ignore
+    streams = STANDARD_OUTPUT in chosen.output.outputs
     with runs.locked(run), runs.logging_to(run.log, verbose=arguments.verbose):
-        engine, ending = run_loop(lambda: _run(chosen, given, run, on_lines, before, quiet=arguments.quiet))
+        engine, ending = run_loop(
+            lambda: session.crawl(chosen, given, run, before=before, is_quiet=arguments.quiet, streams=streams)
+        )
         stats = summary.figures(engine, ending, chosen)
         written = [run.journal]
         if ending.error is None:
@@ -114,31 +110,6 @@ def _write_outputs(run: runs.Run, chosen: Settings) -> list[Path]:
     return paths
 
 
-async def _run(
-    chosen: Settings,
-    given: seeds.Seeds,
-    run: runs.Run | None,
-    on_lines: OnLines,
-    before: Settings | None = None,
-    *,
-    quiet: bool,
-) -> tuple[Engine, Ending]:
-    loop = asyncio.get_running_loop()
-    engine = assembly.build(chosen, given, run, on_lines, before)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, engine.stop)
-    progress = None if quiet else Progress(engine, sys.stderr)
-    try:
-        if progress:
-            progress.start()
-        return engine, await engine.run([site.seed for site in given.sites])
-    finally:
-        if progress:
-            progress.stop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
 def fetch(arguments: argparse.Namespace) -> int:
     """`crawler fetch`: the record of one page, indented, on standard output."""
     given_settings = overrides(arguments)
@@ -149,7 +120,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     for note in given.notes:
         _say(note)
     lines: list[bytes] = []
-    engine, ending = run_loop(lambda: _run(chosen, given, None, lines.extend, quiet=True))
+    engine, ending = run_loop(lambda: session.crawl(chosen, given, None, is_quiet=True, on_lines=lines.extend))
     for line in lines:
         sys.stdout.write(msgspec.json.format(line, indent=2).decode().strip() + "\n")
     if ending.error is not None:
@@ -170,15 +141,6 @@ def export(arguments: argparse.Namespace) -> int:
         count = table.export(run.journal, length, Path(name), fields, arguments.only)
         _say(f"{name}: {count:,} records")
     return Exit.OK
-
-
-def _write_lines(lines: Sequence[bytes]) -> None:
-    sys.stdout.buffer.write(b"".join(lines))
-    sys.stdout.buffer.flush()
-
-
-def _ignore(lines: Sequence[bytes]) -> None:
-    pass
 
 
 def _say(text: str, stream: TextIO | None = None) -> None:

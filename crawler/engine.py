@@ -186,6 +186,15 @@ class Engine:
             loop.call_later(DRAIN_S, lambda: self._end(Ending(why)))
             self._pump()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the end is decided, and only closing is left."""
+        return self._over.done()
+
+    def wake(self) -> None:
+        """Look again: room was made, or something else outside has changed."""
+        self._pump()
+
     def fail(self, error: RunError) -> None:
         """Stop because the run cannot go on; what is committed stays good."""
         self._end(Ending("failed", error))

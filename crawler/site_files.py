@@ -73,7 +73,10 @@ class SiteFiles:
         rules = robots.from_answer(status, body, self._settings.fetch.user_agent)
         self._frontier.set_robots(origin, key, rules, time.monotonic())
         if rules.is_unreachable:
-            self._ledger.note(f"robots {origin}", f"{origin}/robots.txt cannot be had; its pages wait until it can")
+            self._ledger.note(
+                f"robots {origin}",
+                f"{origin}/robots.txt could not be had; the pages of that origin wait for it or fail",
+            )
         delay, longest = rules.crawl_delay or 0.0, self._settings.politeness.max_crawl_delay_s
         if delay > longest:
             sentence = (

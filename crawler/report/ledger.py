@@ -7,6 +7,9 @@ from collections import Counter
 
 from crawler.models import Outcome, Page, Parsed
 
+MAX_OUTSIDE = 10_000  # hosts outside of the scope that are counted one by one
+OTHER_HOSTS = "(others)"
+MAX_NOTES = 1_000
 EXAMPLES = 10  # kept of the URLs outside of the scope, for each host and reason
 
 
@@ -100,6 +103,8 @@ class Ledger:
 
     def left_out(self, host: str, reason: str, url: str) -> None:
         """A link leads out of the crawl."""
+        if len(self.outside) >= MAX_OUTSIDE and (host, reason) not in self.outside:
+            host = OTHER_HOSTS
         count, examples = self.outside.get((host, reason), (0, []))
         if len(examples) < EXAMPLES and url not in examples:
             examples.append(url)
@@ -107,7 +112,8 @@ class Ledger:
 
     def note(self, key: str, sentence: str) -> None:
         """Something that the user should read in the summary, once for each key."""
-        self.notes.setdefault(key, sentence)
+        if len(self.notes) < MAX_NOTES:
+            self.notes.setdefault(key, sentence)
 
     def as_dict(self) -> dict[str, object]:
         """All figures for stats.json."""

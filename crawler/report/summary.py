@@ -67,6 +67,9 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
     lines = ["", f"{_ENDINGS[ending.why]} after {duration(ledger.elapsed_s)}"]
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in ledger.outcomes.most_common())
     lines.append(f"  outcomes   {outcomes or 'none'}")
+    if engine.before:
+        earlier = ", ".join(f"{count:,} {outcome}" for outcome, count in engine.before.items() if outcome != "pending")
+        lines.append(f"  earlier    {earlier or 'none'}")
     lines.append(
         f"  speed      {ledger.pages_per_s:,.1f} pages/s, {size(ledger.wire_bytes)} received, "
         f"{ledger.effective_concurrency:.1f} of {engine.settings.concurrency} slots busy"

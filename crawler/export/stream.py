@@ -1,0 +1,68 @@
+"""Records written to a stream while the crawl runs, by a thread of its own: a slow reader must not stop the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from threading import Thread
+from typing import BinaryIO
+
+CLOSE_TIMEOUT_S = 5.0  # for a reader that does not take the last records
+
+
+class StreamOutput:
+    """Writes lines to a stream; what waits to be written is counted, so that a slow reader slows the crawl down.
+
+    Args:
+        stream: Where to.
+        count: Told of bytes that wait (positive) and that were written (negative).
+        on_room: Called on the event loop when something was written.
+        on_closed: Called on the event loop, once, when nobody reads any more.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        count: Callable[[int], None],
+        on_room: Callable[[], None],
+        on_closed: Callable[[], None],
+    ) -> None:
+        self._stream = stream
+        self._count = count
+        self._on_room = on_room
+        self._on_closed = on_closed
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        # A daemon, because a reader that never reads would keep the process for ever.
+        self._thread = Thread(target=self._write_all, name="output", daemon=True)
+        self._thread.start()
+
+    def put(self, lines: Sequence[bytes]) -> None:
+        """Queue lines."""
+        data = b"".join(lines)
+        self._count(len(data))
+        self._queue.put(data)
+
+    async def close(self) -> None:
+        """Wait until all is written, or the reader takes no more."""
+        self._queue.put(None)
+        await self._loop.run_in_executor(None, self._thread.join, CLOSE_TIMEOUT_S)
+
+    def _write_all(self) -> None:
+        is_open = True
+        while (data := self._queue.get()) is not None:
+            if is_open:
+                try:
+                    self._stream.write(data)
+                    self._stream.flush()
+                except OSError:
+                    is_open = False
+                    self._tell(self._on_closed)
+            self._count(-len(data))
+            self._tell(self._on_room)
+
+    def _tell(self, callback: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(callback)

@@ -1,0 +1,110 @@
+"""One session of a crawl at a terminal: signals, the live view, records on standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from crawler import assembly
+from crawler.engine import Ending, Engine
+from crawler.export.stream import StreamOutput
+from crawler.report.progress import Progress
+from crawler.run import Run
+from crawler.seeds import Seeds
+from crawler.settings import Settings
+
+STOP_S = 10.0  # after the first signal, seconds until the process leaves whatever still holds it
+STOPPED = 3  # exit status
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+OnLines = Callable[[Sequence[bytes]], None]
+
+
+async def crawl(
+    settings: Settings,
+    seeds: Seeds,
+    run: Run | None,
+    *,
+    before: Settings | None = None,
+    is_quiet: bool = False,
+    streams: bool = False,
+    on_lines: OnLines = lambda lines: None,
+) -> tuple[Engine, Ending]:
+    """Run a crawl to its end or to a signal.
+
+    Args:
+        settings: All settings.
+        seeds: What to crawl.
+        run: Its folder; None keeps nothing.
+        before: The settings that the run was started with, if it goes on.
+        is_quiet: Whether there is no live view.
+        streams: Whether records go to standard output as they are committed.
+        on_lines: Called with the records' lines after each commit, if they do not.
+    """
+    outputs: list[StreamOutput] = []
+    engine = assembly.build(settings, seeds, run, outputs_of(outputs) if streams else on_lines, before)
+    if streams:
+        held = engine.parts.held
+        outputs.append(StreamOutput(sys.stdout.buffer, held.add, engine.wake, engine.stop))
+    progress = None if is_quiet else Progress(engine, sys.stderr)
+    with _signals(engine, progress):
+        try:
+            if progress:
+                progress.start()
+            ending = await engine.run([site.seed for site in seeds.sites])
+            for output in outputs:
+                await output.close()
+            return engine, ending
+        finally:
+            if progress:
+                progress.stop()
+
+
+def outputs_of(outputs: Sequence[StreamOutput]) -> OnLines:
+    """Passes lines on to outputs that are made later than the engine."""
+
+    def put(lines: Sequence[bytes]) -> None:
+        for output in outputs:
+            output.put(lines)
+
+    return put
+
+
+@contextmanager
+def _signals(engine: Engine, progress: Progress | None) -> Iterator[None]:
+    """The first signal stops the crawl in order, the second at once; nothing keeps the process for longer than 10 s.
+
+    What is committed is safe, so leaving without closing anything loses nothing that a resume would not bring back.
+    """
+    loop = asyncio.get_running_loop()
+    seen = 0
+
+    def leave() -> None:
+        if progress:
+            progress.stop()
+        sys.stderr.write("crawler: left at once; `crawler resume` goes on with the run\n")
+        sys.stderr.flush()
+        os._exit(STOPPED)
+
+    def received() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 1:
+            loop.call_later(STOP_S, leave)
+            engine.stop()
+        elif seen == 2 and not engine.is_over:
+            engine.stop()
+        else:
+            leave()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, received)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
