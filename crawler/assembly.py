@@ -108,6 +108,8 @@ def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
 def _store(run: Run | None, *, is_new: bool) -> tuple[Store, Journal | None, Flights | None]:
     if run is None:
         return MemoryStore(), None, None
+    # A run that was killed before its state was made has not lost anything yet.
+    is_new = is_new or not (run.state.exists() or (run.journal.exists() and run.journal.stat().st_size))
     store = SqliteStore(run.state, is_new=is_new)
     # Whatever lies behind the committed length was written by a commit that did not happen.
     return store, Journal(run.journal, store.output_length(run.journal.name)), Flights(run.flights)

@@ -26,6 +26,7 @@ SCHEMA_VERSION = 1
 APPLICATION_ID = 0x43524C52  # "CRLR": what `file` and other tools see in the header
 CACHE_KIB = 64 * 1024
 ROWS_PER_INSERT = 500  # SQLite takes 32,766 parameters a statement
+MAX_CHECKED_BYTES = 512 * 1024 * 1024  # larger files take SQLite too long to read whole at every start
 RECENT = 200_000  # fingerprints known to be seen, for each of two generations: 30 MB together
 SHARDS = 1024
 MAX_HOST_IDS = 200_000  # kept in memory
@@ -82,6 +83,8 @@ class SqliteStore:
             # A commit lost with the power only shortens the run: its outputs are cut back to the commit before.
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            if not is_new and path.stat().st_size <= MAX_CHECKED_BYTES:
+                self._check_whole()
             self._next_seq = self._one("SELECT coalesce(max(seq), 0) + 1 FROM details")
             self._next_batch = self._one("SELECT coalesce(max(id), 0) + 1 FROM batches")
             self.epoch = self._one("SELECT value FROM meta WHERE key = 'epoch'")
@@ -92,6 +95,11 @@ class SqliteStore:
         self._host_ids: dict[str, int] = {}
         self._recent: set[int] = set()
         self._older: set[int] = set()
+
+    def _check_whole(self) -> None:
+        said = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if said != "ok":
+            raise sqlite3.DatabaseError(" ".join(said.split()))
 
     def _check_version(self) -> None:
         if self._one("PRAGMA application_id") != APPLICATION_ID:
