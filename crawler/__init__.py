@@ -30,3 +30,7 @@ def __getattr__(name: str) -> Any:
     if name in ("frontier", "urls"):
         return import_module(f"crawler.{name}")
     raise AttributeError(f"module 'crawler' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

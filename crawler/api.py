@@ -53,11 +53,11 @@ class Result:
         return (decoder.decode(line) for line in read_lines(self._journal))
 
 
-def crawl(urls: Sequence[str], *, run: str | Path = "", **options: Any) -> Result:
+def crawl(urls: str | Sequence[str], *, run: str | Path = "", **options: Any) -> Result:
     """Crawl and wait for the end.
 
     Args:
-        urls: Seeds.
+        urls: Seeds, or a single one.
         run: Folder of the run; a new one under data/ if not given.
         **options: Any setting by its name, `strategy="threads"`, `max_pages=100`, `delay=2.0`.
 
@@ -70,7 +70,7 @@ def crawl(urls: Sequence[str], *, run: str | Path = "", **options: Any) -> Resul
             "crawl() blocks and cannot run inside an event loop; use `async for record in stream(…)` there"
         )
     chosen = options_to_settings(options)
-    given = seeds.read(urls, (), chosen.site, chosen.crawl.scope, io.BytesIO())
+    given = seeds.read(_listed(urls), (), chosen.site, chosen.crawl.scope, io.BytesIO())
     assembly.check(chosen, given)
     folder = runs.create(str(run), chosen, given)
     with runs.locked(folder), runs.logging_to(folder.log):
@@ -80,6 +80,10 @@ def crawl(urls: Sequence[str], *, run: str | Path = "", **options: Any) -> Resul
     stats = engine.ledger.as_dict()
     folder.write_stats({"why": ending.why, **stats})
     return Result(folder, ending, stats)
+
+
+def _listed(urls: str | Sequence[str]) -> Sequence[str]:
+    return [urls] if isinstance(urls, str) else urls
 
 
 def _is_in_loop() -> bool:
@@ -95,13 +99,13 @@ async def _crawl(chosen: Settings, given: seeds.Seeds, folder: runs.Run) -> tupl
     return engine, await engine.run([site.seed for site in given.sites])
 
 
-async def stream(urls: Sequence[str], **options: Any) -> AsyncIterator[Record]:
+async def stream(urls: str | Sequence[str], **options: Any) -> AsyncIterator[Record]:
     """Crawl on the running event loop and yield records as they are committed; nothing is kept on disk.
 
     Leaving the loop early ends the crawl.
 
     Args:
-        urls: Seeds.
+        urls: Seeds, or a single one.
         **options: As for `crawl`.
 
     Raises:
@@ -109,7 +113,7 @@ async def stream(urls: Sequence[str], **options: Any) -> AsyncIterator[Record]:
         RunError: If the crawl cannot go on.
     """
     chosen = options_to_settings(options)
-    given = seeds.read(urls, (), chosen.site, chosen.crawl.scope, io.BytesIO())
+    given = seeds.read(_listed(urls), (), chosen.site, chosen.crawl.scope, io.BytesIO())
     lines: asyncio.Queue[Sequence[bytes] | None] = asyncio.Queue()
     engine = assembly.build(chosen, given, None, lines.put_nowait)
     task = asyncio.ensure_future(engine.run([site.seed for site in given.sites]))

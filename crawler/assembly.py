@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from crawler import resume, urls
 from crawler.engine import Engine, ParsePool, Parts
@@ -82,7 +83,7 @@ def build(
     )
     engine = Engine(settings, scope, parts, on_lines)
     if isinstance(store, SqliteStore):
-        resume.prepare(engine, store, before or settings)
+        engine.prepare = partial(resume.prepare, engine, store, before or settings)
     return engine
 
 

@@ -17,6 +17,18 @@ from crawler.errors import CrawlerError, RunError, UsageError
 from crawler.settings import GROUPS, Settings
 
 _SHORT = {"--header": "-H", "--output": "-o"}
+_METAVARS = {
+    "--run": "DIR",
+    "--replay": "DIR",
+    "--output": "FILE",
+    "--proxy": "URL",
+    "--include": "REGEX",
+    "--exclude": "REGEX",
+    "--header": "FIELD",
+    "--allow-private": "NETWORK",
+    "--resolve": "NAME:ADDR",
+    "--max-body": "BYTES",
+}
 _FETCH_GROUPS = ("fetch", "parse")  # of which `crawler fetch` takes the options
 
 
@@ -42,7 +54,13 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def add_settings(parser: argparse.ArgumentParser, groups: Sequence[str] = GROUPS) -> None:
+def add_settings(
+    parser: argparse.ArgumentParser,
+    groups: Sequence[str] = GROUPS,
+    *,
+    shows_defaults: bool = True,
+    without: Sequence[str] = (),
+) -> None:
     """Add an option for every setting that has a flag."""
     for group in groups:
         kind = type(getattr(Settings(), group))
@@ -50,22 +68,22 @@ def add_settings(parser: argparse.ArgumentParser, groups: Sequence[str] = GROUPS
         for name, hint in get_type_hints(kind, include_extras=True).items():
             meta: Meta = hint.__metadata__[0]
             flag = (meta.extra or {})["flag"]
-            if flag is None:
+            if flag is None or flag in without:
                 continue
             flags = [_SHORT[flag], flag] if flag in _SHORT else [flag]
-            default = getattr(getattr(Settings(), group), name)
-            arguments = _argument(get_args(hint)[0], default, meta.description or "")
+            default = getattr(getattr(Settings(), group), name) if shows_defaults else ""
+            arguments = _argument(get_args(hint)[0], default, meta.description or "", _METAVARS.get(flag))
             section.add_argument(*flags, dest=f"{group}.{name}", default=None, **arguments)
 
 
-def _argument(kind: Any, default: Any, help_text: str) -> dict[str, Any]:
+def _argument(kind: Any, default: Any, help_text: str, metavar: str | None) -> dict[str, Any]:
     shown = "" if default in ("", ()) else f" [{_plain(default)}]"
     arguments: dict[str, Any] = {"help": (help_text + shown).replace("%", "%%")}
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction, **arguments}
     if get_origin(kind) is Literal:
         return {"choices": get_args(kind), **arguments}
-    metavar = {int: "N", float: "SECONDS"}.get(kind, "TEXT")
+    metavar = metavar or {int: "N", float: "SECONDS"}.get(kind, "TEXT")
     if get_origin(kind) is tuple:
         arguments["action"] = "append"
     return {"metavar": metavar, **arguments}
@@ -116,7 +134,8 @@ def _resume_arguments(parser: argparse.ArgumentParser) -> None:
         "run", nargs="?", metavar="RUN", help="the run's folder; the newest one under data/ if not given"
     )
     _add_output_options(parser)
-    add_settings(parser)
+    add_settings(parser, shows_defaults=False, without=("--run",))
+    parser.epilog = "What is not given stays as the run was started; what is given counts for this session."
 
 
 def _fetch_arguments(parser: argparse.ArgumentParser) -> None:

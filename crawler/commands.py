@@ -56,8 +56,6 @@ def _failures_of(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
 
 def resume(arguments: argparse.Namespace) -> int:
     """`crawler resume`: the run's own settings, with what the command line changes of them."""
-    if getattr(arguments, "output.run") is not None:
-        raise UsageError("resume takes the run's folder as its argument: crawler resume RUN")
     run = runs.find(arguments.run)
     before = settings.load(run.settings, {})
     chosen = settings.load(run.settings, overrides(arguments))
@@ -113,8 +111,9 @@ def _write_outputs(run: runs.Run, chosen: Settings) -> list[Path]:
 def fetch(arguments: argparse.Namespace) -> int:
     """`crawler fetch`: the record of one page, indented, on standard output."""
     given_settings = overrides(arguments)
-    crawl_table = {"max_depth": 0, "sitemaps": False, **given_settings.pop("crawl", {})}
-    tables = {"parse": {"workers": 1}, **given_settings, "crawl": crawl_table}
+    crawl_table = {"max_depth": 0, "sitemaps": False, "patience_s": 0, **given_settings.pop("crawl", {})}
+    parse_table = {"workers": 1, **given_settings.pop("parse", {})}
+    tables = {**given_settings, "parse": parse_table, "crawl": crawl_table}
     chosen = settings.load(Path(arguments.config) if arguments.config else None, tables)
     given = seeds.read([arguments.url], (), (), chosen.crawl.scope, sys.stdin.buffer)
     for note in given.notes:

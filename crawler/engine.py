@@ -133,6 +133,7 @@ class Engine:
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._host_states)
         self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
         self._lone = 0  # the `seq` of the one that runs, 0 for none
+        self.prepare: Callable[[], None] = lambda: None  # runs first of all; what it raises ends the crawl
         self.before: Mapping[Outcome, int] = {}  # URLs by outcome when the run went on
         self.site_files = SiteFiles(settings, self.frontier, self.committer, self.ledger)
         self.parsing = 0  # pages in the parse stage
@@ -155,6 +156,7 @@ class Engine:
         self._over = loop.create_future()
         timers = []
         try:
+            self.prepare()
             await self.parts.pool.start()
             links = [Link(url, urls.host_key(url), urls.fingerprint(url)) for url in seeds]
             self.committer.add_found(Found(links, 0, are_seeds=True))
@@ -313,6 +315,7 @@ class Engine:
             addresses = await self.parts.targets.resolve(wanted.url)
         except FetchError as error:
             now = time.monotonic()
+            log.info("cannot resolve %s: %s", wanted.host, error)
             if error.is_retryable:
                 self.frontier.unresolved(wanted.host, now)
             else:
@@ -333,6 +336,8 @@ class Engine:
                 # What was never asked for has an outcome, but a record only if the user named it.
                 is_due = request.is_seed or request.attempts > 0
                 line = record_line(request, drop.outcome, error=drop.reason) if is_due else b""
+                if drop.outcome == "failed":
+                    log.warning("failed %s: %s", request.url, drop.reason)
                 self.committer.add(Done(request, drop.outcome, drop.reason, line, was_open=False))
 
     # The fetch and what comes of it
@@ -381,6 +386,8 @@ class Engine:
         """A page has its outcome, which takes effect with the next commit."""
         if self.parts.flights is not None:
             self.parts.flights.leave(done.request.seq)
+        if done.outcome not in ("ok", "redirect"):
+            log.warning("%s %s: %s", done.outcome, done.request.url, done.reason)
         self.committer.add(done)
 
     def _try_again(self, request: Request, now: float, **facts: Any) -> bool:

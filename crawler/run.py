@@ -102,28 +102,36 @@ def create(name: str, settings: Settings, seeds: Seeds) -> Run:
         seeds: Written there as well, so that the run can go on without the lists that it came from.
 
     Raises:
-        UsageError: If the folder holds something already.
-        RunError: If it cannot be made.
+        UsageError: If the folder holds something already, or cannot be made.
     """
-    folder = Path(name) if name else fresh_folder()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        is_run = (folder / "run.toml").exists()
-        what = f"already holds a run; `crawler resume {folder}` goes on with it" if is_run else "is not empty"
-        raise UsageError(f"{folder} {what}; name a new folder with --run")
     sites = tuple(
         SiteSettings(url=site.seed, max_pages=site.max_pages, delay_s=site.delay_s, max_depth=site.max_depth)
         for site in seeds.sites
     )
-    run = Run(folder)
+    # A run goes on from any folder, and streams only where it is told to.
+    outputs = tuple(str(Path(name).absolute()) for name in settings.output.outputs if name != "-")
+    output = msgspec.structs.replace(settings.output, run="", outputs=outputs)
+    text = render(msgspec.structs.replace(settings, site=sites, output=output))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        run = Run(Path(name) if name else fresh_folder())
+        _refuse_used(run)
+        run.folder.mkdir(parents=True, exist_ok=True)
         fresh = run.settings.with_suffix(".toml.part")
         fresh.touch(mode=0o600)  # its headers may be secrets
-        fresh.write_text(render(msgspec.structs.replace(settings, site=sites)), encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8")
         fresh.replace(run.settings)
     except OSError as error:
-        raise RunError(f"cannot make the run's folder {folder}: {error.strerror}") from None
+        where = name or f"{DATA}/"
+        raise UsageError(f"cannot make a run in {where}: {error.strerror}; name another folder with --run") from None
     return run
+
+
+def _refuse_used(run: Run) -> None:
+    folder = run.folder
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        is_run = run.settings.exists()
+        what = f"already holds a run; `crawler resume {folder}` goes on with it" if is_run else "is not empty"
+        raise UsageError(f"{folder} {what}; name a new folder with --run")
 
 
 def find(name: str | None) -> Run:

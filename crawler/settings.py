@@ -75,9 +75,7 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     user_agent: Annotated[str, _option("--user-agent", "how the crawler names itself", min_length=1)] = (
         f"crawler/{__version__}"
     )
-    headers: Annotated[
-        tuple[str, ...], _option("--header", "an extra request header, 'Name: value' (repeatable; short: -H)")
-    ] = ()
+    headers: Annotated[tuple[str, ...], _option("--header", "an extra request header, 'Name: value' (repeatable)")] = ()
     proxy: Annotated[str, _option("--proxy", "an http proxy for every request")] = ""
     allow_private: Annotated[
         tuple[str, ...], _option("--allow-private", "a private network that may be crawled, 10.0.0.0/8 (repeatable)")
@@ -151,7 +149,8 @@ class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     run: Annotated[str, _option("--run", "the run's folder; a new one under data/ if not given")] = ""
     parent: Annotated[str, _option(None, "the run whose failures this one tries again; set by --retry-failed")] = ""
     outputs: Annotated[
-        tuple[str, ...], _option("--output", "a file to export to, format by suffix, or - (repeatable; short: -o)")
+        tuple[str, ...],
+        _option("--output", "a file to export to, format by suffix, or - to stream records (repeatable)"),
     ] = ()
 
 

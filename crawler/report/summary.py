@@ -26,8 +26,10 @@ def opening(settings: Settings, seeds: Seeds, folder: Path) -> str:
     count = len(seeds.sites)
     what = printable(seeds.sites[0].seed, 60) if count == 1 else f"{count:,} sites"
     pace = settings.politeness
-    rate = f"{pace.per_host} at a time and {pace.delay_s:g} s between requests for each host"
-    text = f"Crawling {what} (scope {settings.crawl.scope}) by {settings.fetch.strategy}, {rate}; run: {folder}"
+    own = " (some have their own)" if any(site.delay_s is not None for site in seeds.sites) else ""
+    rate = f"{pace.per_host} at a time, {pace.delay_s:g} s apart{own}"
+    text = f"Crawling {what} (scope {settings.crawl.scope}) by {settings.fetch.strategy}\n"
+    text += f"{rate} on each host; run: {folder}"
     bound = shortest_s(settings, seeds)
     return f"{text}\nIt takes at least {duration(bound)}." if bound >= 10 else text
 
@@ -69,7 +71,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
     lines.append(f"  outcomes   {outcomes or 'none'}")
     if engine.before:
         earlier = ", ".join(f"{count:,} {outcome}" for outcome, count in engine.before.items() if outcome != "pending")
-        lines.append(f"  earlier    {earlier or 'none'}")
+        lines.append(f"  before     {earlier or 'none'}; the figures here are those of this session")
     lines.append(
         f"  speed      {ledger.pages_per_s:,.1f} pages/s, {size(ledger.wire_bytes)} received, "
         f"{ledger.effective_concurrency:.1f} of {engine.settings.concurrency} slots busy"
@@ -87,12 +89,18 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         rest = len(reasons) - TOP_REASONS
         if rest > 0:
             lines.append(f"             and {rest} more in stats.json")
+    if not engine.has_answers:
+        lines.append("  no seed could be fetched; the log has the causes")
     notes = list(ledger.notes.values())
     lines += [f"  note       {printable(note)}" for note in notes[:TOP_NOTES]]
     if len(notes) > TOP_NOTES:
         lines.append(f"             and {len(notes) - TOP_NOTES} more notes in stats.json")
     lines += [f"  output     {path}" for path in written]
     lines.append(f"  log        {run.log}")
+    if ending.why != "finished":
+        lines.append(f"  go on with crawler resume {run.folder}")
+        missing = [name for name in engine.settings.output.outputs if name != "-" and Path(name) not in written]
+        lines += [f"  {name} is made at the end, or now: crawler export {run.folder} {name}" for name in missing]
     return "\n".join(lines)
 
 
@@ -100,6 +108,6 @@ def _shares(engine: Engine) -> str:
     """Where the time went: waiting overlaps, so its sum can exceed the clock; computing is CPU time."""
     ledger = engine.ledger
     return (
-        f"waiting for servers {duration(ledger.fetch_s)} in all, parsing {duration(ledger.parse_cpu_s)} CPU, "
-        f"committing {duration(engine.committer.busy_s)} CPU"
+        f"waiting {duration(ledger.fetch_s)} (overlapping), parsing {duration(ledger.parse_cpu_s)} CPU, "
+        f"writing {duration(engine.committer.busy_s)} CPU"
     )

@@ -1,0 +1,68 @@
+"""The library as a user calls it: in scripts without a main guard, and on a running loop."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import crawler
+from crawler.errors import UsageError
+from tests.integration.conftest import ROOT
+
+OPTIONS = {"resolve": ("*.lab:127.0.0.1",), "allow_private": ("127.0.0.0/8",), "delay": 0, "max_pages": 5}
+
+
+def test_a_script_without_a_main_guard_crawls(seeds: list[str], tmp_path: Path) -> None:
+    """Workers never import the script, so it may do anything at its top level."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import crawler\nresult = crawler.crawl({seeds!r}, run={str(tmp_path / 'run')!r}, **{OPTIONS!r})\n"
+        "print(result.ending.why, len(list(result.records())), result)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("max_pages ")
+    assert done.stderr == ""
+
+
+async def test_stream_yields_records_and_may_be_left_early(seeds: list[str]) -> None:
+    """Leaving the loop ends the crawl; nothing stays behind."""
+    found = []
+    async for record in crawler.stream(seeds, **{**OPTIONS, "max_pages": 0}):
+        found.append(record.url)
+        if len(found) == 3:
+            break
+    assert len(set(found)) == 3
+
+
+async def test_a_single_url_may_be_a_string(seeds: list[str]) -> None:
+    """One seed needs no list."""
+    records = [record async for record in crawler.stream(seeds[0], **{**OPTIONS, "max_depth": 0, "max_pages": 0})]
+    assert [record.url for record in records if record.via is None] == [seeds[0]]
+
+
+async def test_crawl_on_a_running_loop_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    """The sentence names what to use instead."""
+    with pytest.raises(UsageError, match="stream"):
+        crawler.crawl("https://example.com/", run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_option_is_named(tmp_path: Path) -> None:
+    """Misspelt options are errors."""
+    with pytest.raises(UsageError, match="concurency"):
+        crawler.crawl("https://example.com/", run=tmp_path / "run", concurency=3)
+
+
+def test_the_public_names_are_there() -> None:
+    """What the README uses is what `import crawler` gives."""
+    assert crawler.urls.canonicalize("HTTP://EXAMPLE.com:80/a/../b#c") == "http://example.com/b"
+    rules = crawler.frontier.robots.parse(b"User-agent: *\nDisallow: /x\nCrawl-delay: 2", "crawler")
+    assert not rules.allows("http://example.com/x/1")
+    assert rules.crawl_delay == 2
+    for name in crawler.__all__:
+        assert getattr(crawler, name) is not None
+    assert set(crawler.__all__) <= set(dir(crawler))
