@@ -52,12 +52,14 @@ def report(what: str, shown: list[str], arguments: list[str], rounds: int) -> No
     """Run a crawl several times and print the medians."""
     runs = [crawl(arguments) for _ in range(rounds)]
     rate = statistics.median(float(run["pages_per_s"]) for run in runs)
+    asked = statistics.median(float(run["requests"]) / float(run["pages"]) * float(run["pages_per_s"]) for run in runs)
     wall = statistics.median(float(run["wall_s"]) for run in runs)
     pages = {int(run["pages"]) for run in runs}
     cpu = statistics.median(float(run["main_cpu_s"]) / float(run["pages"]) for run in runs)
     label = f"{what} {' '.join(shown)}"
     print(
-        f"{label:60} {rate:8,.0f} pages/s  {wall:6.2f} s  {cpu * 1e6:5.0f} µs CPU a page in main  pages {pages}",
+        f"{label:60} {rate:7,.0f} pages/s {asked:7,.0f} requests/s {wall:6.2f} s in all, "
+        f"{cpu * 1e6:5.0f} µs CPU a page in main, pages {pages}",
         flush=True,
     )
 
