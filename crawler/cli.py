@@ -29,7 +29,7 @@ _METAVARS = {
     "--resolve": "NAME:ADDR",
     "--max-body": "BYTES",
 }
-_FETCH_GROUPS = ("fetch", "parse")  # of which `crawler fetch` takes the options
+_FETCH_GROUPS = ("fetch", "politeness", "parse")  # of which `crawler fetch` takes the options
 
 
 class Exit(IntEnum):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +27,7 @@ from tests.integration.conftest import ROOT
 CRAWLER = ("-m", "crawler")
 CHILD = ("-m", "tests.kill.child")
 FAST = ("--delay", "0", "--quiet")  # for sessions that only have to end
-SESSION_LIMIT_S = 90.0  # a session that takes longer hangs
+SESSION_LIMIT_S = 60.0  # a session that takes longer hangs, and is killed
 WORKERS_LEAVE_S = 5.0  # a parse worker that outlives the crawler by more does not leave by itself
 
 
@@ -50,7 +51,7 @@ class Ended(NamedTuple):
 
 
 class Session:
-    """A running crawler; leaving the context kills what is left of it.
+    """A running crawler; leaving the context kills it, and its parse workers leave by themselves.
 
     Args:
         arguments: Of the command line.
@@ -77,9 +78,15 @@ class Session:
             stderr=subprocess.PIPE,  # the workers hold it as well: it ends when the last process has left
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            start_new_session=True,
             preexec_fn=limit if max_file_bytes else None,
         )
+        self._is_hung = False
+        self._watchdog = threading.Timer(SESSION_LIMIT_S, self._bite)
+        self._watchdog.start()
+
+    def _bite(self) -> None:
+        self._is_hung = True
+        self.process.kill()
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the crawler alone."""
@@ -98,15 +105,13 @@ class Session:
         Raises:
             AssertionError: If it hangs, if a worker outlives it, or if a traceback reaches the user.
         """
-        try:
-            status = self.process.wait(SESSION_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"the crawler still runs after {SESSION_LIMIT_S:g} s") from None
+        status = self.process.wait()
         ended = time.monotonic()
         try:
             _, said = self.process.communicate(timeout=WORKERS_LEAVE_S)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"a parse worker outlived the crawler by {WORKERS_LEAVE_S:g} s") from None
+        assert not self._is_hung, f"the crawler still ran after {SESSION_LIMIT_S:g} s"
         assert "Traceback" not in said, said
         return Ended(status, said, time.monotonic() - ended)
 
@@ -116,9 +121,12 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate()
+        self._watchdog.cancel()
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def run_session(*arguments: object, point: tuple[str, object] | None = None) -> Ended:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MOMENT_S = 0.5
+ASKED_WITHIN_S = 60.0
 
 
 class Site:
@@ -41,6 +42,11 @@ class Site:
     def url(self, path: str) -> str:
         """The canonical URL of a path."""
         return f"http://127.0.0.1:{self.port}{path}"
+
+    def wait_for(self, path: str) -> None:
+        """Wait until a path is asked for, after the last time that somebody waited for it."""
+        assert self.asked[path].wait(ASKED_WITHIN_S), f"nobody asks for {path}"
+        self.asked[path].clear()
 
     def answer(self, path: str) -> bytes | None:
         """The body of a page, None where there is none; returns when it may be sent."""

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.conftest import LAB_OPTIONS, read_records
 from tests.kill.campaign import OPTIONS, Bench, assert_goes_on
-from tests.kill.session import FAST, Session, assert_refused, look, run_session
+from tests.kill.session import FAST, SESSION_LIMIT_S, Session, assert_refused, look, run_session
 from tests.kill.site import Site, serving
 
 SLOW = ["--delay", "0.2"]  # a crawl that does not end before it is stopped
@@ -56,8 +56,10 @@ def test_ctrl_c_again_and_again_leaves_a_run_that_goes_on(tmp_path: Path) -> Non
         run = tmp_path / "run"
         seeds = [site.url("/"), site.url("/never")]
         with Session("crawl", *seeds, *OPTIONS, "--run", run) as session:
-            site.asked["/never"].wait()
-            while session.process.poll() is None:
+            site.wait_for("/never")
+            for _ in range(int(SESSION_LIMIT_S / HAMMERING_S)):
+                if session.process.poll() is not None:
+                    break
                 session.send(signal.SIGINT)
                 with suppress(subprocess.TimeoutExpired):
                     session.process.wait(HAMMERING_S)
@@ -138,9 +140,8 @@ def test_a_page_that_ran_alone_and_was_finished_is_not_blamed_for_a_later_death(
         arguments: tuple[object, ...] = ("crawl", site.url("/"), *OPTIONS, "--run", run)
         for _ in range(3):
             with Session(*arguments) as session:
-                site.asked["/slow"].wait()
+                site.wait_for("/slow")
                 assert session.kill_after(0).was_killed
-            site.asked["/slow"].clear()
             arguments = ("resume", run, *FAST)
         site.holds = ()
         site.is_over.set()
