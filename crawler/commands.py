@@ -119,7 +119,8 @@ def fetch(arguments: argparse.Namespace) -> int:
     for note in given.notes:
         _say(note)
     lines: list[bytes] = []
-    engine, ending = run_loop(lambda: session.crawl(chosen, given, None, is_quiet=True, on_lines=lines.extend))
+    with runs.logging_to(sys.stderr):
+        engine, ending = run_loop(lambda: session.crawl(chosen, given, None, is_quiet=True, on_lines=lines.extend))
     for line in lines:
         sys.stdout.write(msgspec.json.format(line, indent=2).decode().strip() + "\n")
     if ending.error is not None:

@@ -39,6 +39,7 @@ from crawler.site_files import SiteFiles
 from crawler.targets import Targets
 
 log = logging.getLogger("crawler")
+log.addHandler(logging.NullHandler())  # a program that uses the library decides what it wants to read
 P = ParamSpec("P")
 
 GRACE_S = 5.0  # after a stop, seconds in which answers under way are still taken

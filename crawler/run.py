@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
@@ -215,15 +216,19 @@ class _OneLine(logging.Formatter):
 
 
 @contextmanager
-def logging_to(path: Path, *, verbose: bool = False) -> Iterator[None]:
-    """Write the crawler's log to a file while the context is open.
+def logging_to(target: Path | TextIO, *, verbose: bool = False) -> Iterator[None]:
+    """Write the crawler's log to a file or a stream while the context is open.
 
     Args:
-        path: Appended to.
+        target: A file, which is appended to, or a stream.
         verbose: Also what is routine.
     """
     logger = logging.getLogger("crawler")
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler: logging.Handler
+    if isinstance(target, Path):
+        handler = logging.FileHandler(target, encoding="utf-8", errors="backslashreplace")
+    else:
+        handler = logging.StreamHandler(target)
     handler.setFormatter(_OneLine())
     before = logger.level, logger.propagate
     logger.addHandler(handler)

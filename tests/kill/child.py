@@ -6,6 +6,7 @@ The process kills itself as if the machine had done it: no exception, no `finall
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sqlite3
 import sys
@@ -135,9 +136,11 @@ def arm_page(url: str) -> None:
 
 
 def main(point: str, count: str, *arguments: str) -> int:
-    """Arm a point, or with the point `page` a URL, and run the crawler."""
+    """Arm a point, with `page` a URL, or with `room` limit the bytes of a file, and run the crawler."""
     if point == "page":
         arm_page(count)
+    elif point == "room":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(count), int(count)))
     else:
         POINTS[point].arm(int(count))
     return cli.main(arguments)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -55,21 +54,13 @@ class Session:
 
     Args:
         arguments: Of the command line.
-        point: Where it kills itself, and at which pass; None where it does not.
+        point: Where it kills itself, and at which pass, or what else `child.py` can do to it; None for nothing.
         output: Where its standard output goes.
-        max_file_bytes: No file that it writes may become longer; 0 for no limit.
     """
 
     def __init__(
-        self,
-        *arguments: object,
-        point: tuple[str, object] | None = None,
-        output: int = subprocess.DEVNULL,
-        max_file_bytes: int = 0,
+        self, *arguments: object, point: tuple[str, object] | None = None, output: int = subprocess.DEVNULL
     ) -> None:
-        def limit() -> None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
-
         program = CRAWLER if point is None else (*CHILD, point[0], str(point[1]))
         self.process = subprocess.Popen(
             [sys.executable, *program, *map(str, arguments)],
@@ -78,7 +69,6 @@ class Session:
             stderr=subprocess.PIPE,  # the workers hold it as well: it ends when the last process has left
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            preexec_fn=limit if max_file_bytes else None,
         )
         self._is_hung = False
         self._watchdog = threading.Timer(SESSION_LIMIT_S, self._bite)

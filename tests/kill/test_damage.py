@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.kill.campaign import OPTIONS, Bench, assert_goes_on
-from tests.kill.session import FAST, Session, assert_refused, look, run_session
+from tests.kill.session import FAST, assert_refused, look, run_session
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -28,8 +28,7 @@ def test_a_file_that_may_not_grow_stops_the_crawl_and_it_goes_on_later(bench: Be
     """EFBIG is told like a full disk: status 3, a sentence, nothing torn."""
     # scenario 101
     run = tmp_path / "run"
-    with Session("crawl", *bench.seeds, *OPTIONS, "--run", run, max_file_bytes=ROOM) as session:
-        assert_refused(session.wait())
+    assert_refused(run_session("crawl", *bench.seeds, *OPTIONS, "--run", run, point=("room", ROOM)))
     assert look(run).recorded
     assert_goes_on(bench, run)
 
