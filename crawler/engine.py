@@ -203,7 +203,10 @@ class Engine:
         self._end(Ending("failed", error))
 
     def crash(self, error: Exception) -> None:
-        """Stop because of a fault in the crawler itself."""
+        """Stop because of a fault in the crawler itself, or of one that a part has put into a sentence already."""
+        if isinstance(error, RunError):
+            self.fail(error)
+            return
         log.error("the crawler failed", exc_info=error)
         self._is_clean = False
         self.fail(RunError(f"the crawler itself failed: {type(error).__name__}: {error}"))
@@ -275,8 +278,10 @@ class Engine:
         self.committer.flush()
 
     def _idle(self, wait: Wait | None, now: float) -> None:
-        """A slot is free and there is nothing to put into it: commit if that may bring links, or wait, or end."""
-        if self.committer.has_links and (not self.parsing or self.committer.age_s > SMALL_COMMIT_S):
+        """Nothing can be handed out: commit if a slot is free and that may bring links, or wait, or end."""
+        has_slot = self.frontier.in_flight < self.settings.concurrency
+        is_starving = not self.parsing or self.committer.age_s > SMALL_COMMIT_S
+        if self.committer.has_links and has_slot and is_starving:
             self.committer.flush()
         if wait is not None:
             if self._timer:

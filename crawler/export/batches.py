@@ -60,7 +60,8 @@ def checked_lines(path: Path, length: int, batches: Iterable[Batch], on_fault: O
             for stretch in _stretches(name, length, size, batches, on_fault):
                 yield from _checked_stretch(name, file, stretch, on_fault)
     except OSError as error:
-        on_fault("outputs", f"{name} cannot be read: {error.strerror}; {length:,} bytes of it were committed")
+        if length or not isinstance(error, FileNotFoundError):  # the first session may die before there is an output
+            on_fault("outputs", f"{name} cannot be read: {error.strerror}; {length:,} bytes of it were committed")
 
 
 def whole_lines(path: Path, on_fault: OnFault) -> Lines:

@@ -7,6 +7,7 @@ never synced: the kernel keeps it when the process is killed, and after a power 
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from pathlib import Path
 
@@ -31,6 +32,9 @@ class Flights:
         try:
             with path.open("a+b") as file:
                 file.truncate(_SIZE)
+                if hasattr(os, "posix_fallocate"):
+                    # A write into a hole of a mapped file is no error on a full disk but a signal that kills.
+                    os.posix_fallocate(file.fileno(), 0, _SIZE)
                 self._map = mmap.mmap(file.fileno(), _SIZE)
         except OSError as error:
             raise RunError(f"cannot write {path}: {error.strerror}") from None

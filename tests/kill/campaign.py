@@ -46,7 +46,7 @@ WORLD = WorldSpec(
 OPTIONS = [*LAB_OPTIONS, "--per-host", "2", "--retries", "0", "--parse-workers", "2", "--quiet"]
 STRATEGIES = ("asyncio", "threads", "sequential")
 ANY_MOMENT = "any moment"
-MOMENTS_S = (0.05, 1.2)  # after the start of the process; start-up and some of the crawl
+MOMENTS = (0.05, 1.2)  # of the time that a crawl in peace takes, start-up included
 RANDOM_SHARE = 6  # of every so many runs, one more is killed at random moments
 INLINE_SHARE = 0.2  # of the runs parse on the event loop
 KILLS_PER_RUN = 3  # see above
@@ -114,12 +114,14 @@ class Bench(NamedTuple):
         seeds: Where to start.
         truth: URLs that have to have a record.
         reference: The stable fields of the records, by URL.
+        peace_s: How long it takes, seconds.
     """
 
     lab: LabProcess
     seeds: list[str]
     truth: frozenset[str]
     reference: dict[str, dict[str, Any]]
+    peace_s: float
 
     def requests(self) -> Counter[str]:
         """Page requests until now, by URL."""
@@ -149,12 +151,14 @@ def open_bench() -> Iterator[Bench]:
     with serve_in_process(WORLD, log=True) as lab, tempfile.TemporaryDirectory() as place:
         seeds = World(WORLD).seeds(lab.port)
         run = Path(place) / "run"
+        began = time.monotonic()
         ended = run_session("crawl", *seeds, *OPTIONS, "--run", run)
+        peace_s = time.monotonic() - began
         assert ended.status == 0, ended.said
         truth = frozenset(truth.url for truth in lab.truth() if not truth.disallowed)
         reference = settled(read_records(run))
         assert reference.keys() == truth
-        yield Bench(lab, seeds, truth, reference)
+        yield Bench(lab, seeds, truth, reference, peace_s)
 
 
 def assert_goes_on(bench: Bench, run: Path) -> None:
@@ -205,7 +209,7 @@ class Ordeal:
         resumes = (self._folder / "run.toml").exists()
         if self._case.point == ANY_MOMENT:
             with Session(*self._arguments(resumes)) as session:
-                return session.kill_after(self._random.uniform(*MOMENTS_S))
+                return session.kill_after(self._random.uniform(*MOMENTS) * self._bench.peace_s)
         name = self._case.point
         if POINTS[name].session == "first" and resumes:
             return self._immortal_session()
