@@ -362,6 +362,11 @@ class Engine:
             self._answer(page)
 
     def _no_answer(self, request: Request, error: FetchError, elapsed_s: float) -> None:
+        if error.reason == "no_resources":  # no fault of the host: its URL stays pending
+            self.fail(
+                RunError(f"{error.detail or error}: raise the limit (ulimit -n) or lower --concurrency, then resume")
+            )
+            return
         now = time.monotonic()
         self.ledger.no_answer(elapsed_s)
         log.info("no answer from %s: %s (attempt %d)", request.url, error, request.attempts + 1)

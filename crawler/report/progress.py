@@ -29,6 +29,7 @@ class Progress:
 
     def __init__(self, engine: Engine, stream: TextIO) -> None:
         self._engine = engine
+        self._stream = stream
         self._console = Console(file=stream, highlight=False)
         self._live = (
             Live(console=self._console, auto_refresh=False, transient=True) if self._console.is_terminal else None
@@ -41,6 +42,7 @@ class Progress:
         """Begin to draw."""
         if self._live:
             self._live.start()
+            self._live.update(self._view(), refresh=True)  # now, while there are files left to import what it needs
         self._timer = asyncio.get_running_loop().call_later(self._every_s, self._tick)
 
     def stop(self) -> None:
@@ -54,7 +56,7 @@ class Progress:
         if self._live:
             self._live.update(self._view(), refresh=True)
         else:
-            self._console.print(self.line(), soft_wrap=True)
+            self._stream.write(self.line() + "\n")
         self._timer = asyncio.get_running_loop().call_later(self._every_s, self._tick)
 
     def rate(self) -> float:
