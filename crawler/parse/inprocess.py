@@ -25,7 +25,6 @@ class InlinePool(Generic[Item, Answer]):
     def __init__(self, factory: Callable[[object], Callable[[Item], Answer]], context: object) -> None:
         self._factory = factory
         self._work = factory(context)
-        self.replaced = 0
 
     def update(self, context: object) -> None:
         """Work with another context from now on."""
@@ -37,11 +36,6 @@ class InlinePool(Generic[Item, Answer]):
     def submit(self, item: Item, done: Callable[[Answer | ParseError], None]) -> None:
         """Do the work now and tell `done` in the loop's next turn."""
         asyncio.get_running_loop().call_soon(done, attempt(self._work, item))
-
-    @property
-    def pids(self) -> list[int]:
-        """No processes."""
-        return []
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -61,7 +55,6 @@ class ThreadPool(Generic[Item, Answer]):
         self._context = context
         self._local = local()
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="parse")
-        self.replaced = 0
 
     def update(self, context: object) -> None:
         """Work with another context from now on."""
@@ -87,11 +80,6 @@ class ThreadPool(Generic[Item, Answer]):
                 loop.call_soon_threadsafe(done, finished.result())
 
         future.add_done_callback(tell)
-
-    @property
-    def pids(self) -> list[int]:
-        """No processes."""
-        return []
 
     async def close(self) -> None:
         """Drop what is queued and wait for the jobs that run."""
