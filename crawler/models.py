@@ -12,6 +12,7 @@ from msgspec import Struct
 Kind = Literal["page", "robots", "sitemap", "file"]
 Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+EXAMPLES = 10  # kept of the URLs outside of the scope, for each host and reason
 
 
 class Link(Struct, frozen=True, array_like=True):
@@ -161,6 +162,22 @@ class Record(Struct, frozen=True, kw_only=True):
     noindex: bool | None = None
 
 
+class LeftOut(Struct, frozen=True, array_like=True):
+    """Links of one page that lead out of the crawl for one reason.
+
+    Args:
+        host: Politeness key of their URLs.
+        reason: `scope`, `exclude`, `include`, `too_long`, `segments` or `repeats`.
+        count: How many distinct links there are.
+        examples: Some of their URLs; none where enough were given before.
+    """
+
+    host: str
+    reason: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
 class Parsed(Struct, frozen=True, array_like=True):
     """What a parse worker gives back for one page.
 
@@ -169,9 +186,10 @@ class Parsed(Struct, frozen=True, array_like=True):
         outcome: The record's outcome.
         error: The record's error, or None.
         complete: False when the body was short or its content-coding broke off.
-        links: What to follow: canonical, distinct, in scope, allowed by nofollow.
-        outside: `(host, reason, example URL)` for each distinct link that was not taken; reason is
-            `scope`, `exclude`, `include` or `too_long`.
+        links: What to follow: canonical, distinct, in scope, allowed by nofollow, and not handed out before by this
+            worker.
+        followed: How many links the page has that are followed, those handed out before included.
+        outside: The links that were not taken.
         sitemaps: For sitemap indexes, the sitemaps that they name.
         cpu_s: CPU time of this page in the worker, seconds.
     """
@@ -181,6 +199,7 @@ class Parsed(Struct, frozen=True, array_like=True):
     error: str | None = None
     complete: bool = True
     links: tuple[Link, ...] = ()
-    outside: tuple[tuple[str, str, str], ...] = ()
+    followed: int = 0
+    outside: tuple[LeftOut, ...] = ()
     sitemaps: tuple[str, ...] = ()
     cpu_s: float = 0.0

@@ -66,7 +66,7 @@ class Scope:
             return "too_long"
         if self.site_of(url) is None:
             return "scope"
-        if any(pattern.search(url) for pattern in self._exclude):
+        if self._exclude and any(pattern.search(url) for pattern in self._exclude):
             return "exclude"
         if self._include and not any(pattern.search(url) for pattern in self._include):
             return "include"
@@ -74,9 +74,14 @@ class Scope:
 
     def site_of(self, url: str) -> int | None:
         """The index in `sites` of the site that owns a canonical URL, None if it is outside of all."""
+        candidates = self._candidates(urls.host_key(url))
+        if not candidates:
+            return None
+        if len(candidates) == 1 and not candidates[0][2]:
+            return candidates[0][0]  # the path cannot matter
         path = _path(url)
         best, best_length = None, -1
-        for index, folder, is_bound in self._candidates(urls.host_key(url)):
+        for index, folder, is_bound in candidates:
             length = len(folder) if folder and path.startswith(folder) else 0
             if length > best_length and (length or not is_bound):
                 best, best_length = index, length

@@ -163,7 +163,7 @@ def _declared(sample: bytes) -> str | None:
 
     Source: WHATWG HTML, 13.2.3.2, prescan; browsers also heed a meta element behind the first 1,024 bytes.
     """
-    name = _prescan(sample) if b"charset" in sample.lower() else None
+    name = _prescan(sample)
     if name is None and (match := _XML.match(sample)):
         name = encoding_of_label(match[1].decode("latin-1"))
     if name in ("utf-16be", "utf-16le"):
@@ -171,7 +171,17 @@ def _declared(sample: bytes) -> str | None:
     return "windows-1252" if name == "x-user-defined" else name
 
 
+# Most pages of a site begin alike, up to the element that declares their encoding: that beginning, and the encoding.
+_last_declared: tuple[bytes, str] = (b"<", "")
+
+
 def _prescan(sample: bytes) -> str | None:
+    global _last_declared
+    head, name = _last_declared
+    if name and sample.startswith(head):
+        return name
+    if b"charset" not in sample.lower():
+        return None
     at = sample.find(b"<")
     while at >= 0:
         if sample.startswith(b"<!--", at):
@@ -181,8 +191,10 @@ def _prescan(sample: bytes) -> str | None:
             at = end + 3
         elif tag := _TAG.match(sample, at):
             attributes, end = _attributes(sample, tag.end())
-            if _META.match(sample, at) and (name := _meta_encoding(attributes)):
-                return name
+            if _META.match(sample, at) and (declared := _meta_encoding(attributes)):
+                if sample[end : end + 1] == b">":
+                    _last_declared = sample[: end + 1], declared
+                return declared
             at = end
         elif sample[at + 1 : at + 2] in (b"!", b"/", b"?"):
             end = sample.find(b">", at)

@@ -36,9 +36,15 @@ MAX_TARGET_CHARS = 8_192  # longer canonical URLs are dropped
 MAX_REFRESH_DELAY_S = 30.0  # a later meta refresh reloads a page, it does not lead to another one
 _ROBOTS_NAMES = ("robots", "crawler")
 _URL_SPACE = "".join(map(chr, range(0x21)))  # what the URL parser strips
-# A path and query in which the URL parser would change nothing: no dot or empty segment, nothing to escape, and a
-# query that is not empty. Most links are such, and joining two strings is ten times faster than parsing.
-_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*+)*+/?(?:\?[A-Za-z0-9_~.=&+-]+)?")
+# A path and query in which the URL parser would change nothing: no dot or empty segment, nothing to escape, escapes in
+# upper case, and a query that is not empty. Most links are such, and joining strings is several times faster.
+_ESCAPED = r"%(?!2E)[0-9A-F]{2}"
+_PLAIN_PATH = re.compile(
+    rf"(?:/(?:[A-Za-z0-9_~!$&()*+,;=@-]|{_ESCAPED})(?:[A-Za-z0-9_~!$&()*+,;=@.-]++|{_ESCAPED})*+)*+/?"
+    rf"(?:\?(?:[A-Za-z0-9_~!$&()*+,;=@./-]++|{_ESCAPED})++)?"
+)
+_CACHED_ORIGINS = 10_000
+_plain_origins: set[str] = set()  # origins that were met as links and are written as the URL parser writes them
 _CACHED_HREF_CHARS = 512
 _CACHED_TARGETS = 50_000
 _REFRESH = re.compile(
@@ -96,15 +102,28 @@ class Base:
                 target = urls.canonicalize(href, self.url)
             except UrlError:
                 return ""
+            if href.startswith(origin := urls.origin(target)) and len(_plain_origins) < _CACHED_ORIGINS:
+                _plain_origins.add(origin)
         return target if len(target) <= MAX_TARGET_CHARS else ""
 
     def _join_plain(self, href: str) -> str | None:
+        """The target of an href whose join is the joining of strings; None where the URL parser has to do it."""
         path = href.partition("#")[0]
+        if path.startswith(("http://", "https://")):
+            end = path.find("/", 8)
+            is_plain = path[:end] in _plain_origins and _PLAIN_PATH.fullmatch(path, end)
+            return path if is_plain else None
         if path[:1] == "/":
             return self.origin + path if _PLAIN_PATH.fullmatch(path) else None
         if not path:
             return self.url if href else None
-        return self.folder + path if path[0] != "?" and _PLAIN_PATH.fullmatch("/" + path) else None
+        if path[0] == "?":
+            return None
+        folder = self.folder
+        while path.startswith("../"):
+            path = path[3:]
+            folder = folder[: max(folder.rindex("/", 0, -1), len(self.origin)) + 1]
+        return folder + path if _PLAIN_PATH.fullmatch("/" + path) else None
 
 
 class Targets:

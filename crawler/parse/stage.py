@@ -5,27 +5,25 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.models import Document, Link, Outcome, Page, Parsed
+from crawler.models import Document, Outcome, Page, Parsed
 from crawler.parse import lexbor, sitemap, soup
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
 from crawler.parse.facts import Targets
+from crawler.parse.links import Judged, LinkJudge
 from crawler.records import line_of, record_of
 from crawler.scope import Scope
 
-_REMEMBERED_LINKS = 50_000
 _PARSERS = {"lexbor": lexbor.read, "bs4": soup.read}
 _ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 _OWN_NAMES = ("robots", "crawler")  # what a directive may be addressed to and still mean us
-
-_Outside: TypeAlias = tuple[str, str, str]  # host, reason, URL
 
 encode_page = msgspec.msgpack.Encoder().encode
 decode_page = msgspec.msgpack.Decoder(Page).decode
@@ -62,13 +60,26 @@ class PageParser:
         self._context = context
         self._read = _PARSERS[context.parser]
         self._targets = Targets()
-        self._judged: dict[str, Link | _Outside] = {}
+        self._links = LinkJudge(context.scope)
 
     def parse(self, page: Page) -> Parsed:
-        """Parse a page or a sitemap; no page makes it raise, except by taking more memory than there is."""
+        """Parse a page or a sitemap; no page makes it raise, except by taking more memory than there is.
+
+        Answers have to be taken in the order in which they are given: links are in the first that has them.
+        """
         started = time.thread_time()
-        parsed = self._sitemap(page) if page.request.kind == "sitemap" else self._page(page)
+        try:
+            parsed = self._sitemap(page) if page.request.kind == "sitemap" else self._page(page)
+        except BaseException:
+            self.forget_links()
+            raise
+        if not parsed.complete:  # the page may be asked for again, and this answer thrown away
+            self._links.take_back(parsed.links)
         return msgspec.structs.replace(parsed, cpu_s=time.thread_time() - started)
+
+    def forget_links(self) -> None:
+        """Hand out again all links that were handed out before, because an answer was lost."""
+        self._links.forget()
 
     def _page(self, page: Page) -> Parsed:
         if not 200 <= page.status < 300:
@@ -93,8 +104,8 @@ class PageParser:
             complete=complete,
             truncated=decoded.truncated,
         )
-        links, outside = self._judge_all(self._followed(document)) if document is not None else ((), ())
-        return Parsed(line_of(record), outcome, error, complete, links, outside)
+        judged = self._links.judge(self._followed(document)) if document is not None else Judged()
+        return Parsed(line_of(record), outcome, error, complete, judged.links, judged.followed, judged.outside)
 
     def _document(self, page: Page, decoded: Decoded) -> tuple[Document | None, str | None, bool]:
         """The Document of a page and the encoding it was read with, if it is one; and whether a parser failed at it."""
@@ -129,32 +140,13 @@ class PageParser:
             hrefs = [*hrefs, document.refresh]
         return hrefs
 
-    def _judge_all(self, hrefs: Iterable[str]) -> tuple[tuple[Link, ...], tuple[_Outside, ...]]:
-        if len(self._judged) > _REMEMBERED_LINKS:
-            self._judged.clear()
-        judged, links, outside = self._judged, [], []
-        for href in hrefs:
-            verdict = judged.get(href)
-            if verdict is None:
-                verdict = judged[href] = self._judge(href)
-            if type(verdict) is Link:
-                links.append(verdict)
-            else:
-                outside.append(verdict)
-        return tuple(links), tuple(outside)  # type: ignore[arg-type]
-
-    def _judge(self, url: str) -> Link | _Outside:
-        host = urls.host_key(url)
-        refusal = self._context.scope.refusal(url)
-        return Link(url, host, urls.fingerprint(url)) if refusal is None else (host, refusal, url)
-
     def _sitemap(self, page: Page) -> Parsed:
         decoded = undo_codings(page.body, page.header_all("content-encoding"), sitemap.MAX_SITEMAP_BYTES)
         found = sitemap.parse(decoded.body)
-        links, outside = self._judge_all(_canonical(found.pages, page.request.url))
         complete = page.complete and (decoded.complete or page.truncated is not None)
         sitemaps = tuple(_canonical(found.sitemaps, page.request.url))
-        return Parsed(b"", "ok", complete=complete, links=links, outside=outside, sitemaps=sitemaps)
+        judged = self._links.judge(_canonical(found.pages, page.request.url))
+        return Parsed(b"", "ok", None, complete, judged.links, judged.followed, judged.outside, sitemaps)
 
 
 def _outcome(decoded: Decoded, complete: bool, has_failed: bool) -> tuple[Outcome, str | None]:
@@ -206,4 +198,13 @@ def open_worker(context: StageContext) -> Callable[[bytes, bool], bytes]:
         A function of an encoded Page, and whether it runs alone after a crash, that returns an encoded Parsed.
     """
     parser = PageParser(context)
-    return lambda payload, is_lone: encode_parsed(parser.parse(decode_page(payload)))
+
+    def work(payload: bytes, is_lone: bool) -> bytes:
+        parsed = parser.parse(decode_page(payload))
+        try:
+            return encode_parsed(parsed)
+        except BaseException:
+            parser.forget_links()
+            raise
+
+    return work

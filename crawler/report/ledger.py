@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from crawler.models import Outcome, Page, Parsed
+from crawler.models import EXAMPLES, Outcome, Page, Parsed
 
 MAX_OUTSIDE = 10_000  # hosts outside of the scope that are counted one by one
 OTHER_HOSTS = "(others)"
 MAX_NOTES = 1_000
-EXAMPLES = 10  # kept of the URLs outside of the scope, for each host and reason
 
 
 class Ledger:
@@ -91,9 +90,9 @@ class Ledger:
         """A worker gave a page back."""
         self.parsed += 1
         self.parse_cpu_s += parsed.cpu_s
-        self.links += len(parsed.links)
-        for host, reason, url in parsed.outside:
-            self.left_out(host, reason, url)
+        self.links += parsed.followed
+        for each in parsed.outside:
+            self.left_out(each.host, each.reason, *each.examples, count=each.count)
 
     def finished(self, outcome: Outcome, reason: str | None) -> None:
         """A URL has its final outcome."""
@@ -101,14 +100,15 @@ class Ledger:
         if reason is not None:
             self.reasons[outcome, reason] += 1
 
-    def left_out(self, host: str, reason: str, url: str) -> None:
-        """A link leads out of the crawl."""
+    def left_out(self, host: str, reason: str, *examples: str, count: int = 1) -> None:
+        """Links lead out of the crawl."""
         if len(self.outside) >= MAX_OUTSIDE and (host, reason) not in self.outside:
             host = OTHER_HOSTS
-        count, examples = self.outside.get((host, reason), (0, []))
-        if len(examples) < EXAMPLES and url not in examples:
-            examples.append(url)
-        self.outside[host, reason] = (count + 1, examples)
+        before, known = self.outside.get((host, reason), (0, []))
+        for url in examples:
+            if len(known) < EXAMPLES and url not in known:
+                known.append(url)
+        self.outside[host, reason] = (before + count, known)
 
     def note(self, key: str, sentence: str) -> None:
         """Something that the user should read in the summary, once for each key."""

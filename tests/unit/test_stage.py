@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crawler import urls
-from crawler.models import Link, Page, Parsed, Request
+from crawler.models import LeftOut, Link, Page, Parsed, Request
 from crawler.parse import stage
 from crawler.parse.stage import (
     PageParser,
@@ -58,7 +58,7 @@ def test_a_page_becomes_a_record_and_links(parser: str) -> None:
     )
     assert (parsed.outcome, parsed.error, parsed.complete) == ("ok", None, True)
     assert parsed.links == (link("https://a.example/in"),)
-    assert parsed.outside == (("b.example", "scope", "https://b.example/out"),)
+    assert parsed.outside == (LeftOut("b.example", "scope", 1, ("https://b.example/out",)),)
     assert parsed.cpu_s > 0
     expected = {
         "outcome": "ok",
@@ -84,7 +84,7 @@ def test_a_page_becomes_a_record_and_links(parser: str) -> None:
 def test_a_link_that_is_not_taken_has_its_reason(href: str, reason: str) -> None:
     parsed, _ = parse(page_of(f'<a href="{href}"><a href="{href}#again">'.encode()))
     target = urls.canonicalize(href, URL)
-    assert (parsed.links, parsed.outside) == ((), ((urls.host_key(target), reason, target),))
+    assert (parsed.links, parsed.outside) == ((), (LeftOut(urls.host_key(target), reason, 1, (target,)),))
 
 
 def test_what_is_no_html_is_recorded_without_html_fields() -> None:
@@ -218,12 +218,27 @@ def test_the_number_of_links_is_limited() -> None:  # scenario 80
     assert (len(parsed.links), record["links_total"]) == (10, 100)
 
 
-def test_the_memory_of_judged_links_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "_REMEMBERED_LINKS", 10)
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_link_is_handed_out_once_unless_its_page_may_be_asked_for_again(complete: bool) -> None:
     parser = PageParser(StageContext(SCOPE))
-    for n in range(50):
-        assert parser.parse(page_of(b"<a href=/%d>" % n)).links == (link(f"https://a.example/{n}"),)
-    assert len(parser._judged) <= 11
+    page = page_of(b"<a href=/x>", complete=complete)
+    answers = [parser.parse(page), parser.parse(page)]
+    assert [len(answer.links) for answer in answers] == ([1, 0] if complete else [1, 1])
+    assert [answer.followed for answer in answers] == [1, 1]
+
+
+def test_what_a_lost_answer_held_is_handed_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = open_worker(StageContext(SCOPE))
+    payload = encode_page(page_of(b"<a href=/x>"))
+
+    def fail(parsed: Parsed) -> bytes:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "encode_parsed", fail)
+        with pytest.raises(MemoryError):
+            work(payload, False)
+    assert decode_parsed(work(payload, False)).links == (link("https://a.example/x"),)
 
 
 def test_a_sitemap_gives_pages_in_scope_and_further_sitemaps() -> None:  # scenarios 61 and 65
@@ -235,7 +250,7 @@ def test_a_sitemap_gives_pages_in_scope_and_further_sitemaps() -> None:  # scena
     parsed, _ = parse(page_of(gzip.compress(body), "text/xml", ("Content-Encoding", "gzip"), kind="sitemap"))
     assert (parsed.line, parsed.outcome, parsed.sitemaps) == (b"", "ok", ("https://a.example/more.xml",))
     assert parsed.links == (link("https://a.example/1"), link("https://a.example/2"))
-    assert parsed.outside == (("b.example", "scope", "https://b.example/"),)
+    assert parsed.outside == (LeftOut("b.example", "scope", 1, ("https://b.example/",)),)
 
 
 def test_a_sitemap_may_be_longer_than_a_page() -> None:
