@@ -9,16 +9,18 @@ waiting for its address, for its site's page limit or for a robots.txt.
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import deque
 from collections.abc import Iterable
 
 from crawler.frontier.decisions import Decision, Drop, Refill, Resolve, Verdict, Wait
+from crawler.frontier.delays import Delays
 from crawler.frontier.host import HostQueue, robots_request
 from crawler.frontier.lanes import Lanes
 from crawler.frontier.limits import AddressSlots, PageLimits
+from crawler.frontier.origins import OriginRules
 from crawler.frontier.robots import Robots
+from crawler.frontier.stock import MEMORY_REQUESTS, Stock
 from crawler.frontier.store import Pending
 from crawler.models import Outcome, Request
 from crawler.scope import Scope
@@ -26,11 +28,7 @@ from crawler.settings import CrawlSettings, PolitenessSettings
 
 __all__ = ["Decision", "Drop", "Frontier", "Refill", "Resolve", "Verdict", "Wait"]
 
-WINDOW_REQUESTS = 64  # of one host in memory, at least; the store has the rest
-MAX_WINDOW_REQUESTS = 4096  # and at most: few hosts get longer windows, so that none waits for the store
-MEMORY_REQUESTS = 262_144  # of all hosts together, while there are fewer than 4,096 of them
-DRAIN_REQUESTS = 1000  # taken from the store at once for a host that is given up
-ROBOTS_RETRY_S = (300.0, 300.0, 300.0, 3600.0)  # waits while robots.txt is unreachable; the last one repeats
+KEPT_HOSTS = 10_000  # above it, hosts for which nothing is left to do are forgotten
 
 
 class Frontier:
@@ -58,17 +56,15 @@ class Frontier:
         self._crawl = crawl
         self._politeness = politeness
         self._hosts: dict[str, HostQueue] = {}
+        self._dead: dict[str, tuple[Outcome, str]] = {}  # forgotten hosts that were given up
+        self._forgotten = 0
+        self._forget_at = KEPT_HOSTS
         self._lanes = Lanes(politeness.per_host, concurrency, probation)
-        self._delayed: list[tuple[float, int, Request]] = []  # retries, by the time they are due
-        self._delays = 0  # orders retries that are due at the same moment
+        self._delays = Delays()
         self._drops: deque[Drop] = deque()
-        self._hungry: deque[HostQueue] = deque()  # hosts whose window runs low and whose store has more
-        self._stocked = 0  # hosts for which the store has more
-        self._refilling = 0  # refills under way
+        self._stock = Stock(memory_requests)
         self._limits = PageLimits(crawl, scope.sites)
         self._addresses = AddressSlots(politeness.per_ip)
-        self._memory_requests = memory_requests
-        self._window = self._window_of(1)
         self._patience_until: float | None = None
         self.open = 0
         self.queued = 0
@@ -84,7 +80,7 @@ class Frontier:
     @property
     def finished(self) -> bool:
         """Whether nothing is pending and nothing open."""
-        return not (self.open or self.queued or self._drops or self._stocked or self._refilling or self.in_flight)
+        return not (self.open or self.queued or self._drops or self.in_flight) and self._stock.is_empty
 
     @property
     def is_limit_reached(self) -> bool:
@@ -117,8 +113,8 @@ class Frontier:
 
     @property
     def host_count(self) -> int:
-        """How many hosts were met."""
-        return len(self._hosts)
+        """How many hosts were met; one that was forgotten meanwhile counts again."""
+        return len(self._hosts) + self._forgotten
 
     def hosts(self) -> Iterable[HostQueue]:
         """All hosts, for progress and reports."""
@@ -140,12 +136,12 @@ class Frontier:
             wall: The same moment on the wall clock, Unix seconds.
         """
         for each in waiting:
-            host = self._new_host(Request(each.url, each.key, 0))
+            host = self._new_host(Request(each.url, each.key, 0), now)
             host.pace.asked(now)
             if each.next_at is not None and each.next_at > wall:
                 host.pace.park(now, each.next_at - wall)
-            self._set_more(host, True)
-            self._check_hunger(host)
+            self._stock.set_more(host, True)
+            self._stock.check(host)
 
     def count_earlier(self, pages: Iterable[str]) -> None:
         """Count pages of earlier sessions, by their URLs, against the limits of the crawl and of their sites."""
@@ -158,15 +154,14 @@ class Frontier:
 
     def ask_robots(self, origin: str, key: str, now: float) -> None:
         """Ask for the robots.txt of an origin although no page waits for it, for the sitemaps that it names."""
-        request = robots_request(origin, key)
-        host = self._hosts.get(key) or self._new_host(request)
-        if origin not in host.robots:
-            host.robots[origin] = None
-            self.add(request, now)
+        host = self._hosts.get(key) or self._new_host(robots_request(origin, key), now)
+        if origin not in host.robots and not host.dead and host.ask_robots(origin):
+            self.queued += 1
+            self._lanes.push(host, now)
 
     def readmit(self, request: Request, now: float) -> None:
         """Take a request that was removed from the store's queue, to be fetched whatever its place in that was."""
-        host = self._hosts.get(request.host) or self._new_host(request)
+        host = self._hosts.get(request.host) or self._new_host(request, now)
         if host.dead:
             self._drops.append(Drop((request,), *host.dead))
             return
@@ -181,12 +176,10 @@ class Frontier:
             accepted, or in_store when the host's window is full, or why it was refused; a refused request has been
             turned into a Drop.
         """
-        host = self._hosts.get(request.host) or self._new_host(request)
+        host = self._hosts.get(request.host) or self._new_host(request, now)
         if request.kind == "page":
             # What is not judged here is judged when a refill brings it, so that it is judged once.
-            if host.has_more or host.is_refilling or host.window >= self._window:
-                self._set_more(host, True)
-                self._check_hunger(host)
+            if not self._stock.has_room(host):
                 return "in_store"
             if request.seq and request.seq <= host.cursor:  # the last refill brought it already
                 return "in_store"
@@ -204,8 +197,7 @@ class Frontier:
     def refilled(self, key: str, requests: list[Request], asked: int, now: float) -> None:
         """Take what the store had for a Refill of `asked` requests; fewer mean that there are no more."""
         host = self._hosts[key]
-        host.is_refilling = False
-        self._refilling -= 1
+        self._stock.arrived(host)
         if host.dead and requests:
             host.cursor = requests[-1].seq
             self._drops.append(Drop(tuple(requests), *host.dead))
@@ -213,8 +205,8 @@ class Frontier:
             for request in requests:
                 self._admit(host, request)
         if len(requests) == asked:
-            self._set_more(host, True)
-        self._check_hunger(host)
+            self._stock.set_more(host, True)
+        self._stock.check(host)
         self._lanes.push(host, now)
 
     def retry(self, request: Request, at: float) -> None:
@@ -246,14 +238,10 @@ class Frontier:
         host = self._hosts[key]
         if host.dead or host.has_given_up(origin):
             return
-        if robots.is_unreachable:
-            failures = host.robots_failures.get(origin, 0)
-            host.robots_failures[origin] = failures + 1
-            host.robots[origin] = None
-            self._delay(robots_request(origin, key), now + ROBOTS_RETRY_S[min(failures, len(ROBOTS_RETRY_S) - 1)])
+        known = host.robots.setdefault(origin, OriginRules())
+        if (wait_s := known.take(robots, now)) is not None:
+            self._delay(robots_request(origin, key), now + wait_s)
             return
-        host.robots[origin] = robots
-        host.robots_failures.pop(origin, None)
         host.pace.obey_crawl_delay(robots.crawl_delay)
         if host.pace.is_skipped_for_crawl_delay:
             self._kill(host, "skipped", "crawl_delay", now)
@@ -289,8 +277,8 @@ class Frontier:
         self._wake_retries(now)
         if self._drops:
             return self._drops.popleft()
-        if self._hungry:
-            return self._refill(self._hungry.popleft())
+        if refill := self._stock.next_refill():
+            return refill
         if not self._limits.is_closed:
             while (host := self._lanes.pop(now)) is not None:
                 decision = self._visit(host, now)
@@ -298,15 +286,6 @@ class Frontier:
                 if decision is not None:
                     return decision
         return self._wait(now)
-
-    def _refill(self, host: HostQueue) -> Refill:
-        host.is_hungry = False
-        host.is_refilling = True
-        self._refilling += 1
-        self._set_more(host, False)  # what is added from here on sets it again
-        # The room of each host shrinks with every new one, perhaps since this one was found to need more.
-        count = DRAIN_REQUESTS if host.dead else max(1, self._window - host.window)
-        return Refill(host.key, host.cursor, count)
 
     def _visit(self, host: HostQueue, now: float) -> Decision | None:
         """A host's turn has come: what to do there; None if it waits elsewhere now, or has nothing to do."""
@@ -321,7 +300,7 @@ class Frontier:
             self._addresses.wait(host)
             return None
         if self._crawl.robots:
-            self.queued += host.pass_waiting_for_robots()
+            self.queued += host.pass_waiting_for_robots(now)
             request = host.peek()
             if request is None:
                 return None
@@ -358,12 +337,12 @@ class Frontier:
 
     def _wait(self, now: float) -> Decision | None:
         """Nothing can be handed out now: until when, if anything but an open request can change that."""
-        times = [self._delayed[0][0]] if self._delayed else []
+        times = [] if self._delays.next_at is None else [self._delays.next_at]
         if not self._limits.is_closed and (due := self._lanes.next_due()) is not None:
             times.append(due)
         if not times:
             return None
-        if self.open or self.in_flight or self._refilling or self._lanes.has_patient(now):
+        if self.open or self.in_flight or self._stock.refilling or self._lanes.has_patient(now):
             return Wait(max(min(times), now))
         if self._patience_until is None:
             self._patience_until = now + self._crawl.patience_s
@@ -380,10 +359,9 @@ class Frontier:
                 self._lanes.push(host, now)
             elif not host.dead and (host.aside or host.has_more or host.peek() is not None):
                 self._kill(host, "failed", "unreachable", now)
-        if self._delayed:
-            self._drops.append(Drop(tuple(request for _, _, request in self._delayed), "failed", "unreachable"))
-            self.queued -= len(self._delayed)
-            self._delayed.clear()
+        if delayed := self._delays.drain():
+            self._drops.append(Drop(delayed, "failed", "unreachable"))
+            self.queued -= len(delayed)
 
     def _kill(self, host: HostQueue, outcome: Outcome, reason: str, now: float) -> None:
         """Give up a host for good: what waits is dropped, and so is what the store has and what will still be found."""
@@ -393,20 +371,31 @@ class Frontier:
         self.queued -= len(requests)
         if requests:
             self._drops.append(Drop(requests, outcome, reason))
-        self._check_hunger(host)
+        self._stock.check(host)
         self._offer_address(host, now)
 
     # Bookkeeping
 
-    def _new_host(self, request: Request) -> HostQueue:
+    def _new_host(self, request: Request, now: float) -> HostQueue:
+        if len(self._hosts) >= self._forget_at:
+            self._forget_idle(now)
         site = self.scope.site_of(request.url)
         own_delay_s = None if site is None else self.scope.sites[site].delay_s
         host = self._hosts[request.host] = HostQueue(request.host, self._politeness, own_delay_s)
-        self._window = self._window_of(len(self._hosts))
+        host.dead = self._dead.pop(request.host, None)
+        self._stock.divide(len(self._hosts))
         return host
 
-    def _window_of(self, hosts: int) -> int:
-        return max(WINDOW_REQUESTS, min(MAX_WINDOW_REQUESTS, self._memory_requests // hosts))
+    def _forget_idle(self, now: float) -> None:
+        """Forget hosts that have nothing to do and may be visited; one that comes back begins with its robots.txt."""
+        waiting = {request.host for request in self._delays}
+        for host in list(self._hosts.values()):
+            if host.is_idle and host.next_at <= now and host.key not in waiting:
+                del self._hosts[host.key]
+                self._forgotten += 1
+                if host.dead:
+                    self._dead[host.key] = host.dead
+        self._forget_at = max(KEPT_HOSTS, 2 * len(self._hosts))
 
     def _admit(self, host: HostQueue, request: Request) -> Verdict:
         """Take a page into the window of its host, or drop it."""
@@ -424,19 +413,8 @@ class Frontier:
     def _take(self, host: HostQueue) -> Request:
         request = host.take()
         self.queued -= 1
-        self._check_hunger(host)
+        self._stock.check(host)
         return request
-
-    def _set_more(self, host: HostQueue, has_more: bool) -> None:
-        self._stocked += has_more - host.has_more
-        host.has_more = has_more
-
-    def _check_hunger(self, host: HostQueue) -> None:
-        if not host.has_more or host.is_refilling or host.is_hungry:
-            return
-        if len(host.pages) < self._window // 4 and host.window < self._window:
-            host.is_hungry = True
-            self._hungry.append(host)
 
     def _land(self, host: HostQueue, now: float) -> None:
         self._lanes.land(host)
@@ -459,14 +437,12 @@ class Frontier:
                 self._lanes.push(host, now)
 
     def _delay(self, request: Request, at: float) -> None:
-        self._delays += 1
-        heapq.heappush(self._delayed, (at, self._delays, request))
+        self._delays.add(request, at)
         self.queued += 1
 
     def _wake_retries(self, now: float) -> None:
-        while self._delayed and self._delayed[0][0] <= now:
-            request = heapq.heappop(self._delayed)[2]
-            host = self._hosts[request.host]
+        for request in self._delays.take_due(now):
+            host = self._hosts.get(request.host) or self._new_host(request, now)
             if host.dead:
                 self.queued -= 1
                 self._drops.append(Drop((request,), *host.dead))

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 
 from crawler import urls
+from crawler.frontier.origins import OriginRules
 from crawler.frontier.politeness import Pace
-from crawler.frontier.robots import UNREACHABLE, Robots
 from crawler.models import Outcome, Request
 from crawler.settings import PolitenessSettings
 
@@ -41,7 +41,6 @@ class HostQueue:
         "pages",
         "probing",
         "robots",
-        "robots_failures",
         "rules",
         "side",
         "was_side",
@@ -68,8 +67,7 @@ class HostQueue:
         self.is_resolved = False
         self.is_proven = False  # it has answered at least once
         self.address = ""  # where the per-address limit counts for it
-        self.robots: dict[str, Robots | None] = {}  # by origin; None: asked for; UNREACHABLE: given up
-        self.robots_failures: dict[str, int] = {}  # in a row, by origin
+        self.robots: dict[str, OriginRules] = {}
         self.dead: tuple[Outcome, str] | None = None
 
     def __repr__(self) -> str:
@@ -112,24 +110,31 @@ class HostQueue:
         """Let a request wait before those of its kind."""
         self._queue(request).appendleft(request)
 
-    def pass_waiting_for_robots(self) -> int:
+    def pass_waiting_for_robots(self, now: float) -> int:
         """Set aside what waits for the robots.txt of its origin, up to the first request that does not.
 
         Returns:
-            How many requests were put in front because a robots.txt has to be asked for.
+            How many requests were put in front because a robots.txt has to be asked for, for the first time or again.
         """
         asked = 0
         while (request := self.peek()) is not None and request.kind != "robots":
             origin = urls.origin(request.url)
-            if self.robots.get(origin) is not None:
+            known = self.robots.get(origin)
+            if known is not None and known.is_known(now):
                 break
             self.aside.setdefault(origin, []).append(self.take())
             self.aside_count += 1
-            if origin not in self.robots:
-                self.robots[origin] = None
-                self.put(robots_request(origin, self.key))
-                asked += 1
+            asked += self.ask_robots(origin)
         return asked
+
+    def ask_robots(self, origin: str) -> bool:
+        """Put a request for an origin's robots.txt in front unless there is one; returns whether it was."""
+        known = self.robots.setdefault(origin, OriginRules())
+        if known.is_asked:
+            return False
+        known.is_asked = True
+        self.put(robots_request(origin, self.key))
+        return True
 
     def release(self, origin: str) -> None:
         """Put back in order what was set aside for an origin."""
@@ -141,28 +146,35 @@ class HostQueue:
     @property
     def has_rules(self) -> bool:
         """Whether the robots.txt of any of its origins is known."""
-        return any(rules is not None and not rules.is_unreachable for rules in self.robots.values())
+        return any(known.rules is not None and not known.is_given_up for known in self.robots.values())
 
     def has_given_up(self, origin: str) -> bool:
         """Whether the robots.txt of an origin is waited for no more."""
-        rules = self.robots.get(origin)
-        return rules is not None and rules.is_unreachable
+        return origin in self.robots and self.robots[origin].is_given_up
 
     def give_up_waiting_for_robots(self) -> None:
         """Put back all that was set aside; `refusal` fails it, and what else comes of those origins."""
         for origin in list(self.aside):
-            self.robots[origin] = UNREACHABLE
+            self.robots[origin].give_up()
             self.release(origin)
 
     def refusal(self, request: Request) -> tuple[Outcome, str] | None:
         """With which outcome and reason a request is dropped for the robots.txt of its origin; None if it is not."""
         if request.kind == "robots":
             return None
-        rules = self.robots[urls.origin(request.url)]
+        rules = self.robots[urls.origin(request.url)].rules
         assert rules is not None
         if rules.is_unreachable:
             return "failed", "unreachable"
         return None if rules.allows(request.url) else ("skipped", "robots")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it can be forgotten: nothing waits here or in the store, nothing is under way, nothing was wrong."""
+        is_busy = self.in_flight or self.window or self.side or self.rules or self.entry
+        has_more = self.has_more or self.is_refilling or self.is_hungry
+        is_asking = any(known.is_asked for known in self.robots.values())
+        return bool(self.dead or (self.pace.is_calm and not is_asking)) and not (is_busy or has_more)
 
     def drain(self) -> Iterator[Request]:
         """Remove and return everything that waits."""

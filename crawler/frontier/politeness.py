@@ -77,6 +77,11 @@ class Pace:
         """Whether robots.txt asks for more patience than the user has."""
         return self._crawl_delay_s > self._settings.max_crawl_delay_s
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether the host has given no cause to be spared more than any other."""
+        return not (self._failures or self._parks or self._slow_s or self.park_reason)
+
     def is_parked(self, now: float) -> bool:
         """Whether the host is being left alone for longer than its gap."""
         return now < self.parked_until
