@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from crawler import resume, urls
-from crawler.engine import Engine, ParsePool, Parts
+from crawler.engine import Engine
 from crawler.errors import RunError
 from crawler.export.journal import Journal
 from crawler.fetch import create as create_fetcher
@@ -19,6 +19,7 @@ from crawler.fetch.resolve import Resolver
 from crawler.frontier.flights import Flights
 from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import MemoryStore, Store
+from crawler.line import ParsePool, Parts
 from crawler.models import Page, Parsed
 from crawler.parse.inprocess import InlinePool, ThreadPool
 from crawler.parse.pool import ProcessPool
@@ -56,15 +57,13 @@ def build(
     held = ByteCount()
     guard, targets = _addressing(settings, seeds)
 
-    def parse_context(of: Scope) -> StageContext:
-        return StageContext(
-            scope=of,
-            parser=settings.parse.parser,
-            max_body_bytes=settings.fetch.max_body_bytes,
-            max_links=crawl.max_links_per_page,
-            nofollow=crawl.nofollow,
-        )
-
+    context = StageContext(
+        scope=scope,
+        parser=settings.parse.parser,
+        max_body_bytes=settings.fetch.max_body_bytes,
+        max_links=crawl.max_links_per_page,
+        nofollow=crawl.nofollow,
+    )
     engine: Engine
 
     def fatal(error: RunError) -> None:
@@ -73,13 +72,12 @@ def build(
     store, journal, flights = _store(run, is_new=before is None)
     parts = Parts(
         fetcher=create_fetcher(settings.fetch.strategy, settings, guard, held),
-        pool=_pool(settings.parse, parse_context(scope), fatal),
+        pool=_pool(settings.parse, context, fatal),
         store=store,
         journal=journal,
         flights=flights,
         targets=targets,
         held=held,
-        parse_context=parse_context,
     )
     engine = Engine(settings, scope, parts, on_lines)
     if isinstance(store, SqliteStore):
@@ -123,7 +121,7 @@ def _pool(settings: ParseSettings, context: StageContext, on_fatal: Callable[[Ru
     if settings.mode == "threads":
         return ThreadPool[Page, Parsed](_in_process, context, workers)
     spec = WorkerSpec(
-        factory="crawler.parse.stage:open_worker",
+        factory="crawler.parse.stage:PageWork",
         context=context,
         cpu_limit_s=settings.cpu_limit_s,
         memory_limit_bytes=settings.memory_limit_bytes,

@@ -63,7 +63,7 @@ def _restore_aliases(engine: Engine, store: SqliteStore) -> None:
     """Hosts that seeds redirected to belong to the scope again."""
     for seed in store.seeds():
         if seed.chain and engine.scope.site_of(seed.url) is None:
-            engine.widen(seed.chain[0], urls.host_key(seed.url))
+            engine.line.widen(seed.chain[0], urls.host_key(seed.url))
 
 
 def _charge(engine: Engine, store: SqliteStore) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import insort
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from crawler import urls
@@ -41,6 +43,8 @@ class Site(Struct, frozen=True):
 
 class Scope:
     """The union of the seeds' sites, with the include and exclude rules; the longest match owns a URL.
+
+    It only ever grows, by `add_alias`, and the same way in every process.
 
     Args:
         sites: One for each seed, in the order given.
@@ -87,14 +91,14 @@ class Scope:
                 best, best_length = index, length
         return best
 
-    def with_alias(self, index: int, key: str) -> Scope:
-        """A scope in which the site at `index` also owns the host with this politeness key."""
+    def add_alias(self, index: int, key: str) -> None:
+        """Let the site at `index` also own the host with this politeness key; changes this very scope."""
         site = self.sites[index]
-        if key in site.aliases:
-            return self
-        sites = list(self.sites)
-        sites[index] = Site(site.seed, site.kind, site.max_pages, site.delay_s, site.max_depth, (*site.aliases, key))
-        return Scope(sites, self.include, self.exclude, self.max_url_chars)
+        if key not in site.aliases:
+            wider = msgspec.structs.replace(site, aliases=(*site.aliases, key))
+            self.sites = (*self.sites[:index], wider, *self.sites[index + 1 :])
+            insort(self._by_key.setdefault(key, []), index)  # the first of several owners counts
+            self._candidate_cache.pop(key, None)
 
     @cached_property
     def _exclude(self) -> list[re.Pattern[str]]:

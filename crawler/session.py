@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from crawler import assembly
 from crawler.engine import Ending, Engine
@@ -20,6 +21,7 @@ from crawler.settings import Settings
 
 STOP_S = 10.0  # after the first signal, seconds until the process leaves whatever still holds it
 STOPPED = 3  # exit status
+MAX_FILES = 65_536  # each connection takes one, also while it waits to be used again
 COLLECT_EVERY = 50_000  # new objects; the collector's own 700 cost a sixth of the main process's time
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -47,8 +49,7 @@ async def crawl(
         streams: Whether records go to standard output as they are committed.
         on_lines: Called with the records' lines after each commit, if they do not.
     """
-    gc.freeze()  # what is imported lives as long as the process
-    gc.set_threshold(COLLECT_EVERY, 20, 50)
+    _use_the_machine()
     outputs: list[StreamOutput] = []
     engine = assembly.build(settings, seeds, run, outputs_of(outputs) if streams else on_lines, before)
     if streams:
@@ -66,6 +67,17 @@ async def crawl(
         finally:
             if progress:
                 progress.stop()
+
+
+def _use_the_machine() -> None:
+    """Open as many files as the system lets this process, and look for garbage when there is enough to look through."""
+    gc.freeze()  # what is imported lives as long as the process
+    gc.set_threshold(COLLECT_EVERY, 20, 50)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
+    if soft < wanted:
+        with suppress(ValueError, OSError):  # what the system says and what it grants can differ
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def outputs_of(outputs: Sequence[StreamOutput]) -> OnLines:

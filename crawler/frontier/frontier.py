@@ -266,6 +266,10 @@ class Frontier:
         host.pace.failed(now, is_network)
         self._land(host, now)
 
+    def shed(self) -> int:
+        """Have fewer requests in flight from now on, because there is no room for them; returns how many may be."""
+        return self._lanes.shed()
+
     def done(self, request: Request, outcome: Outcome, now: float) -> None:
         """Take notice of a final outcome; only after the page's links are in."""
         self._close(request, is_counted=outcome in ("ok", "http_error"), now=now)

@@ -39,6 +39,12 @@ class Lanes:
         """Slots that are taken, in both lanes."""
         return self._flying[True] + self._flying[False]
 
+    def shed(self) -> int:
+        """Have fewer requests in flight: no more than now, both lanes together; returns how many may be."""
+        share = max(1, self.in_flight if self._is_shared else self.in_flight // 2)
+        self._slots = {lane: min(slots, share) for lane, slots in self._slots.items()}
+        return sum(self._slots.values())
+
     def push(self, host: HostQueue, now: float) -> None:
         """Let a host have its turn when it is due, if it has something to do and a slot of its own is free."""
         if host.in_flight >= (self._per_host if host.is_resolved else 1) or host.peek() is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import brotli  # type: ignore[import-untyped]
 import zstandard
@@ -75,10 +75,12 @@ def undo_codings(body: bytes, fields: Iterable[str], limit_bytes: int) -> Decode
             break  # a coded nothing is often sent as nothing
         undo = _CODINGS.get(coding)
         if undo is None:
-            return Decoded(body, complete, truncated, "unknown_coding")
+            fault = "unknown_coding"
+            break
         layer = undo(body, limit_bytes)
         if layer.ending == "fault" and not layer.output:
-            return Decoded(body, complete, truncated, "bad_coding")
+            fault = "bad_coding"
+            break
         if layer.ending in ("fault", "short") and truncated is None:
             complete, fault = False, "broken_coding"
         if layer.ending == "limit":
@@ -138,27 +140,39 @@ def _inflate(data: bytes, wbits: int, limit: int, at: int = 0, step: int = 0) ->
     return _Inflated(_Layer(b"".join(parts), "end" if stream.eof else "short"), at - len(stream.unused_data))
 
 
-def _brotli(data: bytes, limit: int, step: int = 0) -> _Layer:
+def _brotli(data: bytes, limit: int) -> _Layer:
+    # The library refuses a piece of input as a whole when it holds a fault or goes on behind the end of the stream.
+    layer, refused = _brotli_pieces(data, (0,), limit)
+    if refused is not None:
+        layer, refused = _brotli_pieces(data, range(0, len(data), _SALVAGE_STEP_BYTES), limit)
+    if refused is not None:
+        single = range(refused, min(refused + _SALVAGE_STEP_BYTES + 1, len(data)))
+        layer, _ = _brotli_pieces(data, (*range(0, refused, _SALVAGE_STEP_BYTES), *single), limit)
+    return layer
+
+
+def _brotli_pieces(data: bytes, starts: Sequence[int], limit: int) -> tuple[_Layer, int | None]:
+    """Decode a stream in pieces that begin at these positions; also says where a piece begins that was refused."""
     stream = brotli.Decompressor()
     parts: list[bytes] = []
     room = limit
-    try:
-        for at in range(0, len(data), step or len(data)):
-            piece = data[at : at + (step or len(data))]
-            while True:
+    for at, end in zip(starts, (*starts[1:], len(data)), strict=True):
+        piece = data[at:end]
+        while True:
+            try:
                 output = stream.process(piece, output_buffer_limit=room + 1)
-                parts.append(output[:room])
-                if len(output) > room:
-                    return _Layer(b"".join(parts), "limit")
-                room -= len(output)
-                if stream.is_finished():
-                    return _Layer(b"".join(parts), "end")
-                if stream.can_accept_more_data():
-                    break
-                piece = b""
-    except brotli.error:
-        return _Layer(b"".join(parts), "fault") if step else _brotli(data, limit, _SALVAGE_STEP_BYTES)
-    return _Layer(b"".join(parts), "short")
+            except brotli.error:
+                return _Layer(b"".join(parts), "fault"), at
+            parts.append(output[:room])
+            if len(output) > room:
+                return _Layer(b"".join(parts), "limit"), None
+            room -= len(output)
+            if stream.is_finished():
+                return _Layer(b"".join(parts), "end"), None
+            if stream.can_accept_more_data():
+                break
+            piece = b""
+    return _Layer(b"".join(parts), "short"), None
 
 
 def _zstd(data: bytes, limit: int) -> _Layer:

@@ -11,6 +11,7 @@ White space (HTML's five characters) is folded, and lines without text are left 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crawler import urls
@@ -34,6 +35,8 @@ LINKS = frozenset(("a", "area"))
 MAX_HREF_CHARS = 16 * 1024  # longer attribute values are no links
 MAX_TARGET_CHARS = 8_192  # longer canonical URLs are dropped
 MAX_REFRESH_DELAY_S = 30.0  # a later meta refresh reloads a page, it does not lead to another one
+# Headings inside of each other repeat their text. A few layers happen; a thousand would make a thousand copies of it.
+_HEADING_COPIES = 4
 _ROBOTS_NAMES = ("robots", "crawler")
 _URL_SPACE = "".join(map(chr, range(0x21)))  # what the URL parser strips
 # A path and query in which the URL parser would change nothing: no dot or empty segment, nothing to escape, escapes in
@@ -60,7 +63,7 @@ class Facts:
         title: Text of the first title element outside of SVG.
         lang: The html element's attribute.
         text: The body's text, with `EDGE` wherever a line ends.
-        headings: Level and text, with `EDGE` as well.
+        headings: Level and text, with `EDGE` as well; made only as far as they are taken.
         anchors: `(href, rel)` of each `a` and `area` with an href.
         bases: The href of each base element.
         metas, links: Attributes of each meta and link element.
@@ -69,7 +72,7 @@ class Facts:
     title: str | None = None
     lang: str | None = None
     text: str = ""
-    headings: list[tuple[int, str]] = field(default_factory=list)
+    headings: Iterable[tuple[int, str]] = ()
     anchors: list[tuple[str, str | None]] = field(default_factory=list)
     bases: list[str] = field(default_factory=list)
     metas: list[dict[str, str | None]] = field(default_factory=list)
@@ -175,15 +178,16 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int) -> Doc
     hrefs, nofollow_hrefs = _links(facts.anchors, base, targets, max_links)
     named = _metas_by_name(facts.metas)
     robots = {word for name in _ROBOTS_NAMES for content in named.get(name, ()) for word in _words(content)}
-    headings = [(level, fold(text.replace(EDGE, " "))) for level, text in facts.headings]
+    text = lines(facts.text)
+    headings = _headings(facts.headings, _HEADING_COPIES * len(text))
     return Document(
         title=fold(facts.title) or None if facts.title else None,
         description=next(filter(None, map(fold, named.get("description", ()))), None),
         canonical=_canonical(facts.links, base),
         lang=fold(facts.lang or "") or None,
-        h1=next((text for level, text in headings if level == 1 and text), None),
-        headings=[heading for heading in headings if heading[1]],
-        text=lines(facts.text),
+        h1=next((heading for level, heading in headings if level == 1), None),
+        headings=headings,
+        text=text,
         hrefs=hrefs,
         links_total=len(facts.anchors),
         nofollow_hrefs=nofollow_hrefs,
@@ -191,6 +195,19 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int) -> Doc
         noindex=not robots.isdisjoint(("noindex", "none")),
         refresh=_refresh(facts.metas, base),
     )
+
+
+def _headings(headings: Iterable[tuple[int, str]], room: int) -> list[tuple[int, str]]:
+    """Fold headings and take them while all together have room, in characters."""
+    taken: list[tuple[int, str]] = []
+    for level, text in headings:
+        folded = fold(text.replace(EDGE, " "))
+        room -= len(folded)
+        if room < 0:
+            break
+        if folded:
+            taken.append((level, folded))
+    return taken
 
 
 def fold(text: str) -> str:

@@ -24,11 +24,12 @@ class InlinePool(Generic[Item, Answer]):
 
     def __init__(self, factory: Callable[[object], Callable[[Item], Answer]], context: object) -> None:
         self._factory = factory
+        self._context = context
         self._work = factory(context)
 
-    def update(self, context: object) -> None:
-        """Work with another context from now on."""
-        self._work = self._factory(context)
+    def update(self, change: object) -> None:
+        """Begin anew with the context, which the caller has changed."""
+        self._work = self._factory(self._context)
 
     async def start(self) -> None:
         """Nothing to start."""
@@ -53,18 +54,19 @@ class ThreadPool(Generic[Item, Answer]):
     def __init__(self, factory: Callable[[object], Callable[[Item], Answer]], context: object, workers: int) -> None:
         self._factory = factory
         self._context = context
+        self._changes = 0
         self._local = local()
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="parse")
 
-    def update(self, context: object) -> None:
-        """Work with another context from now on."""
-        self._context = context
+    def update(self, change: object) -> None:
+        """Begin anew with the context, which the caller has changed."""
+        self._changes += 1
 
     def _attempt(self, item: Item) -> Answer | ParseError:
-        context = self._context
-        if getattr(self._local, "context", None) is not context:
-            self._local.work = self._factory(context)
-            self._local.context = context
+        changes = self._changes
+        if getattr(self._local, "changes", None) != changes:
+            self._local.work = self._factory(self._context)
+            self._local.changes = changes
         return attempt(self._local.work, item)
 
     async def start(self) -> None:

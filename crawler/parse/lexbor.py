@@ -54,7 +54,7 @@ def _facts(tree: LexborHTMLParser) -> Facts:
     if body is not None:
         body.merge_text_nodes()
         facts.text = body.text(separator=EDGE, skip_empty=True)
-    facts.headings = [(HEADINGS[node.tag or ""], node.text(separator=EDGE)) for node in headings]
+    facts.headings = ((HEADINGS[node.tag or ""], node.text(separator=EDGE)) for node in headings)
     return facts
 
 

@@ -20,10 +20,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
-import msgspec
-
 from crawler.errors import ParseError, RunError
-from crawler.parse.worker import CONTEXT, FAULT, HEADER, JOB, LONE_JOB, MEMORY, READY, RETIRE, WorkerSpec
+from crawler.parse.worker import CHANGE, FAULT, HEADER, JOB, LONE_JOB, MEMORY, READY, RETIRE, WorkerSpec
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -93,11 +91,13 @@ class ProcessPool(Generic[Item, Answer]):
         self._queue.append(Job(self._encode(item), done))
         self._feed()
 
-    def update(self, context: object) -> None:
-        """Give all workers a new context; jobs submitted from now on are done with it."""
-        self._spec = msgspec.structs.replace(self._spec, context=context)
+    def update(self, change: object) -> None:
+        """Tell all workers of a change that the caller has made to the context, which later workers start with.
+
+        Jobs submitted from now on are done with it.
+        """
         for worker in self._workers:
-            worker.send_frame(CONTEXT, pickle.dumps(context))
+            worker.send_frame(CHANGE, pickle.dumps(change))
 
     @property
     def pids(self) -> list[int]:
@@ -131,7 +131,7 @@ class ProcessPool(Generic[Item, Answer]):
     def connected(self, worker: _Worker[Answer]) -> None:
         """Called by a worker's channel when it is open: what the worker runs comes before any job."""
         self._workers.add(worker)
-        worker.send_frame(CONTEXT, pickle.dumps(self._spec))
+        worker.send_frame(CHANGE, pickle.dumps(self._spec))
         worker.take_lone()
         self._feed()
 

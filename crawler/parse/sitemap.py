@@ -8,6 +8,7 @@ is also what most who write one mean. Nothing is read from disk or network.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from lxml import etree  # type: ignore[import-untyped]
 from msgspec import Struct
@@ -19,6 +20,7 @@ MAX_SITEMAP_BYTES = 50 * 1024 * 1024  # sitemaps.org, decoded
 MAX_SITEMAP_URLS = 50_000  # sitemaps.org
 _MAX_GZIP_LAYERS = 2
 _FEED_BYTES = 64 * 1024  # given to the XML parser at a time
+_REFERENCE_BYTES = 10  # of the longest reference that is one, &#x10ffff;
 _MAX_URL_CHARS = 16 * 1024
 # After its first fault libxml2 drops references silently, which would make other URLs of them. So an ampersand takes
 # the form of a character that no text has, and is one again when the URL has been read.
@@ -75,7 +77,7 @@ def parse(body: bytes) -> Sitemap:
         body, sitemap.truncated = body[:MAX_SITEMAP_BYTES], True
     head = body[:1024].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xfe\xff\t\r\n ")  # whatever the encoding
     if head.startswith(b"<"):
-        _read_xml(_AMPERSANDS.sub(_AMPERSAND.encode(), decode_text(body, None)[0].lstrip()), sitemap)
+        _read_xml(decode_text(body, None)[0].lstrip(), sitemap)
     else:
         _read_list(body, sitemap)
     return sitemap
@@ -100,8 +102,8 @@ def _read_xml(body: bytes, sitemap: Sitemap) -> None:
         remove_pis=True,
     )
     try:
-        for at in range(0, len(body), _FEED_BYTES):
-            parser.feed(body[at : at + _FEED_BYTES])
+        for piece in _pieces(body):
+            parser.feed(piece)
             _take(parser, sitemap)
             if sitemap.truncated and sitemap.is_full:
                 return
@@ -111,6 +113,17 @@ def _read_xml(body: bytes, sitemap: Sitemap) -> None:
     _take(parser, sitemap)
 
 
+def _pieces(body: bytes) -> Iterator[bytes]:
+    """Cut XML into pieces, never inside a reference, and give their plain ampersands the form that libxml2 keeps."""
+    start = 0
+    while start < len(body):
+        end = start + _FEED_BYTES
+        if end < len(body) and (reference := body.find(b"&", end - _REFERENCE_BYTES, end)) != -1:
+            end = reference
+        yield _AMPERSANDS.sub(_AMPERSAND.encode(), body[start:end])
+        start = end
+
+
 def _take(parser: etree.XMLPullParser, sitemap: Sitemap) -> None:
     for _, element in parser.read_events():
         parent = element.getparent()
@@ -118,12 +131,11 @@ def _take(parser: etree.XMLPullParser, sitemap: Sitemap) -> None:
         if place is not None and place[0] == _local_name(element) and not _is_foreign(element, parent):
             url = _atom_target(element) if _local_name(parent) == "entry" else element.text
             sitemap.add(url or "", is_sitemap=place[1])
-        elif _local_name(element) in _PLACES:
-            _forget(element)
+        _forget(element)
 
 
 def _forget(element: etree._Element) -> None:
-    """Free an entry that has been read, and those before it: a sitemap's tree would be ten times its file."""
+    """Free an element that has been read, and those before it: a sitemap's tree would be ten times its file."""
     element.clear()
     parent = element.getparent()
     if parent is not None:

@@ -13,7 +13,7 @@ from crawler.parse.facts import BLOCKS, EDGE, HEADINGS, HIDDEN, LINKS, Facts, Ta
 
 # Inside of these HTML5 sees text or a fragment apart, never elements of the page; lxml does not know that.
 _OPAQUE = (HIDDEN - {"noscript"}) | {"textarea"}
-_XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")
+_XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")  # for `match` alone: a search would read white space over and over
 
 
 def read(html: bytes, url: str, targets: Targets, max_links: int) -> Document:
@@ -26,8 +26,9 @@ def read(html: bytes, url: str, targets: Targets, max_links: int) -> Document:
         max_links: Distinct links that are kept.
     """
     text = html.decode("utf-8", "replace").replace("\0", "")
+    declaration = _XML_DECLARATION.match(text)
     # The line end keeps BeautifulSoup from wondering whether a page of one word is a file name.
-    text = _XML_DECLARATION.sub("", text, count=1) + "\n"
+    text = text[declaration.end() if declaration else 0 :] + "\n"
     tree = BeautifulSoup(text, "lxml", multi_valued_attributes=None, huge_tree=True)
     return document_of(_facts(tree), url, targets, max_links)
 
@@ -47,7 +48,8 @@ class _Walk:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._text: list[str] = []
-        self._heading: list[tuple[int, int]] = []  # of each open heading: index in the facts, position in the text
+        self._headings: list[tuple[int, int, int]] = []  # level, and where in the text it begins and ends
+        self._open_headings: list[int] = []  # their places in that list
 
     def run(self, tree: BeautifulSoup) -> None:
         """Gather the facts of a tree."""
@@ -71,14 +73,15 @@ class _Walk:
                 hidden -= tag.name in ("noscript", "head")
                 self._close(tag, bool(hidden))
         self._facts.text = "".join(self._text)
+        self._facts.headings = ((level, "".join(self._text[start:end])) for level, start, end in self._headings)
 
     def _open(self, tag: Tag, is_hidden: bool) -> None:
         facts, name = self._facts, tag.name
         if name in BLOCKS:
             self._text.append(EDGE)
         if name in HEADINGS and not is_hidden:
-            facts.headings.append((HEADINGS[name], ""))
-            self._heading.append((len(facts.headings) - 1, len(self._text)))
+            self._open_headings.append(len(self._headings))
+            self._headings.append((HEADINGS[name], len(self._text), 0))
         elif name in LINKS and (href := _attribute(tag, "href")) is not None:
             facts.anchors.append((href, _attribute(tag, "rel")))
         elif name == "title" and facts.title is None and tag.find_parent("svg") is None:
@@ -92,9 +95,8 @@ class _Walk:
 
     def _close(self, tag: Tag, is_hidden: bool) -> None:
         if tag.name in HEADINGS and not is_hidden:
-            index, start = self._heading.pop()
-            level = self._facts.headings[index][0]
-            self._facts.headings[index] = (level, "".join(self._text[start:]))
+            index = self._open_headings.pop()
+            self._headings[index] = (*self._headings[index][:2], len(self._text))
         if tag.name in BLOCKS:
             self._text.append(EDGE)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -188,23 +188,26 @@ def robots_directives(fields: Iterable[str]) -> set[str]:
     return directives
 
 
-def open_worker(context: StageContext) -> Callable[[bytes, bool], bytes]:
-    """Make the function that a worker process calls with each payload.
+class PageWork:
+    """What a worker process does with each payload: an encoded Page in, an encoded Parsed out.
 
     Args:
         context: What it has to know of the crawl.
-
-    Returns:
-        A function of an encoded Page, and whether it runs alone after a crash, that returns an encoded Parsed.
     """
-    parser = PageParser(context)
 
-    def work(payload: bytes, is_lone: bool) -> bytes:
-        parsed = parser.parse(decode_page(payload))
+    def __init__(self, context: StageContext) -> None:
+        self._context = context
+        self._parser = PageParser(context)
+
+    def __call__(self, payload: bytes, is_lone: bool) -> bytes:
+        parsed = self._parser.parse(decode_page(payload))
         try:
             return encode_parsed(parsed)
         except BaseException:
-            parser.forget_links()
+            self._parser.forget_links()
             raise
 
-    return work
+    def update(self, change: tuple[int, str]) -> None:
+        """Let a site of the scope, by its index, own one host more."""
+        self._context.scope.add_alias(*change)
+        self._parser.forget_links()  # some may be in the scope now

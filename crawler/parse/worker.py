@@ -17,18 +17,25 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Protocol, cast
 
 from msgspec import Struct
 
 HEADER = struct.Struct("<IB")  # payload bytes, kind
 READY, RESULT, MEMORY, FAULT = range(4)  # kinds of the worker's frames
-JOB, LONE_JOB, CONTEXT = range(3)  # kinds of the parent's frames
+JOB, LONE_JOB, CHANGE = range(3)  # kinds of the parent's frames
 RETIRE = 0x80  # or-ed to a kind: the worker asks for a successor
 _MEMORY_CHECK_PAGES = 64  # reading the resident size costs 10 µs
 
-# A function made by `factory(context)`: takes a payload and whether it runs alone after a crash, returns the answer.
-Work = Callable[[bytes, bool], bytes]
+
+class Work(Protocol):
+    """What a worker does, made by `factory(context)`."""
+
+    def __call__(self, payload: bytes, is_lone: bool) -> bytes:
+        """The answer to a job, which runs alone after a crash."""
+
+    def update(self, change: object) -> None:
+        """Take a change of the context into account."""
 
 
 class WorkerSpec(Struct, frozen=True):
@@ -85,8 +92,8 @@ def _serve(channel: socket.socket, source: IO[bytes], spec: WorkerSpec, work: Wo
     jobs, retire = 0, 0
     while True:
         kind, payload = _read_frame(source)
-        if kind == CONTEXT:
-            work = _load(spec.factory)(pickle.loads(payload))
+        if kind == CHANGE:
+            work.update(pickle.loads(payload))
             continue
         signal.setitimer(signal.ITIMER_PROF, spec.cpu_limit_s)
         try:

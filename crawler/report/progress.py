@@ -88,7 +88,7 @@ class Progress:
         )
         rows.add_row(
             "in flight", f"{frontier.in_flight} of {engine.settings.concurrency}",
-            "parsing", f"{engine.parsing}",
+            "parsing", f"{engine.line.parsing}",
             "queued", f"{frontier.queued:,}",
         )  # fmt: skip
         rows.add_row(

@@ -101,7 +101,7 @@ def test_a_scope_that_grows_while_a_page_is_open_does_not_upset_the_count() -> N
     )
     crawl.run(until=0.15)
     assert crawl.flying[0].request.host == "b.example"
-    crawl.frontier.scope = crawl.frontier.scope.with_alias(0, "b.example")
+    crawl.frontier.scope.add_alias(0, "b.example")
     crawl.run()
     # One of b while it was nobody's, then those of the site until its five are used up.
     assert crawl.count("ok") == 6

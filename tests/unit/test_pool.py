@@ -20,16 +20,22 @@ MIB = 1024 * 1024
 Answer = bytes | ParseError
 
 
-def open_work(context: object) -> Callable[[bytes, bool], bytes]:
-    """The workers' function: the payload says what to do."""
+class Words:
+    """The workers' work: the payload says what to do."""
 
-    def work(payload: bytes, is_lone: bool) -> bytes:
+    def __init__(self, context: list[str]) -> None:
+        self.context = context
+
+    def update(self, change: str) -> None:
+        self.context.append(change)
+
+    def __call__(self, payload: bytes, is_lone: bool) -> bytes:
         word, _, rest = payload.partition(b" ")
         match word:
             case b"pid":
                 return str(os.getpid()).encode()
             case b"context":
-                return str(context).encode()
+                return " ".join(self.context).encode()
             case b"die":
                 os.kill(os.getpid(), signal.SIGKILL)
             case b"die-once" if not is_lone:
@@ -49,8 +55,6 @@ def open_work(context: object) -> Callable[[bytes, bool], bytes]:
                 return bytes(int(rest))
         return b"did " + payload
 
-    return work
-
 
 def open_broken(context: object) -> Callable[[bytes, bool], bytes]:
     """A function that cannot be made."""
@@ -62,16 +66,17 @@ _kept: list[bytes] = []
 
 @asynccontextmanager
 async def pool_of(
-    workers: int = 1, *, factory: str = "open_work", wall_s: float = 30.0, **limits: float
+    workers: int = 1, *, factory: str = "Words", wall_s: float = 30.0, **limits: float
 ) -> AsyncIterator[ProcessPool[bytes, bytes]]:
-    """A pool that runs `open_work`, and fails the test if it becomes unusable."""
+    """A pool that runs `Words`, and fails the test if it becomes unusable."""
+    context[:] = ["first"]
     values = {
         "cpu_limit_s": 10.0,
         "memory_limit_bytes": 1024 * MIB,
         "recycle_growth_bytes": 256 * MIB,
         "recycle_jobs": 10**6,
     }
-    spec = WorkerSpec(factory=f"tests.unit.test_pool:{factory}", context="first", **{**values, **limits})  # type: ignore[arg-type]
+    spec = WorkerSpec(factory=f"tests.unit.test_pool:{factory}", context=context, **{**values, **limits})  # type: ignore[arg-type]
     pool = ProcessPool[bytes, bytes](spec, bytes, bytes, workers, wall_s, fatal.append)
     await pool.start()
     try:
@@ -81,6 +86,7 @@ async def pool_of(
 
 
 fatal: list[RunError] = []
+context: list[str] = []  # the caller's own, with which workers start
 
 
 @pytest.fixture(autouse=True)
@@ -196,14 +202,15 @@ async def test_an_exception_is_that_pages_alone() -> None:
         assert answers[0] == answers[2]
 
 
-async def test_a_new_context_reaches_every_worker() -> None:
+async def test_a_change_of_the_context_reaches_every_worker() -> None:
     """Jobs that are submitted after an update are done with it, by successors too."""
     async with pool_of(2) as pool:
         assert set(await ask(pool, *[b"context"] * 40)) == {b"first"}
+        context.append("second")
         pool.update("second")
-        assert set(await ask(pool, *[b"context"] * 40)) == {b"second"}
+        assert set(await ask(pool, *[b"context"] * 40)) == {b"first second"}
         await ask(pool, b"die")
-        assert set(await ask(pool, *[b"context"] * 40)) == {b"second"}
+        assert set(await ask(pool, *[b"context"] * 40)) == {b"first second"}
 
 
 async def test_workers_that_cannot_start_are_reported_once() -> None:
@@ -225,19 +232,23 @@ async def test_closing_leaves_no_process() -> None:
 
 
 async def test_in_process_pools_answer_the_same() -> None:
-    """Threads and the loop itself do the same work, exceptions and new contexts included."""
+    """Threads and the loop itself do the same work, exceptions and changes of the context included."""
 
     def factory(context: object) -> Callable[[bytes], bytes]:
-        work = open_work(context)
+        assert isinstance(context, list)
+        work = Words(context)
         return lambda payload: work(payload, False)
 
-    for pool in (InlinePool[bytes, bytes](factory, "first"), ThreadPool[bytes, bytes](factory, "first", 2)):
+    for kind in (InlinePool[bytes, bytes], lambda *made: ThreadPool[bytes, bytes](*made, 2)):
+        shared = ["first"]
+        pool = kind(factory, shared)
         await pool.start()
         answers = await ask(pool, b"a", b"fault", b"context")
         assert [answers[0], answers[2]] == [b"did a", b"first"]
         assert isinstance(answers[1], ParseError)
+        shared.append("second")
         pool.update("second")
-        assert await ask(pool, b"context") == [b"second"]
+        assert await ask(pool, b"context") == [b"first second"]
         await pool.close()
 
 

@@ -15,12 +15,12 @@ from crawler.models import LeftOut, Link, Page, Parsed, Request
 from crawler.parse import stage
 from crawler.parse.stage import (
     PageParser,
+    PageWork,
     StageContext,
     decode_page,
     decode_parsed,
     encode_page,
     encode_parsed,
-    open_worker,
     robots_directives,
 )
 from crawler.scope import Scope, Site
@@ -228,7 +228,7 @@ def test_a_link_is_handed_out_once_unless_its_page_may_be_asked_for_again(comple
 
 
 def test_what_a_lost_answer_held_is_handed_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    work = open_worker(StageContext(SCOPE))
+    work = PageWork(StageContext(SCOPE))
     payload = encode_page(page_of(b"<a href=/x>"))
 
     def fail(parsed: Parsed) -> bytes:
@@ -269,5 +269,5 @@ def test_pages_and_answers_survive_the_way_through_a_pipe() -> None:
 def test_a_worker_is_opened_with_a_pickled_context() -> None:
     context = pickle.loads(pickle.dumps(StageContext(SCOPE, parser="bs4", max_links=7)))
     assert (context.parser, context.max_links, context.scope.exclude) == ("bs4", 7, SCOPE.exclude)
-    parsed = decode_parsed(open_worker(context)(encode_page(page_of(b"<a href=/x>")), False))
+    parsed = decode_parsed(PageWork(context)(encode_page(page_of(b"<a href=/x>")), False))
     assert parsed.links == (link("https://a.example/x"),)

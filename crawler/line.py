@@ -1,0 +1,309 @@
+"""One request on its way down the line: resolve, fetch, judge, parse, hand over to the commit.
+
+What is decided here is what comes of an answer; when a request is sent is the engine's and the frontier's business.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from crawler import urls
+from crawler.answers import judge
+from crawler.commit import Committer
+from crawler.errors import FetchError, ParseError, RunError
+from crawler.export.journal import Journal
+from crawler.fetch.base import ByteCount, Fetcher
+from crawler.frontier.flights import Flights
+from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
+from crawler.frontier.politeness import retry_after_s
+from crawler.frontier.retry import RetryBudget, RetryPolicy
+from crawler.frontier.store import Done, Found, Store
+from crawler.models import Link, Page, Parsed, Request
+from crawler.records import record_line
+from crawler.report.ledger import Ledger
+from crawler.scope import Scope
+from crawler.settings import Settings
+from crawler.site_files import SiteFiles
+from crawler.targets import Targets
+
+log = logging.getLogger("crawler")
+
+SHED_PAUSE_S = 1.0  # when this machine has no descriptors or threads left, until the next try
+MAX_SHEDS = 5  # tries in a row with nothing else under way
+
+
+class ParsePool(Protocol):
+    """Where pages are parsed."""
+
+    async def start(self) -> None: ...
+    def submit(self, item: Page, done: Callable[[Parsed | ParseError], None]) -> None: ...
+    def update(self, change: object) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Parts(Struct):
+    """What a crawl is made of, put together by `assembly.py`.
+
+    Args:
+        fetcher, pool, store: One of each seam.
+        journal: Where records go; None keeps none.
+        flights: Where it is noted what is being worked on; None does not.
+        targets: Resolves and vets what is dialled.
+        held: Bytes of bodies between download and parse.
+    """
+
+    fetcher: Fetcher
+    pool: ParsePool
+    store: Store
+    journal: Journal | None
+    flights: Flights | None
+    targets: Targets
+    held: ByteCount
+
+
+class Line:
+    """Takes requests down the line, each to its outcome.
+
+    Args:
+        settings: All settings.
+        scope: What belongs to the crawl; seeds that redirect to other hosts widen it.
+        parts: What the crawl is made of.
+        frontier, committer, ledger: Told of everything that ends.
+        on_parsed: Called when a page has left the parse stage.
+        on_failure: Called with what ends the crawl.
+        on_crash: Called with a fault of the crawler itself.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        scope: Scope,
+        parts: Parts,
+        frontier: Frontier,
+        committer: Committer,
+        ledger: Ledger,
+        on_parsed: Callable[[], None],
+        on_failure: Callable[[RunError], None],
+        on_crash: Callable[[Exception], None],
+    ) -> None:
+        self.settings = settings
+        self.scope = scope
+        self.parts = parts
+        self.frontier = frontier
+        self.committer = committer
+        self.ledger = ledger
+        self.site_files = SiteFiles(settings, frontier, committer, ledger)
+        self.parsing = 0  # pages in the parse stage
+        self.lone = 0  # the `seq` of the request that runs alone, 0 for none
+        self._on_parsed = on_parsed
+        self._on_failure = on_failure
+        self._on_crash = on_crash
+        pace = settings.politeness
+        self._retry = RetryPolicy(pace.retries, pace.backoff_s, pace.max_backoff_s)
+        self._retry_budget = RetryBudget()
+        self._sheds = 0  # in a row
+
+    # Before the fetch
+
+    async def resolve(self, wanted: Resolve) -> None:
+        """Find the addresses of a host."""
+        try:
+            addresses = await self.parts.targets.resolve(wanted.url)
+        except FetchError as error:
+            now = time.monotonic()
+            log.info("cannot resolve %s: %s", wanted.host, error)
+            if error.is_retryable:
+                self.frontier.unresolved(wanted.host, now)
+            else:
+                self.frontier.fail_host(wanted.host, error.reason, now)
+            return
+        shared = self.parts.targets.has_address_limit(addresses)
+        self.frontier.resolved(wanted.host, addresses, shared, time.monotonic())
+
+    async def refill(self, wanted: Refill) -> None:
+        """Bring more of a host's requests from the store."""
+        requests = await self.committer.ask(self.parts.store.take, wanted.host, wanted.after, wanted.count)
+        self.frontier.refilled(wanted.host, requests, wanted.count, time.monotonic())
+
+    def drop(self, drop: Drop) -> None:
+        """Give requests that are not sent their outcome."""
+        for request in drop.requests:
+            if request.kind == "robots":
+                self.site_files.take_robots(request, None, b"")
+            elif request.kind == "page":
+                # What was never asked for has an outcome, but a record only if the user named it.
+                is_due = request.is_seed or request.attempts > 0
+                line = record_line(request, drop.outcome, error=drop.reason) if is_due else b""
+                if drop.outcome == "failed":
+                    log.warning("failed %s: %s", request.url, drop.reason)
+                self.committer.add(Done(request, drop.outcome, drop.reason, line, was_open=False))
+
+    # The fetch and what comes of it
+
+    async def fetch(self, request: Request) -> None:
+        """Send a request, and take what comes of it."""
+        self.ledger.asked()
+        self._retry_budget.count_request()
+        if self.parts.flights is not None:
+            self.parts.flights.enter(request.seq, alone=request.seq == self.lone)
+        started = time.monotonic()
+        try:
+            page = await self.parts.fetcher.fetch(request, await self.parts.targets.target(request, started))
+        except FetchError as error:
+            self._no_answer(request, error, time.monotonic() - started)
+        else:
+            self._answer(page)
+
+    def _no_answer(self, request: Request, error: FetchError, elapsed_s: float) -> None:
+        now = time.monotonic()
+        if error.reason == "no_resources":  # no fault of the host
+            self._shed(request, error, now)
+            return
+        self._sheds = 0
+        self.ledger.no_answer(elapsed_s)
+        log.info("no answer from %s: %s (attempt %d)", request.url, error, request.attempts + 1)
+        self.frontier.failed(request, now, is_network=error.is_retryable)
+        if self._try_again(request, now, error=error):
+            return
+        if request.kind == "page":
+            line = record_line(
+                request, "failed", error=error.reason, elapsed_s=elapsed_s, strategy=self.settings.fetch.strategy
+            )
+            self._finish(Done(request, "failed", error.reason, line))
+        else:
+            self._side_answer(request, None)
+
+    def _shed(self, request: Request, error: FetchError, now: float) -> None:
+        """This machine has no room for a request: have fewer under way from now on, or end if there is none at all."""
+        self.frontier.failed(request, now, is_network=False)
+        if self.parts.flights is not None:
+            self.parts.flights.leave(request.seq)
+        self._sheds = 0 if self.frontier.in_flight else self._sheds + 1
+        remedy = "raise the limit (ulimit -n) or lower --concurrency"
+        if self._sheds > MAX_SHEDS:
+            self._on_failure(RunError(f"{error.detail or error}: {remedy}, then resume"))
+            return
+        slots = self.frontier.shed()
+        self.ledger.note("no_resources", f"{error.detail or error}: fewer requests were kept under way; {remedy}")
+        log.warning("%s: at most %d requests under way from now on", error.detail or error, slots)
+        self.frontier.retry(request, now + SHED_PAUSE_S)
+
+    def _answer(self, page: Page) -> None:
+        request, now = page.request, time.monotonic()
+        self._sheds = 0
+        wait_s = retry_after_s(page.header("retry-after"), time.time()) if page.status >= 400 else None
+        self.ledger.answered(page)
+        self.parts.targets.learn(page)
+        self.frontier.answered(request, now, page.elapsed_s, page.status, wait_s)
+        if self._try_again(request, now, status=page.status, complete=page.complete, retry_after_s=wait_s):
+            self.parts.held.add(-len(page.body))
+        elif request.kind == "page":
+            self._page(page)
+        else:
+            self._side_answer(request, page)
+
+    def _finish(self, done: Done) -> None:
+        """A page has its outcome, which takes effect with the next commit."""
+        if self.parts.flights is not None:
+            self.parts.flights.leave(done.request.seq)
+        if done.outcome not in ("ok", "redirect"):
+            log.warning("%s %s: %s", done.outcome, done.request.url, done.reason)
+        self.committer.add(done)
+
+    def _try_again(self, request: Request, now: float, **facts: Any) -> bool:
+        """Give a request back to the frontier if a second try can help and the budget allows it."""
+        wait_s = self._retry.after(request.attempts + 1, rand=random.random(), **facts)
+        if wait_s is None or wait_s > self.settings.politeness.max_retry_after_s or not self._retry_budget.take():
+            return False
+        self.ledger.retries += 1
+        if self.parts.flights is not None:
+            self.parts.flights.leave(request.seq)
+        self.frontier.retry(msgspec.structs.replace(request, attempts=request.attempts + 1), now + wait_s)
+        return True
+
+    def _page(self, page: Page) -> None:
+        request = page.request
+        verdict = judge(page, self.settings.fetch.max_redirects)
+        if verdict.action == "parse":
+            self._parse(page)
+            return
+        self.parts.held.add(-len(page.body))
+        found = None
+        if verdict.action == "redirect" and verdict.target is not None:
+            found = self._follow(request, verdict.target)
+        line = record_line(request, verdict.outcome, page=page, error=verdict.error, redirect_to=verdict.target)
+        reason = verdict.error or (None if verdict.outcome == "ok" else str(page.status))
+        self._finish(Done(request, verdict.outcome, reason, line, found))
+
+    def _follow(self, request: Request, target: str) -> Found | None:
+        """The target of a redirect as a link: judged like any other, but of the same depth and with its chain."""
+        key = urls.host_key(target)
+        if request.is_seed and self.scope.site_of(target) is None:
+            self.widen(request.chain[0] if request.chain else request.url, key)
+        refusal = self.scope.refusal(target)
+        if refusal is not None and not (request.is_seed and refusal in ("include", "exclude")):
+            self.ledger.left_out(key, refusal, target)
+            return None
+        link = Link(target, key, urls.fingerprint(target))
+        return Found([link], request.depth, request.url, (*request.chain, request.url), request.is_seed)
+
+    def widen(self, seed: str, key: str) -> None:
+        """A seed that redirects to another host means that host."""
+        site = self.scope.site_of(seed)
+        if site is not None and self.scope.sites[site].kind != "prefix":
+            self.scope.add_alias(site, key)
+            self.parts.pool.update((site, key))
+
+    # Parsing
+
+    def _parse(self, page: Page) -> None:
+        self.parsing += 1
+        self.parts.pool.submit(page, partial(self._parsed, page))
+
+    def _parsed(self, page: Page, parsed: Parsed | ParseError) -> None:
+        try:
+            self._take_parsed(page, parsed)
+        except Exception as error:
+            self._on_crash(error)
+        self._on_parsed()
+
+    def _take_parsed(self, page: Page, parsed: Parsed | ParseError) -> None:
+        request = page.request
+        self.parsing -= 1
+        self.parts.held.add(-len(page.body))
+        if isinstance(parsed, ParseError):
+            log.warning("quarantined %s: %s", request.url, parsed)
+            line = record_line(request, "quarantined", page=page, error=parsed.reason)
+            if request.kind == "page":
+                self._finish(Done(request, "quarantined", parsed.reason, line))
+            else:
+                self.frontier.done(request, "quarantined", time.monotonic())
+        elif parsed.complete or not self._try_again(request, time.monotonic(), complete=False):
+            self.ledger.parsed_page(parsed)
+            found = Found(parsed.links, request.depth + 1, request.url) if parsed.links else None
+            reason = parsed.error or (None if parsed.outcome == "ok" else str(page.status))
+            if request.kind == "sitemap":
+                self.site_files.take_sitemap(request, parsed)
+            else:
+                self._finish(Done(request, parsed.outcome, reason, parsed.line, found))
+
+    # Robots and sitemaps
+
+    def _side_answer(self, request: Request, page: Page | None) -> None:
+        if page is not None and request.kind == "sitemap" and 200 <= page.status < 300 and page.body:
+            self._parse(page)
+            return
+        if request.kind == "robots":
+            self.site_files.answer_robots(request, page)
+        else:
+            self.site_files.answer_sitemap(request, page)
+        if page is not None:
+            self.parts.held.add(-len(page.body))
