@@ -108,7 +108,7 @@ class Engine:
         self._on_lines = on_lines
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._is_pumping = self._has_to_pump = False
+        self._is_due = False  # a look at what can be handed out
         self._stopping: Why | None = None
         self._is_clean = True  # what gets as far as closing its parts was killed by no page
         self._over: asyncio.Future[Ending]
@@ -205,17 +205,17 @@ class Engine:
 
     # The drive
 
-    @_entry
     def _pump(self) -> None:
-        """Hand out what can be handed out; safe to be called from within itself."""
-        self._has_to_pump = True
-        if self._is_pumping:
-            return
-        self._is_pumping = True
-        while self._has_to_pump and not self._over.done():
-            self._has_to_pump = False
+        """See to what can be handed out, once for all that happens in this turn of the loop."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._drive)
+
+    @_entry
+    def _drive(self) -> None:
+        self._is_due = False
+        if not self._over.done():
             self._hand_out()
-        self._is_pumping = False
 
     def _hand_out(self) -> None:
         if self._stopping is not None:

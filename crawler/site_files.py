@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from crawler import urls
 from crawler.answers import REDIRECTS, redirect_target
@@ -19,6 +20,7 @@ from crawler.settings import KIB, Settings
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 MAX_ROBOTS_BYTES = 500 * KIB  # RFC 9309, 2.5
 MAX_SITEMAPS_PER_HOST = 1000
+MAX_INDEX_DEPTH = 3  # sitemaps that name sitemaps that name sitemaps
 SITEMAP_DEPTH = 1  # of the pages that a sitemap names
 
 
@@ -37,7 +39,8 @@ class SiteFiles:
         self._frontier = frontier
         self._committer = committer
         self._ledger = ledger
-        self._seen: dict[str, set[int]] = {}  # fingerprints of the sitemaps asked for, by host
+        self._seen: set[int] = set()  # fingerprints of the sitemaps asked for
+        self._named = Counter[str]()  # and how many each host has named
 
     def answer_robots(self, request: Request, page: Page | None) -> None:
         """Take the answer to a robots request, None if none came; a redirect is followed wherever it leads."""
@@ -87,7 +90,7 @@ class SiteFiles:
             for url in rules.sitemaps:
                 self._add_sitemap(url, key)
 
-    def _add_sitemap(self, url: str, host: str, chain: tuple[str, ...] = ()) -> None:
+    def _add_sitemap(self, url: str, host: str, depth: int = 0, chain: tuple[str, ...] = ()) -> None:
         """Ask for a sitemap once, if it is on the host that names it or within the scope."""
         try:
             url = urls.canonicalize(url)
@@ -97,17 +100,18 @@ class SiteFiles:
         if key != host and self._frontier.scope.site_of(url) is None:
             self._ledger.left_out(key, "scope", url)
             return
-        seen = self._seen.setdefault(host, set())
         fingerprint = urls.fingerprint(url)
-        if fingerprint in seen:
+        if fingerprint in self._seen:
             return
-        if len(seen) >= MAX_SITEMAPS_PER_HOST:
+        if self._named[host] >= MAX_SITEMAPS_PER_HOST:
             self._ledger.note(
                 f"sitemaps {host}", f"{host} names more than {MAX_SITEMAPS_PER_HOST} sitemaps; the rest is left"
             )
             return
-        seen.add(fingerprint)
-        self._frontier.add(Request(url, key, fingerprint, kind="sitemap", chain=chain), time.monotonic())
+        self._seen.add(fingerprint)
+        self._named[host] += 1
+        sitemap = Request(url, key, fingerprint, kind="sitemap", depth=depth, chain=chain)
+        self._frontier.add(sitemap, time.monotonic())
 
     def answer_sitemap(self, request: Request, page: Page | None) -> None:
         """Take an answer to a sitemap request that holds no sitemap."""
@@ -118,14 +122,18 @@ class SiteFiles:
             except UrlError:
                 target = None
             if target is not None:
-                self._add_sitemap(target, request.host, (*request.chain, request.url))
+                self._add_sitemap(target, request.host, request.depth, (*request.chain, request.url))
         self._frontier.done(request, "ok", time.monotonic())
 
     def take_sitemap(self, request: Request, parsed: Parsed) -> None:
         """Take a parsed sitemap: its pages wait for the next commit, the sitemaps it names for their turn."""
         self._ledger.sitemaps += 1
-        for url in parsed.sitemaps:
-            self._add_sitemap(url, request.host)
+        if request.depth < MAX_INDEX_DEPTH:
+            for url in parsed.sitemaps:
+                self._add_sitemap(url, request.host, request.depth + 1)
+        elif parsed.sitemaps:
+            sentence = f"{request.url} names sitemaps more than {MAX_INDEX_DEPTH} levels deep, which are left"
+            self._ledger.note(f"sitemap levels {request.host}", sentence)
         if parsed.links:
             self._committer.add_found(Found(parsed.links, SITEMAP_DEPTH, request.url))
         self._frontier.done(request, "ok", time.monotonic())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Literal
 
 import msgspec
@@ -13,7 +14,6 @@ from msgspec import Struct
 from crawler import urls
 from crawler.errors import UrlError
 from crawler.models import Document, Outcome, Page, Parsed
-from crawler.parse import lexbor, sitemap, soup
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
 from crawler.parse.facts import Targets
@@ -21,7 +21,9 @@ from crawler.parse.links import Judged, LinkJudge
 from crawler.records import line_of, record_of
 from crawler.scope import Scope
 
-_PARSERS = {"lexbor": lexbor.read, "bs4": soup.read}
+# Imported where pages are parsed: the process that starts the workers has no use for them, and they take time.
+_PARSERS = {"lexbor": "crawler.parse.lexbor", "bs4": "crawler.parse.soup"}
+_SITEMAPS = "crawler.parse.sitemap"
 _ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 _OWN_NAMES = ("robots", "crawler")  # what a directive may be addressed to and still mean us
 
@@ -58,7 +60,7 @@ class PageParser:
 
     def __init__(self, context: StageContext) -> None:
         self._context = context
-        self._read = _PARSERS[context.parser]
+        self._read = import_module(_PARSERS[context.parser]).read
         self._targets = Targets()
         self._links = LinkJudge(context.scope)
 
@@ -141,6 +143,7 @@ class PageParser:
         return hrefs
 
     def _sitemap(self, page: Page) -> Parsed:
+        sitemap = import_module(_SITEMAPS)
         decoded = undo_codings(page.body, page.header_all("content-encoding"), sitemap.MAX_SITEMAP_BYTES)
         found = sitemap.parse(decoded.body)
         complete = page.complete and (decoded.complete or page.truncated is not None)

@@ -12,7 +12,7 @@ import pytest
 
 from crawler import urls
 from crawler.models import LeftOut, Link, Page, Parsed, Request
-from crawler.parse import stage
+from crawler.parse import lexbor, stage
 from crawler.parse.stage import (
     PageParser,
     PageWork,
@@ -146,7 +146,7 @@ def test_a_parser_that_raises_fails_the_page_and_not_the_worker(monkeypatch: pyt
     def fail(*_: object) -> None:
         raise ValueError("no")
 
-    monkeypatch.setitem(stage._PARSERS, "lexbor", fail)
+    monkeypatch.setattr(lexbor, "read", fail)
     parsed, record = parse(page_of(b"<p>x"))
     assert (parsed.outcome, parsed.error, record["error"], record["bytes"]) == (
         "failed",
@@ -160,7 +160,7 @@ def test_running_out_of_memory_is_left_to_the_worker(monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setitem(stage._PARSERS, "lexbor", fail)
+    monkeypatch.setattr(lexbor, "read", fail)
     with pytest.raises(MemoryError):
         parse(page_of(b"<p>x"))
 
