@@ -202,6 +202,10 @@ class Line:
         wait_s = retry_after_s(page.header("retry-after"), time.time()) if page.status >= 400 else None
         self.ledger.answered(page)
         self.parts.targets.learn(page)
+        longest_s = self.settings.politeness.max_retry_after_s
+        if wait_s is not None and wait_s > longest_s:
+            sentence = f"{request.host} asks to be left alone for {wait_s:.0f} s; its pages wait for it or fail"
+            self.ledger.note(f"retry-after {request.host}", sentence)
         self.frontier.answered(request, now, page.elapsed_s, page.status, wait_s)
         if self._try_again(request, now, status=page.status, complete=page.complete, retry_after_s=wait_s):
             self.parts.held.add(-len(page.body))

@@ -50,7 +50,8 @@ class SiteFiles:
         elif page.status in REDIRECTS:
             self._redirect_robots(request, page)
         elif 200 <= page.status < 300:
-            decoded = undo_codings(page.body, page.header_all("content-encoding"), MAX_ROBOTS_BYTES)
+            # One byte more than is read, so that the reader knows whether the last line is whole.
+            decoded = undo_codings(page.body, page.header_all("content-encoding"), MAX_ROBOTS_BYTES + 1)
             self.take_robots(request, page.status, decoded.body)
         else:
             self.take_robots(request, page.status, b"")
@@ -62,7 +63,8 @@ class SiteFiles:
         except UrlError:
             target = None
         chain = (*request.chain, request.url)
-        if target is None or target in chain or len(chain) > MAX_ROBOTS_REDIRECTS:
+        is_too_long = target is not None and len(target) > self._settings.crawl.max_url_chars
+        if target is None or is_too_long or target in chain or len(chain) > MAX_ROBOTS_REDIRECTS:
             self.take_robots(request, 404, b"")  # RFC 9309: may be taken as unavailable, which means no rules
             return
         key = urls.host_key(target)
@@ -97,6 +99,9 @@ class SiteFiles:
         except UrlError:
             return
         key = urls.host_key(url)
+        if len(url) > self._settings.crawl.max_url_chars:
+            self._ledger.left_out(key, "too_long", url)
+            return
         if key != host and self._frontier.scope.site_of(url) is None:
             self._ledger.left_out(key, "scope", url)
             return

@@ -137,8 +137,9 @@ class _Protocol(ResponseHandler):
 
     def _pass_head(self, answer: AnswerParser) -> None:
         self._body = self._payload = StreamReader(self, READ_BYTES, loop=self._loop)
-        fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers)
-        message = RawResponseMessage(HttpVersion11, answer.status, "", _NO_FIELDS, fields, False, None, False, False)
+        assert self._exchange is not None
+        self._exchange.headers = answer.headers
+        message = RawResponseMessage(HttpVersion11, answer.status, "", _NO_FIELDS, (), False, None, False, False)
         self.feed_data((message, self._body))
 
     def _finish(self, answer: AnswerParser, exchange: _Exchange) -> None:
@@ -317,9 +318,8 @@ class AsyncioFetcher:
             exchange.response = await self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy)
         exchange.head_at = time.monotonic()
         exchange.status = exchange.response.status
-        exchange.headers = tuple(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in exchange.response.raw_headers
-        )
+        if raw := exchange.response.raw_headers:  # the answer was read by aiohttp itself
+            exchange.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
 
     async def _read(self, request: Request, exchange: _Exchange) -> None:
         """Read the body, as far as it is wanted."""

@@ -191,6 +191,8 @@ def _prescan(sample: bytes) -> str | None:
             at = end + 3
         elif tag := _TAG.match(sample, at):
             attributes, end = _attributes(sample, tag.end())
+            if end == len(sample):  # the tag has no end, so nothing in it can be trusted
+                return None
             if _META.match(sample, at) and (declared := _meta_encoding(attributes)):
                 if sample[end : end + 1] == b">":
                     _last_declared = sample[: end + 1], declared

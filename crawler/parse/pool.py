@@ -238,7 +238,8 @@ class _Worker(asyncio.Protocol, Generic[Answer]):
         self.is_ready = self.is_retiring = self.is_drained = False
         self.kill_reason: str | None = None
         self._fault = ""
-        self._buffer = bytearray()
+        self._buffer = bytearray()  # the beginning of a frame
+        self._wanted = HEADER.size  # bytes of it that have to be there before it is worth a look
 
     @property
     def has_room(self) -> bool:
@@ -266,15 +267,26 @@ class _Worker(asyncio.Protocol, Generic[Answer]):
         self.transport.writelines((HEADER.pack(len(payload), kind), payload))
 
     def data_received(self, data: bytes) -> None:
+        if not self._buffer:  # mostly whole frames arrive
+            data = data[self._take_frames(data) :]
         self._buffer += data
-        while len(self._buffer) >= HEADER.size:
-            length, kind = HEADER.unpack_from(self._buffer)
-            end = HEADER.size + length
-            if len(self._buffer) < end:
-                return
-            payload = bytes(self._buffer[HEADER.size : end])
-            del self._buffer[:end]
-            self._frame(kind, payload)
+        if len(self._buffer) >= self._wanted:
+            del self._buffer[: self._take_frames(self._buffer)]
+
+    def _take_frames(self, data: bytes | bytearray) -> int:
+        """Pass on the frames that are complete; returns how many bytes they took."""
+        at = 0
+        with memoryview(data) as view:
+            while len(view) - at >= HEADER.size:
+                length, kind = HEADER.unpack_from(view, at)
+                self._wanted = HEADER.size + length
+                if len(view) - at < self._wanted:
+                    return at
+                payload = bytes(view[at + HEADER.size : at + self._wanted])
+                at += self._wanted
+                self._wanted = HEADER.size
+                self._frame(kind, payload)
+        return at
 
     def _frame(self, kind: int, payload: bytes) -> None:
         self.since = asyncio.get_running_loop().time()

@@ -22,6 +22,9 @@ _MAX_GZIP_LAYERS = 2
 _FEED_BYTES = 64 * 1024  # given to the XML parser at a time
 _REFERENCE_BYTES = 10  # of the longest reference that is one, &#x10ffff;
 _MAX_URL_CHARS = 16 * 1024
+# Without the end of any element: a start tag of this size has some hundred thousand attributes, each a node in memory.
+_MAX_GAP_BYTES = 4 * 1024 * 1024
+_LISTED = re.compile(rb"(?:^|(?<=[\r\n]))[ \t]*+(https?://[^\r\n]*)", re.IGNORECASE)
 # After its first fault libxml2 drops references silently, which would make other URLs of them. So an ampersand takes
 # the form of a character that no text has, and is one again when the URL has been read.
 _AMPERSAND = "\ufdd0"
@@ -84,9 +87,10 @@ def parse(body: bytes) -> Sitemap:
 
 
 def _read_list(body: bytes, sitemap: Sitemap) -> None:
-    for line in decode_text(body, "utf-8")[0].decode("utf-8").splitlines():
-        if line.lstrip().lower().startswith(("http://", "https://")):
-            sitemap.add(line, is_sitemap=False)
+    for match in _LISTED.finditer(decode_text(body, "utf-8")[0]):
+        sitemap.add(match[1].decode("utf-8"), is_sitemap=False)
+        if sitemap.truncated and sitemap.is_full:
+            return
 
 
 def _read_xml(body: bytes, sitemap: Sitemap) -> None:
@@ -102,9 +106,13 @@ def _read_xml(body: bytes, sitemap: Sitemap) -> None:
         remove_pis=True,
     )
     try:
+        unread = 0
         for piece in _pieces(body):
             parser.feed(piece)
-            _take(parser, sitemap)
+            unread = 0 if _take(parser, sitemap) else unread + len(piece)
+            if unread > _MAX_GAP_BYTES:
+                sitemap.truncated = True
+                return
             if sitemap.truncated and sitemap.is_full:
                 return
         parser.close()
@@ -124,7 +132,9 @@ def _pieces(body: bytes) -> Iterator[bytes]:
         start = end
 
 
-def _take(parser: etree.XMLPullParser, sitemap: Sitemap) -> None:
+def _take(parser: etree.XMLPullParser, sitemap: Sitemap) -> bool:
+    """Take the elements that have ended; whether there were any."""
+    element = None
     for _, element in parser.read_events():
         parent = element.getparent()
         place = _PLACES.get(_local_name(parent)) if parent is not None else None
@@ -132,6 +142,7 @@ def _take(parser: etree.XMLPullParser, sitemap: Sitemap) -> None:
             url = _atom_target(element) if _local_name(parent) == "entry" else element.text
             sitemap.add(url or "", is_sitemap=place[1])
         _forget(element)
+    return element is not None
 
 
 def _forget(element: etree._Element) -> None:
@@ -145,7 +156,7 @@ def _forget(element: etree._Element) -> None:
 
 def _is_foreign(element: etree._Element, parent: etree._Element) -> bool:
     """Whether an element is an extension's: `image:loc` in `url`, `atom:link` in an RSS item."""
-    return bool(etree.QName(element).namespace != etree.QName(parent).namespace)
+    return bool(element.tag.rpartition("}")[0] != parent.tag.rpartition("}")[0])
 
 
 def _atom_target(link: etree._Element) -> str | None:

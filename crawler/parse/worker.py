@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import pickle
 import resource
 import signal
@@ -83,6 +84,8 @@ def _work(channel: socket.socket, source: IO[bytes]) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    # A C library that runs into the memory limit writes to standard error, which is the user's terminal.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _send(channel, READY, b"")
     _serve(channel, source, spec, work)
 
