@@ -241,7 +241,7 @@ class _Connection(HTTPConnection):
         super().putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         self.putheader("Host", authority(exchange.request.url))
         for name, value in exchange.target.headers:
-            self.putheader(name, value)
+            self.putheader(name, value.encode().decode("latin-1"))  # what http.client makes UTF-8 on the wire of
 
     def request(self, *args: Any, **options: Any) -> None:
         """Send the request; what fails on a connection that was kept is a lost connection, TLS or not."""
@@ -272,6 +272,13 @@ class _Pool(HTTPConnectionPool):
         exchange.was_idle = not connection.is_closed
         return connection
 
+    def _put_conn(self, connection: Any) -> None:
+        # A thread that was left behind has been replaced, its connection too: taken back, it would be one too many.
+        if not current.exchange.is_stopped:
+            super()._put_conn(connection)
+        elif connection is not None:
+            connection.close()
+
 
 class _SecurePool(_Pool, HTTPSConnectionPool):
     """The connections to one https origin."""
@@ -287,12 +294,12 @@ class Adapter(HTTPAdapter):
 
     Args:
         tls: TLS settings.
-        threads: How many connections may be in use at a time.
+        threads: How many connections of a host are kept; those that are in use at a time are limited by the threads.
     """
 
     def __init__(self, tls: SSLContext, threads: int) -> None:
         self._tls = tls
-        super().__init__(pool_connections=max(MIN_POOLS, 4 * threads), pool_maxsize=threads, pool_block=True)
+        super().__init__(pool_connections=max(MIN_POOLS, 4 * threads), pool_maxsize=threads)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Make the pool of direct connections."""

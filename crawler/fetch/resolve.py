@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -79,11 +80,15 @@ class Resolver:
         Raises:
             FetchError: `dns_not_found` or `dns_failed`.
         """
-        known = self._known(host)
-        answer = known if known is not None else await self._shared(host)
+        answer = self._remembered(host) or await self._shared(host)
         if isinstance(answer, FetchError):
             raise FetchError(answer.reason, answer.detail) from answer.__cause__
         return answer
+
+    def known(self, host: str) -> tuple[str, ...] | None:
+        """The addresses of a host if they are known without a lookup; None for one that is to be asked for."""
+        answer = self._remembered(host)
+        return None if isinstance(answer, FetchError) else answer
 
     async def close(self) -> None:
         """End what is under way."""
@@ -92,7 +97,20 @@ class Resolver:
         await asyncio.gather(*self._in_flight.values(), return_exceptions=True)
         self._workers.close(patience_s=CLOSE_S)
 
-    def _known(self, host: str) -> Answer | None:
+    def _remembered(self, host: str) -> Answer | None:
+        entry = self._cache.get(host)
+        if entry is not None:
+            expires, answer = entry
+            if expires > self._clock():
+                return answer
+            del self._cache[host]
+        fixed = self._fixed(host)
+        if fixed is not None:
+            self._remember(host, fixed, math.inf)
+        return fixed
+
+    def _fixed(self, host: str) -> tuple[str, ...] | None:
+        """The answer for a host that is an address or stands in the table."""
         if is_literal(host):
             return (host,)
         name = host.removesuffix(".").lower()
@@ -103,14 +121,7 @@ class Resolver:
             for start in range(1, len(labels)):
                 if addresses := self._below.get(".".join(labels[start:])):
                     return addresses
-        entry = self._cache.get(host)
-        if entry is None:
-            return None
-        expires, answer = entry
-        if expires <= self._clock():
-            del self._cache[host]
-            return None
-        return answer
+        return None
 
     async def _shared(self, host: str) -> Answer:
         task = self._in_flight.get(host)
@@ -127,7 +138,7 @@ class Resolver:
                 answer = await self._try(host)
                 if not isinstance(answer, FetchError) or answer.reason == "dns_not_found":
                     break
-        self._remember(host, answer)
+        self._remember(host, answer, _ttl_s(answer))
         return answer
 
     async def _try(self, host: str) -> Answer:
@@ -152,13 +163,17 @@ class Resolver:
                 self._workers.abandon(call)
         return interleave(found) or FetchError("dns_not_found", f"{host} has no address")
 
-    def _remember(self, host: str, answer: Answer) -> None:
-        ttl = POSITIVE_TTL_S
-        if isinstance(answer, FetchError):
-            ttl = NOT_FOUND_TTL_S if answer.reason == "dns_not_found" else FAILED_TTL_S
+    def _remember(self, host: str, answer: Answer, ttl_s: float) -> None:
         while len(self._cache) >= self._cache_size:
             del self._cache[next(iter(self._cache))]  # the oldest
-        self._cache[host] = (self._clock() + ttl, answer)
+        self._cache[host] = (self._clock() + ttl_s, answer)
+
+
+def _ttl_s(answer: Answer) -> float:
+    """How long an answer of the system is remembered."""
+    if isinstance(answer, FetchError):
+        return NOT_FOUND_TTL_S if answer.reason == "dns_not_found" else FAILED_TTL_S
+    return POSITIVE_TTL_S
 
 
 def _caused(error: FetchError, cause: BaseException) -> FetchError:

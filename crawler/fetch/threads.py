@@ -31,7 +31,7 @@ from crawler.fetch.base import (
 from crawler.fetch.blocking import Adapter, Exchange, Session, current
 from crawler.fetch.guard import Guard
 from crawler.fetch.proxy import Proxy, find_proxy
-from crawler.fetch.workers import Workers
+from crawler.fetch.workers import Call, Workers
 from crawler.models import Page, Request
 from crawler.settings import DEFAULT_CONCURRENCY, Settings
 
@@ -95,14 +95,14 @@ class ThreadsFetcher:
     async def fetch(self, request: Request, target: Target) -> Page:
         """Ask for one URL; see `Fetcher.fetch`."""
         exchange = Exchange(request, target, self._guard, self._counter, self._proxy)
-        call = self._workers.submit(lambda: self._run(exchange), unclaimed=self._drop)
+        call = self._workers.submit(lambda: self._run(exchange), unclaimed=lambda page: exchange.intake.discard())
         self._under_way.add(exchange)
         loop = asyncio.get_running_loop()
         overdue_in = max(0.0, target.deadline - time.monotonic()) + WATCHDOG_GRACE_S
-        watchdog = [loop.call_later(overdue_in, exchange.stop)]
-        # A thread that its shut socket does not wake is left behind, and another takes its place.
-        late = FetchError("deadline", "its thread does not come back")
-        watchdog.append(loop.call_later(overdue_in + ABANDON_S, self._workers.abandon, call, late))
+        watchdog = [
+            loop.call_later(overdue_in, exchange.stop),
+            loop.call_later(overdue_in + ABANDON_S, self._leave_behind, call, exchange),
+        ]
         try:
             page: Page = await call.future
             return page
@@ -115,8 +115,11 @@ class ThreadsFetcher:
             for handle in watchdog:
                 handle.cancel()
 
-    def _drop(self, page: Page) -> None:
-        self._counter.add(-len(page.body))
+    def _leave_behind(self, call: Call, exchange: Exchange) -> None:
+        """A thread that its shut socket does not wake is waited for no longer, and another takes its place."""
+        if not call.future.done():
+            self._workers.abandon(call, FetchError("deadline", "its thread does not come back"))
+            exchange.intake.discard()
 
     def _run(self, exchange: Exchange) -> Page:
         """The whole fetch, in a thread."""
