@@ -105,6 +105,7 @@ def _running(arguments: Sequence[str]) -> Iterator[LabProcess]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        process_group=0,  # Ctrl-C reaches the caller alone, who then ends this
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -74,7 +74,7 @@ def main(descriptor: int) -> None:
 def _work(channel: socket.socket, source: IO[bytes]) -> None:
     spec: WorkerSpec = pickle.loads(_read_frame(source)[1])
     try:
-        _keep_memory()
+        keep_memory()
         work = _load(spec.factory)(spec.context)
     except Exception as error:
         _send(channel, FAULT, f"{type(error).__name__}: {error}".encode())
@@ -141,7 +141,7 @@ def _limit_memory(limit_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Keep freed trees in the process: glibc gives them back, and faulting them in again doubles a page's time."""
     if not sys.platform.startswith("linux"):
         return

@@ -13,15 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import ada_url
 import msgspec
-from selectolax.lexbor import LexborHTMLParser
 
+from crawler.bench.bare import read as bare
 from crawler.models import Document
 from crawler.parse import lexbor, soup
 from crawler.parse.charset import decode_text
 from crawler.parse.facts import Targets
-from crawler.parse.worker import _keep_memory
+from crawler.parse.worker import keep_memory
 
 MAX_LINKS = 5_000
 TURNS = 3  # the best one counts: the machine is noisy
@@ -29,7 +28,7 @@ TURNS = 3  # the best one counts: the machine is noisy
 
 def main(folder: Path, max_pages: int) -> None:
     """Print the comparison."""
-    _keep_memory()
+    keep_memory()
     gc.set_threshold(20_000, 20, 50)  # as in a worker
     paths = sorted(path for path in folder.rglob("*") if path.suffix in (".html", ".htm", ".en"))
     pages = [(f"https://site.test/{path.relative_to(folder).as_posix()}", path) for path in paths[:max_pages]]
@@ -49,23 +48,6 @@ def main(folder: Path, max_pages: int) -> None:
     per_page = 1e6 / len(bodies)
     print(f"lexbor {fast_s * per_page:.0f} µs a page, bs4 {slow_s * per_page:.0f}, bare Lexbor {bare_s * per_page:.0f}")
     print(f"lexbor is {fast_s / bare_s:.2f} times a bare parse, bs4 {slow_s / fast_s:.1f} times lexbor")
-
-
-def bare(html: bytes, url: str) -> object:
-    """The least that a crawler can do with a page: its tree, title, description, h1, text and joined links."""
-    tree = LexborHTMLParser(html)
-    title, h1 = tree.css_first("title"), tree.css_first("h1")
-    description = tree.css_first('meta[name="description"]')
-    links: dict[str, str | None] = {}
-    for node in tree.css("a[href]"):
-        href = node.attributes["href"] or ""
-        if href not in links:
-            try:
-                links[href] = ada_url.join_url(url, href)
-            except ValueError:
-                links[href] = None
-    texts = [node.text() for node in (title, h1, tree.body) if node is not None]
-    return texts, description and description.attributes.get("content"), links
 
 
 def _reader() -> Callable[[bytes, str], object]:
