@@ -25,6 +25,7 @@ from crawler.parse.inprocess import InlinePool, ThreadPool
 from crawler.parse.pool import ProcessPool
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
 from crawler.parse.worker import WorkerSpec
+from crawler.rewrite import UrlRules
 from crawler.run import Run
 from crawler.scope import Scope
 from crawler.seeds import Seeds
@@ -53,7 +54,14 @@ def build(
         RunError: If the run's files cannot be opened.
     """
     crawl = settings.crawl
-    scope = Scope(seeds.sites, crawl.include, crawl.exclude, crawl.max_url_chars)
+    scope = Scope(
+        seeds.sites,
+        crawl.include,
+        crawl.exclude,
+        crawl.max_url_chars,
+        crawl.max_path_segments,
+        crawl.max_path_repeats,
+    )
     held = ByteCount()
     guard, targets = _addressing(settings, seeds)
 
@@ -63,6 +71,8 @@ def build(
         max_body_bytes=settings.fetch.max_body_bytes,
         max_links=crawl.max_links_per_page,
         nofollow=crawl.nofollow,
+        rules=UrlRules(crawl.strip_session_ids, crawl.strip_tracking, crawl.drop_params, crawl.sort_query),
+        wants_novelty=crawl.trap_guard,
     )
     engine: Engine
 

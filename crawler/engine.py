@@ -108,6 +108,7 @@ class Engine:
         self._on_lines = on_lines
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._kept_traps = 0
         self._is_due = False  # a look at what can be handed out
         self._stopping: Why | None = None
         self._is_clean = True  # what gets as far as closing its parts was killed by no page
@@ -280,6 +281,9 @@ class Engine:
 
     # The commit
 
+    async def _keep_traps(self) -> None:
+        await self.committer.ask(self.parts.store.keep_traps, self.frontier.traps.snapshot())
+
     def _host_states(self, done: Sequence[Done]) -> list[HostState]:
         """The hosts of what is finished that may not be visited for a while."""
         now, wall = time.monotonic(), time.time()
@@ -296,5 +300,8 @@ class Engine:
         for request in novel:
             self.frontier.add(request, now)
         self.ledger.new_urls += len(novel)
+        if self.frontier.traps.traps != self._kept_traps:
+            self._kept_traps = self.frontier.traps.traps
+            self._start(self._keep_traps())
         self._on_lines([each.line for each in done if each.line])
         self._pump()

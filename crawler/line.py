@@ -36,6 +36,7 @@ from crawler.targets import Targets
 
 log = logging.getLogger("crawler")
 
+_LINKS_ONLY = ("segments", "repeats")  # a path that a server leads to did not grow by accident
 SHED_PAUSE_S = 1.0  # when this machine has no descriptors or threads left, until the next try
 MAX_SHEDS = 5  # tries in a row with nothing else under way
 
@@ -253,7 +254,8 @@ class Line:
         if request.is_seed and self.scope.site_of(target) is None:
             self.widen(request.chain[0] if request.chain else request.url, key)
         refusal = self.scope.refusal(target)
-        if refusal is not None and not (request.is_seed and refusal in ("include", "exclude")):
+        is_exempt = refusal in _LINKS_ONLY or (request.is_seed and refusal in ("include", "exclude"))
+        if refusal is not None and not is_exempt:
             self.ledger.left_out(key, refusal, target)
             return None
         link = Link(target, key, urls.fingerprint(target))
@@ -292,6 +294,8 @@ class Line:
                 self.frontier.done(request, "quarantined", time.monotonic())
         elif parsed.complete or not self._try_again(request, time.monotonic(), complete=False):
             self.ledger.parsed_page(parsed)
+            if parsed.outcome == "ok":
+                self.frontier.traps.saw(request.url, request.host, parsed.novelty)
             found = Found(parsed.links, request.depth + 1, request.url) if parsed.links else None
             reason = parsed.error or (None if parsed.outcome == "ok" else str(page.status))
             if request.kind == "sitemap":

@@ -5,7 +5,7 @@ All are frozen and pickle- and msgpack-able, because they cross process borders 
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
@@ -96,6 +96,64 @@ class Page(Struct, frozen=True, array_like=True):
         return [value for key, value in self.headers if key.lower() == name]
 
 
+class Metadata(Struct, frozen=True):
+    """What a page says of itself for machines; None where it says nothing, or it is not wanted.
+
+    Args:
+        og: Property of Open Graph or a Twitter card → its value, or the list of its values.
+        jsonld: The value of each JSON-LD script, in order.
+        alternates: Language, or else type or media query, of another version of the page → its URL.
+        feeds: URLs of RSS, Atom and JSON feeds.
+        author: Who wrote it; several names have commas between them.
+        published, modified: Dates, ISO 8601 where they can be read, else as given.
+        images: `(url, alternative text)` of each image.
+        link_details: `(url, text, rel, is_internal)` of each link.
+    """
+
+    og: dict[str, str | list[str]] | None = None
+    jsonld: list[Any] | None = None
+    alternates: dict[str, str] | None = None
+    feeds: list[str] | None = None
+    author: str | None = None
+    published: str | None = None
+    modified: str | None = None
+    images: list[tuple[str, str | None]] | None = None
+    link_details: list[tuple[str, str, str | None, bool]] | None = None
+
+
+class Article(Struct, frozen=True):
+    """The main content of a page.
+
+    Args:
+        text: Text or Markdown, as it was asked for.
+        title, author, date, language: As far as the page says; the date in ISO 8601.
+    """
+
+    text: str
+    title: str | None = None
+    author: str | None = None
+    date: str | None = None
+    language: str | None = None
+
+
+class Extraction(Struct, frozen=True):
+    """What was taken from a page because the user asked for it.
+
+    Args:
+        simhash: SimHash of the text, 16 hexadecimal digits.
+        article: Its main content.
+        rules: Name of each `[extract.NAME]` table → what it gave.
+        extracted: What the extractor in Python returned, of values that JSON has.
+        extract_error: What went wrong with any of these, in one sentence each.
+    """
+
+    simhash: str | None = None
+    article: Article | None = None
+    rules: dict[str, Any] | None = None
+    extracted: dict[str, Any] | None = None
+    extract_error: str | None = None
+
+
 class Document(Struct, frozen=True):
     """What a page says, as a parser read it.
 
@@ -108,6 +166,8 @@ class Document(Struct, frozen=True):
         nofollow_hrefs: Those of `hrefs` that only ever stand in links with rel=nofollow.
         nofollow, noindex: What meta robots says.
         refresh: Target of a meta refresh, absolute and canonical, or None.
+        metadata: What it says of itself.
+        extraction: What was taken from it because the user asked for it.
     """
 
     title: str | None = None
@@ -123,6 +183,8 @@ class Document(Struct, frozen=True):
     nofollow: bool = False
     noindex: bool = False
     refresh: str | None = None
+    metadata: Metadata = Metadata()
+    extraction: Extraction = Extraction()
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -160,6 +222,20 @@ class Record(Struct, frozen=True, kw_only=True):
     links_total: int | None = None
     nofollow: bool | None = None
     noindex: bool | None = None
+    og: dict[str, str | list[str]] | None = None
+    jsonld: list[Any] | None = None
+    alternates: dict[str, str] | None = None
+    feeds: list[str] | None = None
+    author: str | None = None
+    published: str | None = None
+    modified: str | None = None
+    images: list[tuple[str, str | None]] | None = None
+    link_details: list[tuple[str, str, str | None, bool]] | None = None
+    simhash: str | None = None
+    article: Article | None = None
+    rules: dict[str, Any] | None = None
+    extracted: dict[str, Any] | None = None
+    extract_error: str | None = None
 
 
 class LeftOut(Struct, frozen=True, array_like=True):
@@ -178,6 +254,20 @@ class LeftOut(Struct, frozen=True, array_like=True):
     examples: tuple[str, ...] = ()
 
 
+class Merged(Struct, frozen=True, array_like=True):
+    """Links of one page that a rule has rewritten.
+
+    Args:
+        rule: Its name, see `rewrite.UrlRules.rewrite`.
+        count: How many distinct links there are.
+        examples: Some of them, before and after; none where enough were given before.
+    """
+
+    rule: str
+    count: int
+    examples: tuple[tuple[str, str], ...] = ()
+
+
 class Parsed(Struct, frozen=True, array_like=True):
     """What a parse worker gives back for one page.
 
@@ -190,6 +280,8 @@ class Parsed(Struct, frozen=True, array_like=True):
             worker.
         followed: How many links the page has that are followed, those handed out before included.
         outside: The links that were not taken.
+        merged: The links that were rewritten.
+        novelty: What the page says, as `patterns.novelty_of` has it; 0 where that is not wanted.
         sitemaps: For sitemap indexes, the sitemaps that they name.
         cpu_s: CPU time of this page in the worker, seconds.
     """
@@ -201,5 +293,7 @@ class Parsed(Struct, frozen=True, array_like=True):
     links: tuple[Link, ...] = ()
     followed: int = 0
     outside: tuple[LeftOut, ...] = ()
+    merged: tuple[Merged, ...] = ()
+    novelty: int = 0
     sitemaps: tuple[str, ...] = ()
     cpu_s: float = 0.0

@@ -36,12 +36,13 @@ def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
     if engine.parts.flights is not None:
         engine.parts.flights.clear()
     store.restore_queues()
+    _restore_traps(engine, store, before)
     if reasons := _lifted(before, engine.settings):
         count = store.revive(reasons)
         log.info("%d URLs that limits had kept back are pending again", count)
     engine.suspects.extend(each for each in store.take_suspects(MAX_CRASHES) if each.seq != quarantined)
     engine.before = store.counts()
-    if engine.frontier.counts_sites:
+    if engine.frontier.counts_pages_by_place:
         counted = (url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
         engine.frontier.count_earlier(counted)
     else:
@@ -49,6 +50,17 @@ def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
     engine.frontier.restore(store.pending(), time.monotonic(), time.time())
     if not was_new:
         _ask_for_sitemaps(engine)
+
+
+def _restore_traps(engine: Engine, store: SqliteStore, before: Settings) -> None:
+    """What was closed stays so, unless the user now has more patience with it."""
+    if _allows_more_traps(before, engine.settings):
+        store.keep_traps(())
+    engine.frontier.traps.restore(store.traps())
+
+
+def _allows_more_traps(before: Settings, now: Settings) -> bool:
+    return before.crawl.trap_guard and (not now.crawl.trap_guard or now.crawl.trap_pages > before.crawl.trap_pages)
 
 
 def _ask_for_sitemaps(engine: Engine) -> None:
@@ -90,8 +102,12 @@ def _lifted(before: Settings, now: Settings) -> list[str]:
     reasons = []
     if before.crawl.max_pages_per_site != now.crawl.max_pages_per_site:
         reasons.append("budget")
+    if before.crawl.max_pages_per_domain != now.crawl.max_pages_per_domain:
+        reasons.append("domain_budget")
     if before.crawl.max_depth != now.crawl.max_depth:
         reasons.append("depth")
+    if _allows_more_traps(before, now):
+        reasons.append("trap")
     if before.crawl.robots and not now.crawl.robots:
         reasons += ["robots", "crawl_delay"]
     if before.politeness.max_crawl_delay_s != now.politeness.max_crawl_delay_s:

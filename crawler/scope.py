@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler import urls
+from crawler.patterns import path_fault
 
 ScopeKind = Literal["host", "domain", "prefix", "any"]
 # Index of a site, its seed's folder if this host is its own, whether that folder is its border.
@@ -51,25 +52,41 @@ class Scope:
         include: Regular expressions of which one must be found in a URL, unless there are none.
         exclude: Regular expressions of which none may be found; they win.
         max_url_chars: Longer URLs are not taken.
+        max_segments, max_repeats: Nor are URLs with longer or more repetitive paths, see `patterns.path_fault`.
     """
 
     def __init__(
-        self, sites: Sequence[Site], include: Sequence[str] = (), exclude: Sequence[str] = (), max_url_chars: int = 2083
+        self,
+        sites: Sequence[Site],
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        max_url_chars: int = 2083,
+        max_segments: int = 20,
+        max_repeats: int = 2,
     ) -> None:
         self.sites = tuple(sites)
         self.include = tuple(include)
         self.exclude = tuple(exclude)
         self.max_url_chars = max_url_chars
+        self.max_segments = max_segments
+        self.max_repeats = max_repeats
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Scope, (self.sites, self.include, self.exclude, self.max_url_chars)
+        limits = (self.max_url_chars, self.max_segments, self.max_repeats)
+        return Scope, (self.sites, self.include, self.exclude, *limits)
 
     def refusal(self, url: str) -> str | None:
-        """Why a link to a canonical URL is not followed: `too_long`, `scope`, `exclude`, `include`; None if it is."""
+        """Why a link to a canonical URL is not followed, None if it is.
+
+        Returns:
+            `too_long`, `scope`, `segments`, `repeats`, `exclude` or `include`.
+        """
         if len(url) > self.max_url_chars:
             return "too_long"
         if self.site_of(url) is None:
             return "scope"
+        if fault := path_fault(url, self.max_segments, self.max_repeats):
+            return fault
         if self._exclude and any(pattern.search(url) for pattern in self._exclude):
             return "exclude"
         if self._include and not any(pattern.search(url) for pattern in self._include):

@@ -23,7 +23,7 @@ from crawler.cli import Exit
 from crawler.errors import RunError, UsageError
 from crawler.export.batches import Batch, Lines, checked_lines, whole_lines
 from crawler.frontier import snapshot
-from crawler.frontier.sqlite_store import APPLICATION_ID, SCHEMA_VERSION
+from crawler.frontier.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from crawler.models import OUTCOMES, Record
 from crawler.report.faults import Faults
 from crawler.store_checks import DAMAGE, MAX_URL_CHARS, STATE, StoreChecks, outcome_name, short

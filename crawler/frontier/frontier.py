@@ -13,6 +13,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 
+from crawler import urls
 from crawler.frontier.decisions import Decision, Drop, Refill, Resolve, Verdict, Wait
 from crawler.frontier.delays import Delays
 from crawler.frontier.host import HostQueue, robots_request
@@ -22,6 +23,7 @@ from crawler.frontier.origins import OriginRules
 from crawler.frontier.robots import Robots
 from crawler.frontier.stock import MEMORY_REQUESTS, Stock
 from crawler.frontier.store import Pending
+from crawler.frontier.traps import DomainBudget, TrapGuard
 from crawler.models import Outcome, Request
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings, PolitenessSettings
@@ -63,6 +65,8 @@ class Frontier:
         self._delays = Delays()
         self._drops: deque[Drop] = deque()
         self._stock = Stock(memory_requests)
+        self.traps = TrapGuard(crawl.trap_pages if crawl.trap_guard else 0)
+        self._budget = DomainBudget(crawl.max_pages_per_domain if crawl.scope == "any" else 0)
         self._limits = PageLimits(crawl, scope.sites)
         self._addresses = AddressSlots(politeness.per_ip)
         self._patience_until: float | None = None
@@ -103,9 +107,9 @@ class Frontier:
         return self._limits.done
 
     @property
-    def counts_sites(self) -> bool:
-        """Whether pages are counted by site."""
-        return self._limits.counts_sites
+    def counts_pages_by_place(self) -> bool:
+        """Whether pages are counted by site or domain."""
+        return self._limits.counts_sites or self._budget.is_limited
 
     def max_depth(self, url: str) -> int:
         """How deep links are followed on the site that owns a URL."""
@@ -144,9 +148,10 @@ class Frontier:
             self._stock.check(host)
 
     def count_earlier(self, pages: Iterable[str]) -> None:
-        """Count pages of earlier sessions, by their URLs, against the limits of the crawl and of their sites."""
+        """Count pages of earlier sessions, by their URLs, against the limits of the crawl, their sites and domains."""
         for url in pages:
             self._limits.count_earlier(self.scope.site_of(url))
+            self._budget.count(urls.host_key(url))
 
     def pages_done_earlier(self, count: int) -> None:
         """Count pages of earlier sessions against the limit of the crawl, where sites have none."""
@@ -310,6 +315,11 @@ class Frontier:
                 return None
             if refusal := host.refusal(request):
                 return self._drop(host, *refusal, now)
+        if request.kind == "page" and not request.is_seed:
+            if self.traps.is_closed(request.url, request.host):
+                return self._drop(host, "skipped", "trap", now)
+            if self._budget.is_used_up(request.host):
+                return self._drop(host, "skipped", "domain_budget", now)
         if request.kind == "page" and self._limits.counts_sites:
             site = self.scope.site_of(request.url)
             match self._limits.of_site(site):
@@ -330,6 +340,8 @@ class Frontier:
         self._lanes.fly(host)
         self.open += 1
         if request.kind == "page":
+            if not request.attempts:
+                self._budget.count(request.host)
             self._limits.opened(request, self.scope.site_of(request.url) if self._limits.counts_sites else None)
         if host.address:
             self._addresses.take(host.address)

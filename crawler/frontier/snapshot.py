@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from crawler.errors import RunError
-from crawler.frontier.sqlite_store import damaged
+from crawler.frontier.sqlite_file import damaged
 
 CACHE_KIB = 64 * 1024
 

@@ -11,22 +11,18 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from crawler import urls
-from crawler.errors import RunError
+from crawler.frontier.sqlite_file import damaged, open_file
 from crawler.frontier.store import Done, Found, HostState, Output, Pending
 from crawler.models import OUTCOMES, Link, Outcome, Request
 
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x43524C52  # "CRLR": what `file` and other tools see in the header
-CACHE_KIB = 64 * 1024
 ROWS_PER_INSERT = 500  # SQLite takes 32,766 parameters a statement
-MAX_CHECKED_BYTES = 512 * 1024 * 1024  # larger files take SQLite too long to read whole at every start
 RECENT = 200_000  # fingerprints known to be seen, for each of two generations: 30 MB together
 SHARDS = 1024
 MAX_HOST_IDS = 200_000  # kept in memory
@@ -35,26 +31,6 @@ PENDING, OK = OUTCOMES.index("pending"), OUTCOMES.index("ok")
 _REQUEST = (
     "d.url, h.key, d.depth, d.via, d.chain, d.attempts, d.is_seed, d.seq FROM details d JOIN hosts h ON h.id = d.host"
 )
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE counts (outcome INTEGER PRIMARY KEY, urls INTEGER NOT NULL);
-CREATE TABLE hosts (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, shard INTEGER NOT NULL, next_at REAL);
-CREATE TABLE urls (
-    host INTEGER NOT NULL, fingerprint INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (host, fingerprint)
-) WITHOUT ROWID;
-CREATE TABLE details (
-    seq INTEGER PRIMARY KEY, host INTEGER NOT NULL, url TEXT NOT NULL, depth INTEGER NOT NULL, via TEXT, chain TEXT,
-    is_seed INTEGER NOT NULL, outcome INTEGER NOT NULL, reason TEXT, attempts INTEGER NOT NULL, crashes INTEGER NOT NULL
-);
-CREATE INDEX crashed ON details (crashes) WHERE crashes > 0;
-CREATE INDEX seeds ON details (is_seed) WHERE is_seed;
-CREATE TABLE pending (host INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (host, seq)) WITHOUT ROWID;
-CREATE TABLE outputs (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE batches (
-    id INTEGER NOT NULL, output TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, crc32 INTEGER NOT NULL,
-    records INTEGER NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY (id, output)
-) WITHOUT ROWID;
-"""
 
 
 class SqliteStore:
@@ -70,45 +46,16 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, is_new: bool) -> None:
         self.path = path
-        if not is_new and not path.is_file():
-            raise RunError(
-                f"{path} is missing; without it the run cannot go on, `crawler export` still reads its records"
-            )
+        self._db = open_file(path, is_new=is_new)
         try:
-            if is_new:
-                _create(path)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._check_version()  # before anything is written, because it may be somebody else's file
-            self._db.execute("PRAGMA journal_mode = WAL")
-            # A commit lost with the power only shortens the run: its outputs are cut back to the commit before.
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            if not is_new and path.stat().st_size <= MAX_CHECKED_BYTES:
-                self._check_whole()
             self._next_seq = self._one("SELECT coalesce(max(seq), 0) + 1 FROM details")
             self._next_batch = self._one("SELECT coalesce(max(id), 0) + 1 FROM batches")
             self.epoch = self._one("SELECT value FROM meta WHERE key = 'epoch'")
         except sqlite3.DatabaseError as error:
             raise damaged(path, error) from None
-        except OSError as error:
-            raise RunError(f"{path} cannot be written: {error.strerror}") from None
         self._host_ids: dict[str, int] = {}
         self._recent: set[int] = set()
         self._older: set[int] = set()
-
-    def _check_whole(self) -> None:
-        said = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if said != "ok":
-            raise sqlite3.DatabaseError(" ".join(said.split()))
-
-    def _check_version(self) -> None:
-        if self._one("PRAGMA application_id") != APPLICATION_ID:
-            raise RunError(f"{self.path} is not a crawler's state; `crawler export` still reads the run's records")
-        version = self._one("PRAGMA user_version")
-        if version != SCHEMA_VERSION:
-            raise RunError(
-                f"{self.path} has the format {version}, this crawler reads {SCHEMA_VERSION}; use the one that made it"
-            )
 
     def _one(self, query: str, *values: object) -> int:
         number: int = next(self._rows(query, values))[0]
@@ -334,6 +281,16 @@ class SqliteStore:
         """The URLs that the user named, and where they redirected to."""
         return [_request(*row) for row in self._rows(f"SELECT {_REQUEST} WHERE d.is_seed ORDER BY d.seq")]
 
+    def keep_traps(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """See `Store.keep_traps`."""
+        with self._transaction():
+            self._db.execute("DELETE FROM traps")
+            self._db.executemany("INSERT INTO traps VALUES (?, ?, ?)", rows)
+
+    def traps(self) -> list[tuple[str, str, str]]:
+        """The rows that were kept last."""
+        return list(self._rows("SELECT domain, pattern, state FROM traps"))
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
@@ -357,36 +314,6 @@ class SqliteStore:
             raise damaged(self.path, error) from error
         finally:
             self._db.close()
-
-
-def _create(path: Path) -> None:
-    """Make an empty state; it has its name only when it is whole, whatever dies meanwhile."""
-    if path.exists():
-        raise RunError(f"{path} exists already")
-    fresh = path.with_name(f"{path.name}.part")
-    fresh.unlink(missing_ok=True)
-    with closing(sqlite3.connect(fresh, isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode = MEMORY")
-        db.executescript(f"BEGIN; {_SCHEMA}")
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        db.execute("INSERT INTO meta VALUES ('epoch', 0), ('is_clean', 1)")
-        db.executemany("INSERT INTO counts VALUES (?, 0)", ((number,) for number in range(len(OUTCOMES))))
-        db.execute("COMMIT")
-        db.execute("PRAGMA journal_mode = WAL")  # now, because a file that dies while it changes cannot be read beside
-    fresh.replace(path)
-
-
-def damaged(path: Path, error: sqlite3.DatabaseError) -> RunError:
-    """What SQLite says of a file, as a sentence that tells a full disk from a damaged file."""
-    name = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_FULL"):
-        return RunError(f"{path}: the disk is full")
-    if name.startswith(("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")):
-        return RunError(f"{path} cannot be written: {error}")
-    return RunError(
-        f"{path} is damaged ({error}); `crawler verify` tells what is left, `crawler export` still reads its records"
-    )
 
 
 def shard_of(host_key: str) -> int:

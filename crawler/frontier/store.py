@@ -114,6 +114,10 @@ class Store(Protocol):
         """
         ...
 
+    def keep_traps(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Keep what `TrapGuard.snapshot` says, in place of what it said before."""
+        ...
+
     def pending(self) -> Iterator[Pending]:
         """The hosts that have pending URLs when a run goes on."""
         ...
@@ -189,6 +193,9 @@ class MemoryStore:
 
     def _is_pending(self, request: Request) -> bool:
         return self._state[request.fingerprint][1] == "pending"
+
+    def keep_traps(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Nothing to do: what lives with the process is never gone on with."""
 
     def pending(self) -> Iterator[Pending]:
         """Nothing: what lives with the process is never gone on with."""

@@ -15,6 +15,7 @@ from crawler.errors import UsageError
 from crawler.lab.folder import FolderWorld
 from crawler.lab.hostile import HOSTS
 from crawler.lab.server import LabServer
+from crawler.lab.traps import HOSTS as TRAP_HOSTS
 from crawler.lab.world import FLAGS, World, WorldSpec
 
 EXIT_OK = 0
@@ -113,9 +114,10 @@ def _crawl_command(args: argparse.Namespace, port: int) -> str:
     options = "--resolve '*.lab:127.0.0.1' --allow-private 127.0.0.0/8 --delay 0"
     if args.sites_file is not None:
         return f"crawler crawl --sites {quote(str(args.sites_file))} {options}"
-    hostile = "".join(f" http://{host}:{port}/" for host in HOSTS) if args.hostile else ""
+    others = [*(TRAP_HOSTS if args.traps else ()), *(HOSTS if args.hostile else ())]
+    seeds = "".join(f" http://{host}:{port}/" for host in others)
     names = f"printf 'http://site-%03d.lab:{port}/\\n' $(seq 0 {args.hosts - 1})"
-    return f"{names} | crawler crawl --sites -{hostile} {options}"
+    return f"{names} | crawler crawl --sites -{seeds} {options}"
 
 
 def main() -> int:

@@ -61,7 +61,7 @@ class WorldSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = False
     robots: Annotated[bool, _option("--robots", "a robots.txt that forbids some pages")] = True
     sitemaps: Annotated[bool, _option("--sitemaps", "a sitemap, named by robots.txt")] = True
-    traps: Annotated[bool, _option("--traps", "calendars, growing paths and session ids without end")] = False
+    traps: Annotated[bool, _option("--traps", "places without end on every site, and whole hosts of them")] = False
     hostile: Annotated[bool, _option("--hostile", "hosts that reset, drip, lie, send bombs or never answer")] = False
     slow_robots_s: Annotated[
         float, _option("--slow-robots-s", "what the robots.txt of slow-robots.lab takes, seconds", ge=0)
@@ -86,6 +86,7 @@ class World:
         self.spec = spec
         self.hosts = [f"site-{number:03d}.lab" for number in range(spec.hosts)]
         self.hostile_hosts = list(hostile.HOSTS) if spec.hostile else []
+        self.trap_hosts = list(traps.HOSTS) if spec.traps else []
         self._numbers = {name: number for number, name in enumerate(self.hosts)}
         self._interior = (spec.pages_per_host - 2) // BRANCH + 1  # pages below this number have children
         leaves = max(spec.pages_per_host - self._interior, 1)
@@ -97,8 +98,8 @@ class World:
             self._stocks["ja"] = words.japanese(spec.seed)
 
     def seeds(self, port: int = DEFAULT_PORT) -> list[str]:
-        """The canonical URL of every host's first page, the hostile ones last."""
-        return [url(host, "/", port) for host in (*self.hosts, *self.hostile_hosts)]
+        """The canonical URL of every host's first page, the traps and then the hostile ones last."""
+        return [url(host, "/", port) for host in (*self.hosts, *self.trap_hosts, *self.hostile_hosts)]
 
     def answer(self, authority: str, target: str) -> Answer:
         """What a host answers.
@@ -110,6 +111,8 @@ class World:
         host, port = split_host(authority)
         if host in self.hostile_hosts:
             return hostile.answer(host, target, self.spec.slow_robots_s)
+        if self.spec.traps and traps.is_host(host):
+            return traps.answer(self.spec.seed, authority, target)
         number = self._numbers.get(host)
         if number is None:
             return _text(421, "text/plain", f"no host of this lab is called {host}\n".encode())

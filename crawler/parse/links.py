@@ -13,7 +13,8 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from crawler import urls
-from crawler.models import EXAMPLES, LeftOut, Link
+from crawler.models import EXAMPLES, LeftOut, Link, Merged
+from crawler.rewrite import UrlRules
 from crawler.scope import Scope
 
 _REMEMBERED_LINKS = 100_000  # about 20 MiB
@@ -27,11 +28,35 @@ class Judged(Struct, frozen=True):
         links: To follow, and not handed out before.
         followed: How many of the page's links are followed, those handed out before included.
         outside: What was left out.
+        merged: What was rewritten.
     """
 
     links: tuple[Link, ...] = ()
     followed: int = 0
     outside: tuple[LeftOut, ...] = ()
+    merged: tuple[Merged, ...] = ()
+
+
+class _Verdicts:
+    """What links are counted under: a host and a reason, or a rule; each has a number, and a few examples."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, str], int] = {}
+        self.names: list[tuple[str, str]] = [("", "")]  # by number, none of which is `_FOLLOWED`
+        self._given = [0]  # how many examples, by number
+
+    def number(self, host: str, reason: str) -> int:
+        """The number of a host and a reason, or of no host and a rule."""
+        number = self._numbers.setdefault((host, reason), len(self.names))
+        if number == len(self.names):
+            self.names.append((host, reason))
+            self._given.append(0)
+        return number
+
+    def wants_example(self, number: int) -> bool:
+        """Whether one more example is to be given."""
+        self._given[number] += 1
+        return self._given[number] <= EXAMPLES
 
 
 class LinkJudge:
@@ -39,14 +64,14 @@ class LinkJudge:
 
     Args:
         scope: What belongs to the crawl.
+        rules: Rewrite links before they are judged.
     """
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, rules: UrlRules) -> None:
         self._scope = scope
-        self._known: dict[str, int] = {}  # target → `_FOLLOWED`, or the number of its reason in `_reasons`
-        self._reasons: dict[tuple[str, str], int] = {}
-        self._named: list[tuple[str, str]] = [("", "")]  # the same by number, none of which is `_FOLLOWED`
-        self._examples: list[int] = [0]  # how many were given for each
+        self._rules = rules if rules != UrlRules() else None
+        self._known: dict[str, int] = {}  # target → `_FOLLOWED`, or what it is counted under
+        self._verdicts = _Verdicts()
 
     def judge(self, targets: Collection[str]) -> Judged:
         """Judge the distinct canonical targets of one page."""
@@ -54,42 +79,50 @@ class LinkJudge:
         if len(known) > _REMEMBERED_LINKS:
             self.forget()
         links: list[Link] = []
-        examples: dict[int, list[str]] = {}
+        examples: dict[int, list[tuple[str, str]]] = {}
         verdicts = list(map(known.get, targets))
         if None in verdicts:
-            for target in [each for each in targets if each not in known]:
-                verdict = known[target] = self._judge(target, links)
-                if verdict != _FOLLOWED and self._examples[verdict] < EXAMPLES:
-                    self._examples[verdict] += 1
-                    examples.setdefault(verdict, []).append(target)
+            for target in targets:
+                if target not in known:
+                    self._judge(target, links, examples)
             verdicts = list(map(known.get, targets))
         followed = verdicts.count(_FOLLOWED)
         if followed == len(verdicts):
             return Judged(tuple(links), followed)
-        outside = tuple(
-            LeftOut(*self._named[number], count, tuple(examples.get(number, ())))
-            for number, count in Counter(verdicts).items()
-            if number
-        )
-        return Judged(tuple(links), followed, outside)
+        return self._counted(Counter(verdicts), links, examples)
 
     def forget(self) -> None:
-        """Hand out again what was handed out before: an answer was lost, or memory is full."""
+        """Hand out again what was handed out before: an answer was lost, may be thrown away, or memory is full."""
         self._known.clear()
 
-    def take_back(self, links: Collection[Link]) -> None:
-        """Hand out links again, because the answer that holds them may be thrown away."""
-        for link in links:
-            self._known.pop(link.url, None)
+    def _judge(self, target: str, links: list[Link], examples: dict[int, list[tuple[str, str]]]) -> None:
+        url, rule = self._rules.rewrite(target) if self._rules is not None else (target, "")
+        host = urls.host_key(url)
+        refusal = self._scope.refusal(url)
+        if refusal is not None:
+            verdict = self._verdicts.number(host, refusal)
+        else:
+            if url not in self._known:
+                self._known[url] = _FOLLOWED
+                links.append(Link(url, host, urls.fingerprint(url)))
+            verdict = self._verdicts.number("", rule) if rule else _FOLLOWED
+        self._known[target] = verdict
+        if verdict != _FOLLOWED and self._verdicts.wants_example(verdict):
+            examples.setdefault(verdict, []).append((target, url))
 
-    def _judge(self, target: str, links: list[Link]) -> int:
-        host = urls.host_key(target)
-        refusal = self._scope.refusal(target)
-        if refusal is None:
-            links.append(Link(target, host, urls.fingerprint(target)))
-            return _FOLLOWED
-        number = self._reasons.setdefault((host, refusal), len(self._named))
-        if number == len(self._named):
-            self._named.append((host, refusal))
-            self._examples.append(0)
-        return number
+    def _counted(
+        self, counts: Counter[int | None], links: list[Link], examples: dict[int, list[tuple[str, str]]]
+    ) -> Judged:
+        followed = counts.pop(_FOLLOWED, 0)
+        outside, merged = [], []
+        for number, count in counts.items():
+            if number is None:
+                continue
+            host, reason = self._verdicts.names[number]
+            given = examples.get(number, ())
+            if host:
+                outside.append(LeftOut(host, reason, count, tuple(url for _, url in given)))
+            else:
+                followed += count
+                merged.append(Merged(reason, count, tuple(given)))
+        return Judged(tuple(links), followed, tuple(outside), tuple(merged))

@@ -17,8 +17,10 @@ from crawler.models import Document, Outcome, Page, Parsed
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
 from crawler.parse.facts import Targets
-from crawler.parse.links import Judged, LinkJudge
+from crawler.parse.links import LinkJudge
+from crawler.patterns import NO_NOVELTY, novelty_of
 from crawler.records import line_of, record_of
+from crawler.rewrite import UrlRules
 from crawler.scope import Scope
 
 # Imported where pages are parsed: the process that starts the workers has no use for them, and they take time.
@@ -42,6 +44,8 @@ class StageContext(Struct, frozen=True):
         max_body_bytes: Longest decoded body, bytes.
         max_links: Distinct links of one page that are taken.
         nofollow: Whether what a page marks as nofollow is not followed.
+        rules: Rewrite links.
+        wants_novelty: Whether `Parsed.novelty` is read.
     """
 
     scope: Scope
@@ -49,6 +53,8 @@ class StageContext(Struct, frozen=True):
     max_body_bytes: int = 10 * 1024 * 1024
     max_links: int = 5_000
     nofollow: bool = True
+    rules: UrlRules = UrlRules()
+    wants_novelty: bool = False
 
 
 class PageParser:
@@ -62,7 +68,7 @@ class PageParser:
         self._context = context
         self._read = import_module(_PARSERS[context.parser]).read
         self._targets = Targets()
-        self._links = LinkJudge(context.scope)
+        self._links = LinkJudge(context.scope, context.rules)
 
     def parse(self, page: Page) -> Parsed:
         """Parse a page or a sitemap; no page makes it raise, except by taking more memory than there is.
@@ -76,7 +82,7 @@ class PageParser:
             self.forget_links()
             raise
         if not parsed.complete:  # the page may be asked for again, and this answer thrown away
-            self._links.take_back(parsed.links)
+            self._links.forget()
         return msgspec.structs.replace(parsed, cpu_s=time.thread_time() - started)
 
     def forget_links(self) -> None:
@@ -106,8 +112,15 @@ class PageParser:
             complete=complete,
             truncated=decoded.truncated,
         )
-        judged = self._links.judge(self._followed(document)) if document is not None else Judged()
-        return Parsed(line_of(record), outcome, error, complete, judged.links, judged.followed, judged.outside)
+        line = line_of(record)
+        if document is None:
+            return Parsed(line, outcome, error, complete)
+        novelty = NO_NOVELTY
+        if self._context.wants_novelty:
+            novelty = novelty_of(page.request.url, document.title, document.text)
+        judged = self._links.judge(self._followed(document))
+        links, followed, outside, merged = judged.links, judged.followed, judged.outside, judged.merged
+        return Parsed(line, outcome, error, complete, links, followed, outside, merged, novelty)
 
     def _document(self, page: Page, decoded: Decoded) -> tuple[Document | None, str | None, bool]:
         """The Document of a page and the encoding it was read with, if it is one; and whether a parser failed at it."""
@@ -149,7 +162,8 @@ class PageParser:
         complete = page.complete and (decoded.complete or page.truncated is not None)
         sitemaps = tuple(_canonical(found.sitemaps, page.request.url))
         judged = self._links.judge(_canonical(found.pages, page.request.url))
-        return Parsed(b"", "ok", None, complete, judged.links, judged.followed, judged.outside, sitemaps)
+        links, followed, outside, merged = judged.links, judged.followed, judged.outside, judged.merged
+        return Parsed(b"", "ok", None, complete, links, followed, outside, merged, sitemaps=sitemaps)
 
 
 def _outcome(decoded: Decoded, complete: bool, has_failed: bool) -> tuple[Outcome, str | None]:

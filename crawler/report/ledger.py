@@ -35,6 +35,7 @@ class Ledger:
         self.slot_s = 0.0  # time in flight summed over slots, for the effective concurrency
         self.first_request: float | None = None
         self.outside: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self.merged: dict[str, tuple[int, list[tuple[str, str]]]] = {}  # by rule: links rewritten, and examples
         self.notes: dict[str, str] = {}  # by key, so that each is said once
 
     @property
@@ -93,6 +94,10 @@ class Ledger:
         self.links += parsed.followed
         for each in parsed.outside:
             self.left_out(each.host, each.reason, *each.examples, count=each.count)
+        for rewritten in parsed.merged:
+            count, examples = self.merged.get(rewritten.rule, (0, []))
+            examples += rewritten.examples[: EXAMPLES - len(examples)]
+            self.merged[rewritten.rule] = (count + rewritten.count, examples)
 
     def finished(self, outcome: Outcome, reason: str | None) -> None:
         """A URL has its final outcome."""
@@ -149,5 +154,9 @@ class Ledger:
                 )[:1000]
             ],
             "outside_by_reason": dict(outside),
+            "merged": [
+                {"rule": rule, "count": count, "examples": examples}
+                for rule, (count, examples) in sorted(self.merged.items())
+            ],
             "notes": list(self.notes.values()),
         }

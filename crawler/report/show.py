@@ -17,7 +17,7 @@ from crawler.cli import Exit
 from crawler.errors import RunError
 from crawler.export.journal import read_lines
 from crawler.frontier import snapshot
-from crawler.frontier.sqlite_store import damaged
+from crawler.frontier.sqlite_file import damaged
 from crawler.models import OUTCOMES, Outcome
 from crawler.report.terminal import printable, size
 from crawler.run import Run, find

@@ -58,6 +58,16 @@ def figures(engine: Engine, ending: Ending, settings: Settings) -> dict[str, obj
         "parser": settings.parse.parser,
         "concurrency": settings.concurrency,
         **engine.ledger.as_dict(),
+        "traps": [
+            {
+                "domain": trap.domain,
+                "pattern": trap.pattern,
+                "pages": trap.pages,
+                "left_out": trap.saved,
+                "examples": trap.examples,
+            }
+            for trap in engine.frontier.traps.reports()
+        ],
         "commits": engine.committer.commits,
         "commit_cpu_s": round(engine.committer.busy_s, 3),
     }
@@ -66,6 +76,7 @@ def figures(engine: Engine, ending: Ending, settings: Settings) -> dict[str, obj
 def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> str:
     """The summary after a crawl, at most 80 columns wide where names allow."""
     ledger = engine.ledger
+    guard = engine.frontier.traps
     lines = ["", f"{_ENDINGS[ending.why]} after {duration(ledger.elapsed_s)}"]
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in ledger.outcomes.most_common())
     lines.append(f"  outcomes   {outcomes or 'none'}")
@@ -81,6 +92,8 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         count = sum(number for number, _ in ledger.outside.values())
         hosts = len({host for host, _ in ledger.outside})
         lines.append(f"  left out   {count:,} links to {hosts:,} hosts; examples are in stats.json")
+    for rule, (count, examples) in sorted(ledger.merged.items()):
+        lines.append(f"  merged     {count:,} links by {rule}, like {printable(' → '.join(examples[0]), 120)}")
     reasons = [each for each in ledger.reasons.most_common() if each[0][0] != "redirect"]
     if reasons:
         lines.append("  reasons")
@@ -91,7 +104,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
             lines.append(f"             and {rest} more in stats.json")
     if not engine.has_answers:
         lines.append("  no seed could be fetched; the log has the causes")
-    notes = list(ledger.notes.values())
+    notes = [trap.sentence(guard.limit) for trap in guard.reports()] + list(ledger.notes.values())
     lines += [f"  note       {printable(note)}" for note in notes[:TOP_NOTES]]
     if len(notes) > TOP_NOTES:
         lines.append(f"             and {len(notes) - TOP_NOTES} more notes in stats.json")

@@ -10,6 +10,7 @@ from crawler import urls
 from crawler.models import EXAMPLES, LeftOut
 from crawler.parse import facts, links
 from crawler.parse.links import LinkJudge
+from crawler.rewrite import UrlRules
 from crawler.scope import Scope, Site
 
 SCOPE = Scope([Site("https://a.example/")], exclude=["/private"])
@@ -25,7 +26,7 @@ def urls_of(judged: links.Judged) -> list[str]:
 
 
 def test_a_link_is_handed_out_once_and_counted_every_time() -> None:
-    judge = LinkJudge(SCOPE)
+    judge = LinkJudge(SCOPE, UrlRules())
     first = judge.judge(["https://a.example/1", "https://a.example/2"])
     second = judge.judge(["https://a.example/2", "https://a.example/3"])
     assert (urls_of(first), first.followed) == (["https://a.example/1", "https://a.example/2"], 2)
@@ -33,7 +34,7 @@ def test_a_link_is_handed_out_once_and_counted_every_time() -> None:
 
 
 def test_what_is_left_out_is_counted_by_host_and_reason_with_a_few_examples() -> None:
-    judge = LinkJudge(SCOPE)
+    judge = LinkJudge(SCOPE, UrlRules())
     outside = [f"https://b.example/{n}" for n in range(EXAMPLES + 5)]
     first = judge.judge([*outside, "https://a.example/private/x", "https://a.example/1"])
     assert first.outside == (
@@ -47,7 +48,7 @@ def test_what_is_left_out_is_counted_by_host_and_reason_with_a_few_examples() ->
 
 def test_the_memory_of_links_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(links, "_REMEMBERED_LINKS", 10)
-    judge = LinkJudge(SCOPE)
+    judge = LinkJudge(SCOPE, UrlRules())
     for n in range(50):
         assert urls_of(judge.judge([f"https://a.example/{n}"])) == [f"https://a.example/{n}"]
     assert len(judge._known) <= 11

@@ -407,7 +407,7 @@ ZERO = r"records\.jsonl: the record of http://a\.example/0 at byte [\d,]+ "
         ),
         ("DELETE FROM meta WHERE key = 'epoch'", r"state\.sqlite has no row 'epoch' in meta"),
         ("DROP TABLE pending", r"state\.sqlite cannot be read: no such table: state\.pending"),
-        ("PRAGMA user_version = 2", r"state\.sqlite cannot be read: it has the format 2, this crawler reads 1"),
+        ("PRAGMA user_version = 99", r"state\.sqlite cannot be read: it has the format 99, this crawler reads 2"),
         ("PRAGMA application_id = 0", r"state\.sqlite cannot be read: it does not carry the mark of a crawler's state"),
     ],
 )

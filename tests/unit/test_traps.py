@@ -1,0 +1,405 @@
+"""The trap guard: what it closes, what it leaves alone, and after how many pages a trap ends."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterable
+
+import pytest
+from msgspec import Struct
+
+from crawler import urls
+from crawler.frontier import traps
+from crawler.frontier.heard import Heard
+from crawler.frontier.traps import FIRST_PAGES, FOLDER_FACTOR, OWN_HOSTS, OWN_NAMES, DomainBudget, Trap, TrapGuard
+from crawler.lab import World, WorldSpec
+from crawler.lab.traps import HOSTS, SHOP_ITEMS
+from crawler.parse import lexbor
+from crawler.parse.facts import Targets
+from crawler.patterns import NO_NOVELTY, novelty_of, path_fault
+from crawler.rewrite import UrlRules
+
+LIMIT = 500
+SAME = 7  # what all pages of a trap say
+HOST = "www.example.com"
+
+
+def feed(guard: TrapGuard, paths: Iterable[str], novelty: int = SAME, host: str = HOST) -> int:
+    """Show pages to a guard as a frontier does, those of closed places left out; returns how many were fetched."""
+    fetched = 0
+    for path in paths:
+        url = f"http://{host}{path}"
+        if not guard.is_closed(url, host):
+            fetched += 1
+            guard.saw(url, host, novelty)
+    return fetched
+
+
+def known(guard: TrapGuard) -> TrapGuard:
+    """A guard that has seen a domain's first pages, and has heard once what its traps say."""
+    feed(guard, [f"/first/page-{number}.html" for number in range(min(FIRST_PAGES, guard.limit))])
+    feed(guard, ["/first/last.html"])
+    return guard
+
+
+def patterns(guard: TrapGuard) -> list[str]:
+    return [trap.pattern for trap in guard.reports()]
+
+
+# --- the rule ---
+
+
+def test_a_pattern_closes_when_so_many_pages_in_a_row_say_nothing_new() -> None:
+    guard = known(TrapGuard(LIMIT))
+    assert feed(guard, [f"/calendar/{number}/" for number in range(2 * LIMIT)]) == LIMIT
+    assert patterns(guard) == ["www.example.com/calendar/#/"]
+    assert not guard.is_closed("http://www.example.com/calendar/", HOST)
+    assert not guard.is_closed("http://www.example.com/calendar/2031/05/", HOST)
+
+
+def test_a_page_that_says_something_new_begins_the_count_again() -> None:
+    guard = known(TrapGuard(LIMIT))
+    feed(guard, [f"/{number}" for number in range(LIMIT - 1)])
+    feed(guard, ["/4711"], novelty=8)
+    assert feed(guard, [f"/{number}" for number in range(1000, 1000 + 2 * LIMIT)]) == LIMIT
+
+
+def test_pages_of_other_patterns_are_not_touched() -> None:
+    guard = known(TrapGuard(LIMIT))
+    feed(guard, [f"/calendar/{number}/" for number in range(LIMIT)])
+    assert guard.traps == 1
+    for path in ("/", "/calendar/today/", "/shop/1/", "/calendar/7", "/calendar/7/?view=day"):
+        assert not guard.is_closed(f"http://{HOST}{path}", HOST)
+    assert not guard.is_closed("http://www.example.org/calendar/7/", "www.example.org")
+    assert guard.is_closed("https://www.example.com/calendar/7/", HOST)
+
+
+def test_pages_without_text_close_nothing() -> None:
+    guard = known(TrapGuard(50))
+    assert feed(guard, [f"/gallery/{number}" for number in range(20_000)], novelty=NO_NOVELTY) == 20_000
+    assert not guard.reports()
+
+
+def test_a_guard_without_a_limit_judges_nothing() -> None:
+    guard = TrapGuard(0)
+    assert feed(guard, [f"/{number}" for number in range(20_000)]) == 20_000
+    other = known(TrapGuard(50))
+    feed(other, [f"/{number}" for number in range(50)])
+    guard.restore(other.snapshot())
+    assert not guard.is_closed(f"http://{HOST}/1", HOST)
+
+
+def test_what_was_under_way_when_a_place_closed_changes_nothing() -> None:
+    guard = known(TrapGuard(LIMIT))
+    feed(guard, [f"/{number}" for number in range(LIMIT)])
+    for number in range(LIMIT):
+        guard.saw(f"http://{HOST}/{number}", HOST, 99)
+    assert [(trap.pages, trap.saved) for trap in guard.reports()] == [(LIMIT, 0)]
+
+
+# --- names without end ---
+
+
+def test_random_names_fold_so_that_they_end() -> None:  # scenario 79
+    guard = known(TrapGuard(LIMIT))
+    names = [f"/maze/{name}/" for name in word_names(5000)]
+    assert feed(guard, names) == OWN_NAMES + LIMIT
+    assert patterns(guard) == ["www.example.com/maze/{other}/"]
+    assert not guard.is_closed(f"http://{HOST}{names[0]}", HOST)  # one of those that are kept apart
+
+
+def test_random_names_of_parameters_fold_as_well() -> None:
+    guard = known(TrapGuard(LIMIT))
+    assert feed(guard, [f"/list?{name}=1" for name in word_names(5000)]) == OWN_NAMES + LIMIT
+    assert patterns(guard) == ["www.example.com/list?{other}"]
+
+
+def test_few_names_in_many_combinations_end_with_their_folder() -> None:
+    guard = known(TrapGuard(LIMIT))
+    few = word_names(40)
+    paths = [f"/maze/{a}/{b}/{c}/" for a in few for b in few for c in few]
+    random.Random(1).shuffle(paths)
+    assert feed(guard, paths) == FOLDER_FACTOR * LIMIT
+    assert patterns(guard) == ["www.example.com/maze/**"]
+    assert not guard.is_closed(f"http://{HOST}/first/9.html", HOST)
+
+
+def test_hosts_beyond_the_first_of_a_domain_share_their_patterns() -> None:  # scenarios 4 and 80
+    guard = known(TrapGuard(LIMIT))
+    fetched = 0
+    for number in range(5 * LIMIT):
+        fetched += feed(guard, ["/welcome"], host=f"mirror-{number}.example.com")
+    assert fetched == LIMIT + OWN_HOSTS - 1  # one of the hosts that are kept apart is the first
+    assert patterns(guard) == ["{other}.example.com/welcome"]
+
+
+def test_names_that_never_fold_into_one_pattern_end_with_the_domain() -> None:
+    guard = known(TrapGuard(50))
+    fetched = 0
+    for number, path in enumerate(random_paths(20_000)):
+        fetched += feed(guard, [path], host=f"h{number % 5}.example.com")
+    assert fetched == FOLDER_FACTOR * 50
+    assert patterns(guard) == ["**.example.com/**"]
+
+
+@pytest.mark.parametrize("things", [1, 5, 20])
+def test_a_domain_that_says_so_many_things_is_left_after_the_number_of_pages_that_is_promised(things: int) -> None:
+    limit = 50
+    guard = TrapGuard(limit)
+    fetched = feed(guard, [f"/first-{number}/" for number in range(min(FIRST_PAGES, limit))])
+    draws = random.Random(things)
+    for number, path in enumerate(random_paths(things * FOLDER_FACTOR * limit * 3)):
+        host = f"h{draws.randrange(50)}.example.com"
+        novelty = 1_000_003 * (number // (FOLDER_FACTOR * limit - 1) % things + 1)  # news as late as they can come
+        fetched += feed(guard, [path], novelty, host)
+    assert 0 < fetched <= things * FOLDER_FACTOR * limit + 1 + limit
+    assert not feed(guard, random_paths(100))
+
+
+def word_names(count: int) -> list[str]:
+    letters = "ghijklmnopqrstuvwxyz"
+    return [
+        letters[n // 8000 % 20] + letters[n // 400 % 20] + letters[n // 20 % 20] + letters[n % 20] for n in range(count)
+    ]
+
+
+def random_paths(count: int) -> list[str]:
+    draws, names = random.Random(count), word_names(3000)
+    return ["/" + "".join(f"{draws.choice(names)}/" for _ in range(draws.randrange(1, 8))) for _ in range(count)]
+
+
+# --- what is left alone ---
+
+
+def test_a_site_whose_pages_all_differ_is_never_touched() -> None:
+    guard = TrapGuard(LIMIT)
+    draws = random.Random(1)
+    for number in range(40_000):
+        guard.saw(f"http://{HOST}/goods/{number}.html", HOST, draws.getrandbits(64))
+    assert not guard.reports()
+
+
+def test_a_site_of_which_most_pages_are_copies_is_not_touched_while_there_are_news() -> None:
+    guard = TrapGuard(LIMIT)
+    draws = random.Random(1)
+    for number in range(20_000):
+        guard.saw(f"http://{HOST}/goods/{number}.html", HOST, SAME if number % 100 else draws.getrandbits(64))
+    assert not guard.reports()
+
+
+def test_no_two_pages_of_the_labs_sites_say_the_same() -> None:
+    world = World(WorldSpec(hosts=1, pages_per_host=500, page_bytes=3000))
+    said = {_novelty(world, truth.url)[0] for truth in world.truth() if truth.kind == "page"}
+    assert len(said) == sum(truth.kind == "page" for truth in world.truth())
+
+
+def test_what_was_heard_is_never_new_again_and_what_is_new_is_mostly_heard() -> None:
+    heard, draws = Heard(), random.Random(2)
+    things = [draws.getrandbits(64) for _ in range(300_000)]
+    row = longest = 0
+    for thing in things:
+        row = 0 if heard.add(thing) else row + 1
+        longest = max(longest, row)
+    assert longest < 50
+    assert not any(heard.add(thing) for thing in things)
+    assert heard.size_bytes < 5_000_000
+
+
+def test_a_domain_that_has_said_too_much_is_not_judged_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Heard, "_MAPS", ((13, 1 / 8, 0), (13, 1 / 8, 13)))
+    guard, draws = TrapGuard(50), random.Random(3)
+    for number in range(4000):
+        guard.saw(f"http://{HOST}/{number}", HOST, draws.getrandbits(64))
+    assert feed(guard, [f"/{number}" for number in range(1000)]) == 1000
+
+
+# --- what it reports, keeps and forgets ---
+
+
+def test_a_report_names_the_place_its_pages_what_was_left_out_and_the_way_back() -> None:
+    guard = known(TrapGuard(LIMIT))
+    feed(guard, [f"/calendar/{number}/" for number in range(LIMIT + 40)])
+    feed(guard, [f"/loop?page={number}" for number in range(LIMIT + 50)])
+    loop, calendar = guard.reports()
+    assert (loop.pattern, loop.saved) == ("www.example.com/loop?page=*", 50)
+    assert (calendar.domain, calendar.pages, calendar.saved) == ("example.com", LIMIT, 40)
+    assert calendar.examples == ("http://www.example.com/calendar/499/", "http://www.example.com/calendar/500/")
+    for said in (
+        "www.example.com/calendar/#/",
+        "500 pages",
+        "40 more",
+        "/calendar/500/",
+        "--no-trap-guard",
+        "--trap-pages",
+    ):
+        assert said in calendar.sentence(LIMIT)
+
+
+def test_what_is_closed_stays_closed_in_another_session_and_nothing_else_is() -> None:
+    guard = known(TrapGuard(LIMIT))
+    names = [f"/maze/{name}/deep.html" for name in word_names(2000)]
+    feed(guard, names)
+    feed(guard, [f"/calendar/{number}/" for number in range(LIMIT)])
+    rows = guard.snapshot()
+    assert len({(domain, pattern) for domain, pattern, _ in rows}) == 2
+    again = TrapGuard(LIMIT)
+    again.restore(rows)
+    for path in (*names, "/", "/calendar/7/", "/calendar/x/", "/maze/new-name/deep.html", "/maze/new-name/other.html"):
+        url = f"http://{HOST}{path}"
+        assert again.is_closed(url, HOST) == guard.is_closed(url, HOST), path
+    assert again.traps == 2
+    assert sorted(again.snapshot()) == sorted(guard.snapshot())
+
+
+def test_a_closed_domain_stays_closed_in_another_session() -> None:
+    guard = known(TrapGuard(50))
+    for number, path in enumerate(random_paths(2000)):
+        guard.saw(f"http://h{number % 5}.example.com{path}", f"h{number % 5}.example.com", SAME)
+    assert patterns(guard) == ["**.example.com/**"]
+    again = TrapGuard(50)
+    again.restore(guard.snapshot())
+    assert again.is_closed("http://new.example.com/new/", "new.example.com")
+
+
+def test_memory_is_bounded_and_what_is_closed_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traps, "MAX_BYTES", 200_000)
+    guard = known(TrapGuard(50))
+    feed(guard, [f"/calendar/{number}/" for number in range(50)])
+    feed(guard, [f"/maze/{name}/" for name in word_names(OWN_NAMES + 50)])
+    assert guard.traps == 2
+    draws = random.Random(1)
+    for number in range(200):
+        host = f"www.site-{number}.example"
+        for page, name in enumerate(word_names(110)):
+            guard.saw(f"http://{host}/{page % 7}/{name}.html", host, draws.getrandbits(64))
+        assert guard.size_bytes <= 200_000
+    assert guard.is_closed(f"http://{HOST}/calendar/7/", HOST)
+    assert guard.is_closed(f"http://{HOST}/maze/unheard-of/", HOST)
+    assert not guard.is_closed(f"http://{HOST}/maze/{word_names(1)[0]}/", HOST)
+    assert feed(guard, [f"/days/{number}/" for number in range(1000)]) < 1000  # it is watched again from the start
+
+
+def test_one_domain_cannot_make_the_tree_grow_without_end() -> None:
+    guard, draws = TrapGuard(50), random.Random(5)
+    for path in random_paths(30_000):
+        guard.saw(f"http://{HOST}{path}", HOST, draws.getrandbits(64))
+    assert guard.size_bytes < traps.MAX_NODES * traps.NODE_BYTES + 300_000
+    assert feed(guard, [f"/{number}/" for number in range(10_000)]) <= FOLDER_FACTOR * 50
+
+
+# --- budgets of domains ---
+
+
+def test_a_domain_has_a_budget_whatever_its_hosts_are_called() -> None:  # scenario 4
+    budget = DomainBudget(100)
+    asked = 0
+    for number in range(1000):
+        host = f"h{number}.example.com:8080"
+        if not budget.is_used_up(host):
+            asked += 1
+            budget.count(host)
+    assert asked == 100
+    assert budget.is_used_up("example.com")
+    assert not budget.is_used_up("example.org")
+    assert not budget.is_used_up("[2001:db8::1]:8080")
+
+
+def test_a_budget_of_0_is_none() -> None:
+    budget = DomainBudget(0)
+    budget.count("example.com")
+    assert not budget.is_used_up("example.com")
+
+
+# --- the lab's traps, crawled to their end ---
+
+
+class Crawled(Struct):
+    """What a crawl of a trap came to: pages fetched, different things said, URLs found, what closed, what is left."""
+
+    pages: int
+    things: int
+    found: int
+    traps: list[Trap]
+    queued: int
+    merged: int
+
+
+def crawl(seed: str, rules: UrlRules | None = None, max_pages: int = 20_000, limit: int = LIMIT) -> Crawled:
+    """Crawl a domain of the lab breadth first, without a network, as the line does."""
+    world = World(WorldSpec(hosts=1, pages_per_host=1, page_bytes=0, traps=True))
+    guard, rules = TrapGuard(limit), rules or UrlRules()
+    waiting, found, said, pages, merged = deque([seed]), {seed}, set[int](), 0, 0
+    while waiting and pages < max_pages:
+        url = waiting.popleft()
+        if guard.is_closed(url, urls.host_key(url)):
+            continue
+        pages += 1
+        novelty, hrefs = _novelty(world, url)
+        said.add(novelty)
+        guard.saw(url, urls.host_key(url), novelty)
+        for href in hrefs:
+            link, rule = rules.rewrite(href)
+            merged += bool(rule)
+            if link not in found and path_fault(link) is None:
+                waiting.append(link)
+            found.add(link)
+    return Crawled(pages, len(said), len(found), guard.reports(), len(waiting), merged)
+
+
+def _novelty(world: World, url: str) -> tuple[int, list[str]]:
+    host = urls.host_key(url)
+    answer = world.answer(host, url[url.index("/", 8) :])
+    assert answer.status == 200, url
+    document = lexbor.read(answer.body, url, Targets(), 5000)
+    return novelty_of(url, document.title, document.text), document.hrefs
+
+
+@pytest.mark.parametrize(
+    ("seed", "pages", "pattern"),
+    [
+        # The first pages of a domain, which are only counted, then the limit and what the domain had to say before.
+        ("http://site-000.lab/calendar/2024-01.html", 601, "site-000.lab/calendar/#-#.html"),  # scenario 76
+        ("http://site-000.lab/shop/item-1.html?sid=0", 601, "site-000.lab/shop/item-#.html?sid=*"),  # scenario 77
+        ("http://sessions.lab/", 620, "sessions.lab/item-#.html;jsessionid=*"),
+        ("http://maze.lab/", 624, "maze.lab/*/*.html"),  # scenario 79
+        ("http://words.lab/", 5101, "words.lab/**"),
+        ("http://tarpit.lab/", 623, "tarpit.lab/*/*.html"),  # scenario 80
+        ("http://www1.mirror.lab/", 1770, "{other}.mirror.lab/page-#.html"),
+    ],
+)
+def test_a_trap_ends_after_so_many_pages(seed: str, pages: int, pattern: str) -> None:
+    crawled = crawl(seed)
+    assert (crawled.pages, crawled.queued) == (pages, 0)
+    assert pattern in [trap.pattern for trap in crawled.traps]
+    says = HOSTS[urls.host_key(seed)].says if urls.host_key(seed) in HOSTS else 1
+    assert crawled.things == says
+
+
+@pytest.mark.parametrize("seed", ["http://site-000.lab/loop/", "http://paths.lab/"])
+def test_a_path_that_grows_ends_by_its_repeats(seed: str) -> None:  # scenario 78
+    crawled = crawl(seed)
+    assert crawled.pages <= 4
+    assert not crawled.traps
+
+
+def test_facets_in_every_order_end_and_sorting_them_leaves_each_page_once() -> None:  # scenario 76
+    guarded, is_sorted = crawl("http://facets.lab/"), crawl("http://facets.lab/", UrlRules(sort_query=True))
+    assert guarded.queued == is_sorted.queued == 0
+    assert guarded.pages < 8000 < 40_000
+    assert (is_sorted.pages, is_sorted.things) == (1024, HOSTS["facets.lab"].says)
+    assert not is_sorted.traps
+    assert is_sorted.merged > 0
+
+
+@pytest.mark.parametrize("seed", ["http://site-000.lab/shop/item-1.html", "http://sessions.lab/"])
+def test_without_session_ids_a_shop_is_as_large_as_it_is(seed: str) -> None:  # scenario 77
+    crawled = crawl(seed, UrlRules(strip_session_ids=True))
+    assert crawled.pages in (SHOP_ITEMS, SHOP_ITEMS + 1)
+    assert not crawled.traps
+
+
+def test_babble_is_news_without_end_which_only_a_budget_ends() -> None:
+    crawled = crawl("http://babble.lab/", max_pages=3000)
+    assert (crawled.pages, crawled.things) == (3000, 3000)
+    assert not crawled.traps
