@@ -17,6 +17,7 @@ from crawler import urls
 from crawler.frontier.decisions import Decision, Drop, Refill, Resolve, Verdict, Wait
 from crawler.frontier.delays import Delays
 from crawler.frontier.host import HostQueue, robots_request
+from crawler.frontier.hosts import Hosts
 from crawler.frontier.lanes import Lanes
 from crawler.frontier.limits import AddressSlots, PageLimits
 from crawler.frontier.origins import OriginRules
@@ -29,8 +30,6 @@ from crawler.scope import Scope
 from crawler.settings import CrawlSettings, PolitenessSettings
 
 __all__ = ["Decision", "Drop", "Frontier", "Refill", "Resolve", "Verdict", "Wait"]
-
-KEPT_HOSTS = 10_000  # above it, hosts for which nothing is left to do are forgotten
 
 
 class Frontier:
@@ -56,15 +55,11 @@ class Frontier:
     ) -> None:
         self.scope = scope
         self._crawl = crawl
-        self._politeness = politeness
-        self._hosts: dict[str, HostQueue] = {}
-        self._dead: dict[str, tuple[Outcome, str]] = {}  # forgotten hosts that were given up
-        self._forgotten = 0
-        self._forget_at = KEPT_HOSTS
         self._lanes = Lanes(politeness.per_host, concurrency, probation)
         self._delays = Delays()
         self._drops: deque[Drop] = deque()
         self._stock = Stock(memory_requests)
+        self._hosts = Hosts(scope, politeness, self._stock, self._delays)
         self.traps = TrapGuard(crawl.trap_pages if crawl.trap_guard else 0)
         self._budget = DomainBudget(crawl.max_pages_per_domain if crawl.scope == "any" else 0)
         self._limits = PageLimits(crawl, scope.sites)
@@ -75,7 +70,7 @@ class Frontier:
 
     def __repr__(self) -> str:
         return (
-            f"<Frontier {len(self._hosts)} hosts, {self.queued} queued, {self.open} open, "
+            f"<Frontier {self.host_count} hosts, {self.queued} queued, {self.open} open, "
             f"{self.in_flight} in flight, {self.pages_done} pages done>"
         )
 
@@ -118,11 +113,11 @@ class Frontier:
     @property
     def host_count(self) -> int:
         """How many hosts were met; one that was forgotten meanwhile counts again."""
-        return len(self._hosts) + self._forgotten
+        return self._hosts.met
 
     def hosts(self) -> Iterable[HostQueue]:
         """All hosts, for progress and reports."""
-        return self._hosts.values()
+        return self._hosts
 
     def next_visit(self, key: str) -> float:
         """When a host may be visited again, monotonic seconds; minus infinity for one that is not known."""
@@ -140,7 +135,7 @@ class Frontier:
             wall: The same moment on the wall clock, Unix seconds.
         """
         for each in waiting:
-            host = self._new_host(Request(each.url, each.key, 0), now)
+            host = self._hosts.of(Request(each.url, each.key, 0), now)
             host.pace.asked(now)
             if each.next_at is not None and each.next_at > wall:
                 host.pace.park(now, each.next_at - wall)
@@ -159,14 +154,14 @@ class Frontier:
 
     def ask_robots(self, origin: str, key: str, now: float) -> None:
         """Ask for the robots.txt of an origin although no page waits for it, for the sitemaps that it names."""
-        host = self._hosts.get(key) or self._new_host(robots_request(origin, key), now)
+        host = self._hosts.of(robots_request(origin, key), now)
         if origin not in host.robots and not host.dead and host.ask_robots(origin):
             self.queued += 1
             self._lanes.push(host, now)
 
     def readmit(self, request: Request, now: float) -> None:
         """Take a request that was removed from the store's queue, to be fetched whatever its place in that was."""
-        host = self._hosts.get(request.host) or self._new_host(request, now)
+        host = self._hosts.of(request, now)
         if host.dead:
             self._drops.append(Drop((request,), *host.dead))
             return
@@ -181,7 +176,7 @@ class Frontier:
             accepted, or in_store when the host's window is full, or why it was refused; a refused request has been
             turned into a Drop.
         """
-        host = self._hosts.get(request.host) or self._new_host(request, now)
+        host = self._hosts.of(request, now)
         if request.kind == "page":
             # What is not judged here is judged when a refill brings it, so that it is judged once.
             if not self._stock.has_room(host):
@@ -369,7 +364,7 @@ class Frontier:
 
     def _give_up(self, now: float) -> None:
         """Nothing is left but hosts, or origins of hosts, that do not answer: their URLs fail."""
-        for host in self._hosts.values():
+        for host in self._hosts:
             if host.aside and host.has_rules and not host.pace.is_parked(now):
                 host.give_up_waiting_for_robots()
                 self._lanes.push(host, now)
@@ -391,27 +386,6 @@ class Frontier:
         self._offer_address(host, now)
 
     # Bookkeeping
-
-    def _new_host(self, request: Request, now: float) -> HostQueue:
-        if len(self._hosts) >= self._forget_at:
-            self._forget_idle(now)
-        site = self.scope.site_of(request.url)
-        own_delay_s = None if site is None else self.scope.sites[site].delay_s
-        host = self._hosts[request.host] = HostQueue(request.host, self._politeness, own_delay_s)
-        host.dead = self._dead.pop(request.host, None)
-        self._stock.divide(len(self._hosts))
-        return host
-
-    def _forget_idle(self, now: float) -> None:
-        """Forget hosts that have nothing to do and may be visited; one that comes back begins with its robots.txt."""
-        waiting = {request.host for request in self._delays}
-        for host in list(self._hosts.values()):
-            if host.is_idle and host.next_at <= now and host.key not in waiting:
-                del self._hosts[host.key]
-                self._forgotten += 1
-                if host.dead:
-                    self._dead[host.key] = host.dead
-        self._forget_at = max(KEPT_HOSTS, 2 * len(self._hosts))
 
     def _admit(self, host: HostQueue, request: Request) -> Verdict:
         """Take a page into the window of its host, or drop it."""
@@ -458,7 +432,7 @@ class Frontier:
 
     def _wake_retries(self, now: float) -> None:
         for request in self._delays.take_due(now):
-            host = self._hosts.get(request.host) or self._new_host(request, now)
+            host = self._hosts.of(request, now)
             if host.dead:
                 self.queued -= 1
                 self._drops.append(Drop((request,), *host.dead))

@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from crawler.frontier import frontier
+from crawler.frontier import hosts as in_mind
 from crawler.models import Request
 from crawler.settings import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import NO_DELAY, START, Answer, Crawl, pages
@@ -56,7 +56,7 @@ def test_an_old_robots_txt_stands_in_while_a_new_one_cannot_be_had() -> None:  #
 
 
 def test_hosts_with_nothing_left_to_do_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:  # scenario 4
-    monkeypatch.setattr(frontier, "KEPT_HOSTS", 20)
+    monkeypatch.setattr(in_mind, "KEPT_HOSTS", 20)
     hosts = [f"h{number}.example" for number in range(400)]
 
     def answer(wanted: Request, now: float) -> Answer:
@@ -72,7 +72,7 @@ def test_hosts_with_nothing_left_to_do_are_forgotten(monkeypatch: pytest.MonkeyP
 
 
 def test_a_forgotten_host_that_was_given_up_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frontier, "KEPT_HOSTS", 20)
+    monkeypatch.setattr(in_mind, "KEPT_HOSTS", 20)
     hosts = [f"h{number}.example" for number in range(100)]
 
     def answer(wanted: Request, now: float) -> Answer:
