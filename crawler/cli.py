@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from crawler import __version__
 from crawler.errors import CrawlerError, RunError, UsageError
+from crawler.report.terminal import printable
 from crawler.settings import GROUPS, Settings
 
 _SHORT = {"--header": "-H", "--output": "-o"}
@@ -28,6 +29,7 @@ _METAVARS = {
     "--allow-private": "NETWORK",
     "--resolve": "NAME:ADDR",
     "--max-body": "BYTES",
+    "--drop-param": "NAME",
 }
 _FETCH_GROUPS = ("fetch", "politeness", "parse")  # of which `crawler fetch` takes the options
 
@@ -158,6 +160,11 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", metavar="OUTCOME", help="only records with this outcome: ok, http_error, …")
     parser.add_argument("--fields", metavar="A,B,C", help="only these fields, in this order")
+    parser.add_argument(
+        "--spreadsheet-safe",
+        action="store_true",
+        help="in CSV, put an apostrophe before text that would be taken for a formula",
+    )
 
 
 def _arguments_of(module: str) -> Callable[[argparse.ArgumentParser], None]:
@@ -177,6 +184,11 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
     "show": ("what became of a run's URLs, and why", _arguments_of("crawler.report.show"), "crawler.report.show:run"),
     "fetch": ("one URL through the whole line; prints its record", _fetch_arguments, "crawler.commands:fetch"),
     "export": ("make files of a run's records", _export_arguments, "crawler.commands:export"),
+    "bench": (
+        "measure the crawler, and the limit of this machine",
+        _arguments_of("crawler.bench.command"),
+        "crawler.bench.command:run",
+    ),
     "lab": (
         "serve a made-up web on this machine, to try things on",
         _arguments_of("crawler.lab.__main__"),
@@ -222,18 +234,23 @@ def program(arguments: Sequence[str]) -> int:
     return status
 
 
+def _shown(error: CrawlerError) -> str:
+    """What an error says, which may be what a page said."""
+    return "\n".join(map(printable, str(error).split("\n")))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; what goes wrong is one sentence on standard error."""
     try:
         return int(program(sys.argv[1:] if arguments is None else arguments))
     except UsageError as error:
-        sys.stderr.write(f"crawler: {error}\n")
+        sys.stderr.write(f"crawler: {_shown(error)}\n")
         return Exit.USAGE
     except RunError as error:
-        sys.stderr.write(f"crawler: {error}\n")
+        sys.stderr.write(f"crawler: {_shown(error)}\n")
         return Exit.STOPPED
     except CrawlerError as error:
-        sys.stderr.write(f"crawler: {error}\n")
+        sys.stderr.write(f"crawler: {_shown(error)}\n")
         return Exit.NOTHING
     except BrokenPipeError:
         return Exit.STOPPED  # whoever read our output has left

@@ -20,7 +20,7 @@ from crawler.errors import UsageError
 
 KIB = 1024
 MIB = 1024 * KIB
-DEFAULT_CONCURRENCY = {"asyncio": 64, "threads": 16, "sequential": 1, "replay": 64}
+DEFAULT_CONCURRENCY = {"asyncio": 64, "threads": 16, "sequential": 1, "curl": 64, "replay": 64}
 
 
 def _option(flag: str | None, help_text: str, **limits: Any) -> Meta:
@@ -57,25 +57,77 @@ class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = 120.0
     max_url_chars: Annotated[int, _option(None, "longest URL that is followed", ge=64, le=8192)] = 2083
     max_links_per_page: Annotated[int, _option(None, "links of one page that are followed", ge=1)] = 5000
+    max_path_segments: Annotated[
+        int, _option(None, "longest path that is followed, in segments; 0 = no limit", ge=0, le=1000)
+    ] = 20
+    max_path_repeats: Annotated[
+        int,
+        _option(
+            None,
+            "a part of a path may stand this often again right after itself, /a/b/a/b/; 0 = no limit",
+            ge=0,
+            le=1000,
+        ),
+    ] = 2
+    trap_guard: Annotated[
+        bool, _option("--trap-guard", "leave places that go on for ever without saying anything new, and say which")
+    ] = True
+    trap_pages: Annotated[
+        int,
+        _option(
+            "--trap-pages",
+            "pages of one URL pattern in a row that say nothing new before it is left; ten times as many of a folder",
+            ge=50,
+        ),
+    ] = 500
+    max_pages_per_domain: Annotated[
+        int,
+        _option(
+            "--max-pages-per-domain",
+            "pages of each registrable domain under --scope any, where sites have no border; 0 = no limit",
+            ge=0,
+        ),
+    ] = 10_000
+    strip_session_ids: Annotated[
+        bool,
+        _option(
+            "--strip-session-ids", "take session ids out of links (;jsessionid=, PHPSESSID, sid= with 32 hex digits)"
+        ),
+    ] = False
+    strip_tracking: Annotated[
+        bool, _option("--strip-tracking", "take the parameters of advertising out of links (utm_*, gclid, fbclid)")
+    ] = False
+    sort_query: Annotated[
+        bool, _option("--sort-query", "put the query parameters of links in order, where their order means nothing")
+    ] = False
+    drop_params: Annotated[
+        tuple[str, ...], _option("--drop-param", "take this query parameter out of links (repeatable)")
+    ] = ()
 
 
 class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How pages are fetched, and the limits of one fetch."""
 
     strategy: Annotated[
-        Literal["asyncio", "threads", "sequential", "replay"],
+        Literal["asyncio", "threads", "sequential", "curl", "replay"],
         _option(
-            "--strategy", "how to wait for the network: an event loop (aiohttp), threads (requests), or one by one"
+            "--strategy",
+            "how to wait for the network: an event loop (aiohttp), threads (requests), one by one, or libcurl (curl)",
         ),
     ] = "asyncio"
     concurrency: Annotated[
         int,
-        _option("--concurrency", "requests in flight in all; 0 = the strategy's default (64, 16, 1)", ge=0, le=4096),
+        _option(
+            "--concurrency", "requests in flight in all; 0 = the strategy's default (64, 16, 1, 64)", ge=0, le=4096
+        ),
     ] = 0
     user_agent: Annotated[str, _option("--user-agent", "how the crawler names itself", min_length=1)] = (
         f"crawler/{__version__}"
     )
     headers: Annotated[tuple[str, ...], _option("--header", "an extra request header, 'Name: value' (repeatable)")] = ()
+    cookies: Annotated[
+        bool, _option("--cookies", "keep cookies in memory and send each back to the origin that set it")
+    ] = False
     proxy: Annotated[str, _option("--proxy", "an http proxy for every request")] = ""
     allow_private: Annotated[
         tuple[str, ...], _option("--allow-private", "a private network that may be crawled, 10.0.0.0/8 (repeatable)")
@@ -152,6 +204,9 @@ class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...],
         _option("--output", "a file to export to, format by suffix, or - to stream records (repeatable)"),
     ] = ()
+    spreadsheet_safe: Annotated[
+        bool, _option("--spreadsheet-safe", "in CSV, put an apostrophe before text that would be taken for a formula")
+    ] = False
 
 
 class SiteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

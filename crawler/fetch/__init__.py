@@ -18,6 +18,7 @@ STRATEGIES = {
     "asyncio": ("crawler.fetch.aio", "aiohttp"),
     "threads": ("crawler.fetch.threads", "requests"),
     "sequential": ("crawler.fetch.sequential", "requests"),
+    "curl": ("crawler.fetch.curl", "'crawler[curl]'"),
     "replay": ("crawler.fetch.replay", ""),
 }
 
@@ -30,7 +31,8 @@ def create(name: str, settings: Settings, guard: Guard, counter: ByteCount, tls:
         settings: Of these, `fetch` and `concurrency` are read.
         guard: Asked wherever a socket is opened.
         counter: Where the bytes of bodies are counted.
-        tls: TLS settings instead of the default, certificates verified against certifi's authorities.
+        tls: TLS settings instead of the default, certificates verified against certifi's authorities; `curl` takes
+            the authorities alone from it.
 
     Raises:
         UsageError: If there is no such strategy, or its library is not installed, or the proxy cannot be used.

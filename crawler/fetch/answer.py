@@ -252,8 +252,7 @@ def parse_head(head: bytes, limits: Limits) -> tuple[int, int, Headers]:
 
 
 def _value(text: str) -> str:
-    text = text.strip(" \t\r")
-    return text.translate(_NOT_IN_VALUES) if "\r" in text or "\0" in text else text
+    return (text.translate(_NOT_IN_VALUES) if "\r" in text or "\0" in text else text).strip(" \t")
 
 
 def _content_length(values: set[str]) -> int:

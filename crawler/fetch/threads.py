@@ -209,5 +209,6 @@ def _fields(exchange: Exchange, response: requests.Response) -> Headers:
 def create(settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext | None = None) -> ThreadsFetcher:
     """The fetcher that the settings ask for; see `crawler.fetch.create`."""
     proxy = find_proxy(settings.fetch.proxy, settings.fetch.resolve, guard)
-    threads = settings.fetch.concurrency or DEFAULT_CONCURRENCY["threads"]
+    # Hosts that have never answered have as many slots again, and must not keep the others waiting for a thread.
+    threads = 2 * (settings.fetch.concurrency or DEFAULT_CONCURRENCY["threads"])
     return ThreadsFetcher(guard, counter, tls or tls_context(), threads, proxy)

@@ -21,7 +21,7 @@ from crawler.settings import FetchSettings, Settings
 
 from .server import ScriptedServer
 
-STRATEGIES = ("asyncio", "threads", "sequential")
+STRATEGIES = ("asyncio", "threads", "sequential", "curl")
 FIELDS = (("User-Agent", "crawler/test"), ("Accept", "text/html"), ("Accept-Encoding", "gzip"), ("X-Extra", "1"))
 
 

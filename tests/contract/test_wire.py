@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
 from crawler import urls
+from crawler.errors import UrlError
 
 from .conftest import FIELDS, Client
 from .server import ScriptedServer, answer
@@ -34,6 +36,7 @@ TARGETS = [
 
 @pytest.mark.parametrize("target", TARGETS)
 async def test_the_request_line_is_the_canonical_url(client: Client, server: ScriptedServer, target: str) -> None:
+    # scenarios 44, 45
     url = urls.canonicalize(server.url + target)
     server.script(url.removeprefix(server.url), answer())
     page = await client.get(url)
@@ -41,8 +44,30 @@ async def test_the_request_line_is_the_canonical_url(client: Client, server: Scr
     assert (page.status, page.body) == (200, b"hello")
 
 
+_PIECES = [*"/?#&=;:@!$'()*+,[]|{}^~.%\\ éüa\t日", *"%2f %2E%2e % %00 %0d%0a .. // a=b".split()]
+
+
+async def test_any_url_is_sent_as_its_canonical_form(client: Client, server: ScriptedServer) -> None:
+    """Whatever a page links to: the bytes of the request line are the path and query that were judged."""
+    # scenarios 44, 45
+    made = random.Random(45)
+    expected = []
+    for _ in range(150):
+        target = "/" + "".join(made.choices(_PIECES, k=made.randint(1, 10)))
+        try:
+            url = urls.canonicalize(target, server.url)
+        except UrlError:
+            continue
+        if urls.origin(url) == server.url:
+            await client.get(url)
+            expected.append(f"GET {url.removeprefix(server.url)} HTTP/1.1")
+    assert server.seen.request_lines == expected
+    assert len(expected) > 100
+
+
 async def test_exactly_the_given_header_fields_are_sent(client: Client, server: ScriptedServer) -> None:
-    """The same set under every strategy, Host first."""
+    """The same set under every strategy, Host first; there is no Referer to tell where a link stood."""
+    # scenario 49
     await client.get(server.script("/", answer()))
     assert server.seen.fields() == {"Host": f"127.0.0.1:{server.port}", **dict(FIELDS)}
     assert server.seen.heads[0].split(b"\r\n")[1].startswith(b"Host: ")

@@ -13,7 +13,7 @@ import pytest
 from crawler.lab.process import LabProcess
 from tests.integration.conftest import COMMAND, LAB_OPTIONS, ROOT, read_records, run_cli, settled
 
-STRATEGIES = ("asyncio", "threads", "sequential")
+STRATEGIES = ("asyncio", "threads", "sequential", "curl")
 MODES = ("processes", "threads", "inline")
 
 

@@ -44,7 +44,7 @@ WORLD = WorldSpec(
 )
 # Without retries every URL is asked for once, so that whatever is asked for twice was repeated by a resume.
 OPTIONS = [*LAB_OPTIONS, "--per-host", "2", "--retries", "0", "--parse-workers", "2", "--quiet"]
-STRATEGIES = ("asyncio", "threads", "sequential")
+STRATEGIES = ("asyncio", "threads", "sequential", "curl")
 ANY_MOMENT = "any moment"
 MOMENTS = (0.05, 1.2)  # of the time that a crawl in peace takes, start-up included
 RANDOM_SHARE = 6  # of every so many runs, one more is killed at random moments

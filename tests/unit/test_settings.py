@@ -128,7 +128,9 @@ def test_a_faulty_regular_expression_is_named(key: str) -> None:
     assert message.startswith(f"--{key} '[a-' is not a regular expression")
 
 
-@pytest.mark.parametrize(("strategy", "concurrency"), [("asyncio", 64), ("threads", 16), ("sequential", 1)])
+@pytest.mark.parametrize(
+    ("strategy", "concurrency"), [("asyncio", 64), ("threads", 16), ("sequential", 1), ("curl", 64)]
+)
 def test_each_strategy_has_its_own_concurrency(strategy: str, concurrency: int) -> None:
     assert settings.load(None, {"fetch": {"strategy": strategy}}).concurrency == concurrency
     assert settings.load(None, {"fetch": {"strategy": strategy, "concurrency": 5}}).concurrency == 5

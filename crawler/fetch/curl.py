@@ -1,0 +1,136 @@
+"""The strategy `curl`: libcurl makes the connections and speaks TLS and HTTP/2, and the event loop waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import ssl
+from ssl import SSLContext
+
+import certifi
+
+from crawler import urls
+from crawler.errors import FetchError
+from crawler.fetch.base import ByteCount, ErrorTable, Target, system_error, translated
+from crawler.fetch.curl_exchange import Exchange
+from crawler.fetch.curl_http1 import StaleConnection, compose
+from crawler.fetch.curl_http2 import AskOverHttp1, Streams
+from crawler.fetch.curl_pool import ConnectionPool
+from crawler.fetch.curl_transfers import Access, Transfers
+from crawler.fetch.guard import Guard
+from crawler.fetch.proxy import find_proxy
+from crawler.models import Page, Request
+from crawler.settings import Settings
+
+MAX_ORIGINS = 10_000  # whose protocol is remembered
+MAX_IDLE = 1024  # connections kept of each protocol, or a quarter of the file descriptors if that is less
+
+_ERRORS: ErrorTable = {OSError: system_error}
+
+
+class CurlFetcher:
+    """Fetches with libcurl in the running event loop.
+
+    Args:
+        access: The guard, the proxy and the trusted authorities.
+        counter: Where the bytes of bodies are counted.
+    """
+
+    name = "curl"
+
+    def __init__(self, access: Access, counter: ByteCount) -> None:
+        self._counter = counter
+        self._proxy = access.proxy
+        self._loop = asyncio.get_running_loop()
+        max_idle = _max_idle()
+        self._transfers = Transfers(max_idle)
+        self._pool = ConnectionPool(self._transfers, access, max_idle)
+        self._streams = Streams(self._transfers, access)
+        self._speaks_http2: dict[str, bool] = {}  # by origin, the one learnt first in front
+        self._under_way: set[Exchange] = set()
+        self._all_over: asyncio.Future[None] | None = None  # set when it is closed
+
+    async def fetch(self, request: Request, target: Target) -> Page:
+        """Ask for one URL; see `Fetcher.fetch`."""
+        if self._all_over is not None:
+            raise FetchError("connection_lost", "the fetcher is closed")
+        exchange = Exchange(request, target, self._counter, self._loop)
+        self._under_way.add(exchange)
+        try:
+            with translated(_ERRORS):
+                await self._ask(exchange)
+        except BaseException:
+            exchange.discard()
+            raise
+        finally:
+            exchange.stop_clock()
+            self._under_way.discard(exchange)
+            if self._all_over is not None and not self._under_way:
+                self._all_over.set_result(None)
+        return exchange.page(self.name)
+
+    async def _ask(self, exchange: Exchange) -> None:
+        """Ask in the protocol that the origin speaks, which its first connection tells."""
+        origin = urls.origin(exchange.request.url)
+        if not self._speaks_http2.get(origin):
+            if await self._ask_over_http1(exchange, origin):
+                return
+            self._learn(origin, True)
+        try:
+            await self._streams.ask(exchange)
+        except AskOverHttp1:
+            self._learn(origin, False)
+            await self._ask_over_http1(exchange, origin)
+
+    async def _ask_over_http1(self, exchange: Exchange, origin: str) -> bool:
+        """Ask on a connection that is kept, and if there is none or it is dead, on a new one.
+
+        Returns:
+            False if the server chose HTTP/2 and nothing was asked.
+        """
+        url, target = exchange.request.url, exchange.target
+        key = "the proxy" if self._proxy and url.startswith("http:") else origin
+        message = compose(url, target.headers, self._proxy)
+        connection = self._pool.take(key, target.addresses)
+        if connection is not None:
+            try:
+                await connection.ask(exchange, message)
+                return True
+            except StaleConnection:
+                pass
+        connection = await self._pool.dial(exchange, key, may_be_http2=self._speaks_http2.get(origin, True))
+        if connection is None:
+            return False
+        await connection.ask(exchange, message)
+        return True
+
+    def _learn(self, origin: str, speaks_http2: bool) -> None:
+        if origin not in self._speaks_http2 and len(self._speaks_http2) >= MAX_ORIGINS:
+            del self._speaks_http2[next(iter(self._speaks_http2))]
+        self._speaks_http2[origin] = speaks_http2
+
+    async def close(self) -> None:
+        """End what is under way, and close every connection and handle."""
+        if self._all_over is not None:
+            return
+        self._all_over = self._loop.create_future()
+        for exchange in self._under_way:
+            exchange.stop(FetchError("connection_lost", "the fetcher was closed"))
+        if self._under_way:
+            await self._all_over
+        self._pool.close()
+        self._streams.close()
+        self._transfers.close()
+
+
+def _max_idle() -> int:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MAX_IDLE if files == resource.RLIM_INFINITY else max(1, min(MAX_IDLE, files // 4))
+
+
+def create(settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext | None = None) -> CurlFetcher:
+    """The fetcher that the settings ask for; see `crawler.fetch.create`. Of `tls` the authorities count."""
+    proxy = find_proxy(settings.fetch.proxy, settings.fetch.resolve, guard)
+    authorities = tls.get_ca_certs(binary_form=True) if tls else []
+    pem = "".join(map(ssl.DER_cert_to_PEM_cert, authorities)).encode()
+    return CurlFetcher(Access(guard, proxy, certifi.where(), pem), counter)
