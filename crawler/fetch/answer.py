@@ -7,6 +7,7 @@ were cut into packets. Here framing is judged strictly and everything else as le
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from crawler.errors import FetchError
 from crawler.fetch.base import Headers, Limits, check_head
@@ -16,6 +17,7 @@ MAX_LENGTH = 2**63 - 1
 MAX_INFORMATIONAL = 16  # 1xx answers before the one that counts
 MAX_CHUNK_LINE_BYTES = 16 * KIB  # size and extensions of one chunk
 MAX_TRAILER_BYTES = 16 * KIB
+KNOWN_FIELD_CHARS = 200  # longer header lines are not remembered
 HEAD_SLACK_BYTES = 16 * KIB  # status line, white space and 1xx answers beside the fields that the limit is about
 
 _STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-9][0-9][0-9])(?: .*)?\r?", re.DOTALL)
@@ -242,17 +244,26 @@ def parse_head(head: bytes, limits: Limits) -> tuple[int, int, Headers]:
                 name, value = fields[-1]
                 fields[-1] = (name, f"{value} {_value(line)}".strip())
             continue
-        name, colon, value = line.partition(":")
-        name = name.rstrip(" \t")
-        if colon and _TOKEN.fullmatch(name):
-            fields.append((name, _value(value)))
+        if field := _known_field(line) if len(line) <= KNOWN_FIELD_CHARS else _field(line):
+            fields.append(field)
     headers = tuple(fields)
-    check_head(headers, limits)
+    if len(headers) > limits.max_header_fields or 2 * len(head) > limits.max_header_bytes:
+        check_head(headers, limits)
     return int(match[2]), int(match[1]), headers
 
 
+def _field(line: str) -> tuple[str, str] | None:
+    name, colon, value = line.partition(":")
+    name = name.rstrip(" \t")
+    return (name, _value(value)) if colon and _TOKEN.fullmatch(name) else None
+
+
+_known_field = lru_cache(maxsize=1024)(_field)  # a server says most things the same way each time
+
+
 def _value(text: str) -> str:
-    return (text.translate(_NOT_IN_VALUES) if "\r" in text or "\0" in text else text).strip(" \t")
+    text = text.strip(" \t\r")
+    return text.translate(_NOT_IN_VALUES).strip(" \t") if "\r" in text or "\0" in text else text
 
 
 def _content_length(values: set[str]) -> int:
