@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar, cast
 
 from crawler.errors import ParseError, RunError
@@ -38,10 +38,11 @@ _BOOT = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from crawler.p
 class Job(Generic[Answer]):
     """One payload on its way through the pool, and whom to tell."""
 
-    __slots__ = ("done", "is_lone", "payload")
+    __slots__ = ("done", "is_lone", "payload", "size")
 
-    def __init__(self, payload: bytes, done: Callable[[Answer | ParseError], None]) -> None:
+    def __init__(self, payload: Sequence[bytes], done: Callable[[Answer | ParseError], None]) -> None:
         self.payload = payload
+        self.size = sum(map(len, payload))
         self.done = done
         self.is_lone = False
 
@@ -51,7 +52,7 @@ class ProcessPool(Generic[Item, Answer]):
 
     Args:
         spec: What the workers run, and their limits.
-        encode: Makes a payload of an item.
+        encode: Makes a payload of an item, in pieces that are sent one after another.
         decode: Makes an answer of what a worker returns.
         workers: Number of processes.
         wall_limit_s: Seconds for one job, after which its worker is killed.
@@ -61,7 +62,7 @@ class ProcessPool(Generic[Item, Answer]):
     def __init__(
         self,
         spec: WorkerSpec,
-        encode: Callable[[Item], bytes],
+        encode: Callable[[Item], Sequence[bytes]],
         decode: Callable[[bytes], Answer],
         workers: int,
         wall_limit_s: float,
@@ -96,8 +97,9 @@ class ProcessPool(Generic[Item, Answer]):
 
         Jobs submitted from now on are done with it.
         """
+        pickled = pickle.dumps(change)
         for worker in self._workers:
-            worker.send_frame(CHANGE, pickle.dumps(change))
+            worker.send_frame(CHANGE, len(pickled), pickled)
 
     @property
     def pids(self) -> list[int]:
@@ -131,7 +133,8 @@ class ProcessPool(Generic[Item, Answer]):
     def connected(self, worker: _Worker[Answer]) -> None:
         """Called by a worker's channel when it is open: what the worker runs comes before any job."""
         self._workers.add(worker)
-        worker.send_frame(CHANGE, pickle.dumps(self._spec))
+        pickled = pickle.dumps(self._spec)
+        worker.send_frame(CHANGE, len(pickled), pickled)
         worker.take_lone()
         self._feed()
 
@@ -260,11 +263,11 @@ class _Worker(asyncio.Protocol, Generic[Answer]):
         if not self.outstanding:
             self.since = asyncio.get_running_loop().time()
         self.outstanding.append(job)
-        self.outstanding_bytes += len(job.payload)
-        self.send_frame(LONE_JOB if job.is_lone else JOB, job.payload)
+        self.outstanding_bytes += job.size
+        self.send_frame(LONE_JOB if job.is_lone else JOB, job.size, *job.payload)
 
-    def send_frame(self, kind: int, payload: bytes) -> None:
-        self.transport.writelines((HEADER.pack(len(payload), kind), payload))
+    def send_frame(self, kind: int, size: int, *pieces: bytes) -> None:
+        self.transport.writelines((HEADER.pack(size, kind), *pieces))
 
     def data_received(self, data: bytes) -> None:
         if not self._buffer:  # mostly whole frames arrive
@@ -297,7 +300,7 @@ class _Worker(asyncio.Protocol, Generic[Answer]):
             self._fault = payload.decode("utf-8", "replace")
         else:
             job = self.outstanding.popleft()
-            self.outstanding_bytes -= len(job.payload)
+            self.outstanding_bytes -= job.size
             self.pool.answered(self, job, kind, payload)
             if self.is_drained and not self.outstanding:
                 self.transport.close()

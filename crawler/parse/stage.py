@@ -29,10 +29,23 @@ _SITEMAPS = "crawler.parse.sitemap"
 _ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 _OWN_NAMES = ("robots", "crawler")  # what a directive may be addressed to and still mean us
 
-encode_page = msgspec.msgpack.Encoder().encode
-decode_page = msgspec.msgpack.Decoder(Page).decode
+_pack = msgspec.msgpack.Encoder().encode
+_unpack_page = msgspec.msgpack.Decoder(Page).decode
+_SIZE_BYTES = 4  # of the number in front of a packed page
 encode_parsed = msgspec.msgpack.Encoder().encode
 decode_parsed = msgspec.msgpack.Decoder(Parsed).decode
+
+
+def encode_page(page: Page) -> tuple[bytes, bytes]:
+    """A page for the way to its worker: everything but its body, and the body, which is not copied."""
+    packed = _pack(msgspec.structs.replace(page, body=b""))
+    return len(packed).to_bytes(_SIZE_BYTES, "little") + packed, page.body
+
+
+def decode_page(payload: bytes) -> Page:
+    """The page of which `encode_page` made these bytes."""
+    end = _SIZE_BYTES + int.from_bytes(payload[:_SIZE_BYTES], "little")
+    return msgspec.structs.replace(_unpack_page(payload[_SIZE_BYTES:end]), body=payload[end:])
 
 
 class StageContext(Struct, frozen=True):

@@ -77,7 +77,7 @@ async def pool_of(
         "recycle_jobs": 10**6,
     }
     spec = WorkerSpec(factory=f"tests.unit.test_pool:{factory}", context=context, **{**values, **limits})  # type: ignore[arg-type]
-    pool = ProcessPool[bytes, bytes](spec, bytes, bytes, workers, wall_s, fatal.append)
+    pool = ProcessPool[bytes, bytes](spec, lambda job: (job,), bytes, workers, wall_s, fatal.append)
     await pool.start()
     try:
         yield pool

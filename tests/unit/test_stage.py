@@ -229,7 +229,7 @@ def test_a_link_is_handed_out_once_unless_its_page_may_be_asked_for_again(comple
 
 def test_what_a_lost_answer_held_is_handed_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
     work = PageWork(StageContext(SCOPE))
-    payload = encode_page(page_of(b"<a href=/x>"))
+    payload = b"".join(encode_page(page_of(b"<a href=/x>")))
 
     def fail(parsed: Parsed) -> bytes:
         raise MemoryError
@@ -261,7 +261,7 @@ def test_a_sitemap_may_be_longer_than_a_page() -> None:
 
 def test_pages_and_answers_survive_the_way_through_a_pipe() -> None:
     page = page_of(b"<p>x\xff", "text/html", ("X", "\xe9\x80"))
-    assert decode_page(encode_page(page)) == page
+    assert decode_page(b"".join(encode_page(page))) == page
     parsed, _ = parse(page_of(b"<a href=/x><a href=//b.example/>"))
     assert decode_parsed(encode_parsed(parsed)) == parsed
 
@@ -269,5 +269,5 @@ def test_pages_and_answers_survive_the_way_through_a_pipe() -> None:
 def test_a_worker_is_opened_with_a_pickled_context() -> None:
     context = pickle.loads(pickle.dumps(StageContext(SCOPE, parser="bs4", max_links=7)))
     assert (context.parser, context.max_links, context.scope.exclude) == ("bs4", 7, SCOPE.exclude)
-    parsed = decode_parsed(PageWork(context)(encode_page(page_of(b"<a href=/x>")), False))
+    parsed = decode_parsed(PageWork(context)(b"".join(encode_page(page_of(b"<a href=/x>"))), False))
     assert parsed.links == (link("https://a.example/x"),)
