@@ -20,7 +20,7 @@ from crawler.settings import GROUPS, Settings
 _SHORT = {"--header": "-H", "--output": "-o"}
 _METAVARS = {
     "--run": "DIR",
-    "--replay": "DIR",
+    "--replay": "PATH",
     "--output": "FILE",
     "--proxy": "URL",
     "--include": "REGEX",
@@ -140,6 +140,13 @@ def _resume_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "What is not given stays as the run was started; what is given counts for this session."
 
 
+def _reparse_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("parent", metavar="RUN", help="the run whose answers are parsed; crawled with --warc")
+    _add_output_options(parser)
+    add_settings(parser, ("parse", "output"), shows_defaults=False, without=("--warc",))
+    parser.epilog = "What is not given is as the run was started. Ctrl-C stops; crawler resume goes on."
+
+
 def _fetch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", help="the page")
     parser.add_argument("--config", metavar="FILE", help="a TOML file of settings")
@@ -156,9 +163,27 @@ def _fetch_arguments(parser: argparse.ArgumentParser) -> None:
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="the run's folder")
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="what to write; the suffix is the format: .jsonl, .csv"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="what to write; the suffix is the format: .jsonl or .csv (also .gz, .zst), .parquet, .sqlite or .db;"
+        " - for JSON lines on standard output",
     )
-    parser.add_argument("--only", metavar="OUTCOME", help="only records with this outcome: ok, http_error, …")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="OUTCOME",
+        help="only records with this outcome: ok, http_error, … (repeatable: any of them)",
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="FILTER",
+        help="only records for which this holds, as in 'status >= 400 and url ~ /blog/ and not error'"
+        " (repeatable: all of them)",
+    )
     parser.add_argument("--fields", metavar="A,B,C", help="only these fields, in this order")
     parser.add_argument(
         "--spreadsheet-safe",
@@ -176,6 +201,11 @@ def _arguments_of(module: str) -> Callable[[argparse.ArgumentParser], None]:
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] = {
     "crawl": ("crawl sites and keep their pages as records", _crawl_arguments, "crawler.commands:crawl"),
     "resume": ("go on with a run after any stop", _resume_arguments, "crawler.commands:resume"),
+    "reparse": (
+        "parse the answers that a run has kept again, without a request",
+        _reparse_arguments,
+        "crawler.commands:reparse",
+    ),
     "verify": (
         "check a run: no URL twice, none lost, every checksum",
         _arguments_of("crawler.verify"),

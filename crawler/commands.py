@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TextIO
 
@@ -15,7 +16,10 @@ from crawler.api import run_loop
 from crawler.cli import Exit, overrides
 from crawler.errors import UsageError
 from crawler.export import table
+from crawler.export.selection import select
+from crawler.reparse import Reparse
 from crawler.report import summary
+from crawler.report.terminal import JsonTerminal, printable_json
 from crawler.settings import Settings
 
 STANDARD_OUTPUT = "-"
@@ -60,11 +64,24 @@ def resume(arguments: argparse.Namespace) -> int:
     before = settings.load(run.settings, {})
     chosen = settings.load(run.settings, overrides(arguments))
     given = seeds.read((), (), chosen.site, chosen.crawl.scope, sys.stdin.buffer)
+    if chosen.output.warc != before.output.warc:
+        raise UsageError("--warc and --no-warc are for a whole run; this one was started the other way")
     _check_outputs(arguments, chosen)
     assembly.check(chosen, given)
     if not arguments.quiet:
         _say(f"Going on with {run.folder}")
     return _crawl(arguments, chosen, given, run, before)
+
+
+def reparse(arguments: argparse.Namespace) -> int:
+    """`crawler reparse`: a new run whose answers come out of an earlier one's WARC."""
+    parent = runs.find(arguments.parent)
+    with closing(Reparse(parent, overrides(arguments))) as plan:
+        _check_outputs(arguments, plan.settings)
+        run = runs.create(plan.settings.output.run, plan.settings, plan.seeds, plan.prepare)
+    if not arguments.quiet:
+        _say(f"Parsing {plan.pages:,} answers of {parent.folder} again; run: {run.folder}")
+    return _crawl(arguments, plan.settings, plan.seeds, run, before=plan.settings)
 
 
 def _check_outputs(arguments: argparse.Namespace, chosen: Settings) -> None:
@@ -86,7 +103,7 @@ def _crawl(
             lambda: session.crawl(chosen, given, run, before=before, is_quiet=arguments.quiet, streams=streams)
         )
         stats = summary.figures(engine, ending, chosen)
-        written = [run.journal]
+        written = [run.journal, run.warc] if chosen.output.warc else [run.journal]
         if ending.error is None:
             run.write_stats(stats)
             if ending.why != "stopped":
@@ -104,7 +121,7 @@ def _crawl(
 def _write_outputs(run: runs.Run, chosen: Settings) -> list[Path]:
     paths = [Path(name) for name in chosen.output.outputs if name != STANDARD_OUTPUT]
     for path in paths:
-        table.export(run.journal, run.committed_length(), path)
+        table.export(run.journal, run.committed_length(), path, spreadsheet_safe=chosen.output.spreadsheet_safe)
     return paths
 
 
@@ -122,7 +139,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     with runs.logging_to(sys.stderr):
         engine, ending = run_loop(lambda: session.crawl(chosen, given, None, is_quiet=True, on_lines=lines.extend))
     for line in lines:
-        sys.stdout.write(msgspec.json.format(line, indent=2).decode().strip() + "\n")
+        sys.stdout.write(printable_json(msgspec.json.format(line, indent=2).decode().strip()) + "\n")
     if ending.error is not None:
         raise ending.error
     if ending.why == "stopped":
@@ -133,12 +150,18 @@ def fetch(arguments: argparse.Namespace) -> int:
 def export(arguments: argparse.Namespace) -> int:
     """`crawler export`."""
     run = runs.find(arguments.run)
-    fields = [name.strip() for name in arguments.fields.split(",")] if arguments.fields else None
+    fields = [name.strip() for name in arguments.fields.split(",")] if arguments.fields else []
+    selection = select(fields, arguments.only, arguments.where)
     for name in arguments.files:
-        table.check(Path(name), fields, arguments.only)
+        if name != STANDARD_OUTPUT:
+            table.check(Path(name))
     length = run.committed_length()
     for name in arguments.files:
-        count = table.export(run.journal, length, Path(name), fields, arguments.only)
+        if name == STANDARD_OUTPUT:
+            stream = JsonTerminal(sys.stdout.buffer) if sys.stdout.isatty() else sys.stdout.buffer
+            count = table.stream(run.journal, length, stream, selection)
+        else:
+            count = table.export(run.journal, length, Path(name), selection, arguments.spreadsheet_safe)
         _say(f"{name}: {count:,} records")
     return Exit.OK
 

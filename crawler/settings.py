@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from crawler import __version__
 from crawler.errors import UsageError
+from crawler.models import ExtractRule
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -135,7 +136,9 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     resolve: Annotated[
         tuple[str, ...], _option("--resolve", "NAME:ADDRESS instead of asking DNS; *.NAME for all below (repeatable)")
     ] = ()
-    replay: Annotated[str, _option("--replay", "the folder that the replay strategy answers from")] = ""
+    replay: Annotated[
+        str, _option("--replay", "what the replay strategy answers from: a folder, a WARC, or a run that has one")
+    ] = ""
     timeout_s: Annotated[float, _option("--timeout", "seconds for one fetch from start to end", gt=0)] = 180.0
     connect_timeout_s: Annotated[float, _option(None, "seconds to connect, TLS included", gt=0)] = 10.0
     first_byte_timeout_s: Annotated[float, _option(None, "seconds from the request to the answer's head", gt=0)] = 30.0
@@ -183,6 +186,25 @@ class ParseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     parser: Annotated[Literal["lexbor", "bs4"], _option("--parser", "lexbor (fast) or bs4 (BeautifulSoup on lxml)")] = (
         "lexbor"
     )
+    metadata: Annotated[
+        bool, _option("--metadata", "take what pages say of themselves: Open Graph, JSON-LD, feeds, author, dates")
+    ] = True
+    images: Annotated[bool, _option("--images", "take the images of pages with their alternative text")] = False
+    link_details: Annotated[
+        bool, _option("--link-details", "take the text and rel of each link, and whether it stays on the host")
+    ] = False
+    simhash: Annotated[
+        bool, _option("--simhash", "take a SimHash of the text, by which `crawler show --duplicates` finds look-alikes")
+    ] = False
+    article: Annotated[
+        bool, _option("--article", "take the main content without what is around it (needs crawler[article])")
+    ] = False
+    article_format: Annotated[
+        Literal["text", "markdown"], _option("--article-format", "what the article is kept as")
+    ] = "text"
+    extract: Annotated[
+        str, _option("--extract", "a function that takes a dictionary from each page, as module:function")
+    ] = ""
     cpu_limit_s: Annotated[float, _option(None, "CPU seconds for one page", gt=0)] = 10.0
     wall_limit_s: Annotated[float, _option(None, "seconds for one page", gt=0)] = 30.0
     memory_limit_bytes: Annotated[int, _option(None, "address space of one worker", ge=256 * MIB)] = 1024 * MIB
@@ -204,6 +226,9 @@ class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...],
         _option("--output", "a file to export to, format by suffix, or - to stream records (repeatable)"),
     ] = ()
+    warc: Annotated[
+        bool, _option("--warc", "keep every answer as it was received in the run's pages.warc.gz (WARC 1.1)")
+    ] = False
     spreadsheet_safe: Annotated[
         bool, _option("--spreadsheet-safe", "in CSV, put an apostrophe before text that would be taken for a formula")
     ] = False
@@ -227,6 +252,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parse: ParseSettings = ParseSettings()
     output: OutputSettings = OutputSettings()
     site: tuple[SiteSettings, ...] = ()
+    extract: dict[str, ExtractRule] = {}
 
     @property
     def concurrency(self) -> int:
@@ -234,6 +260,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.fetch.concurrency or DEFAULT_CONCURRENCY[self.fetch.strategy]
 
 
+_EXTRACT_EXAMPLE = """\
+# a value taken from every page, by css or xpath; a table for each, whose name is its key in the record's rules
+# [extract.price]
+# css = ".product .price"
+# type = "number"
+"""
 GROUPS = ("crawl", "fetch", "politeness", "parse", "output")
 
 
@@ -292,7 +324,19 @@ def _convert(tables: Mapping[str, Any], where: str) -> Settings:
     try:
         return msgspec.convert(tables, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"in {where}: {_plain(str(error))}") from None
+        raise UsageError(f"in {where}: {_rule_fault(tables) or _plain(str(error))}") from None
+
+
+def _rule_fault(tables: Mapping[str, Any]) -> str:
+    """What is wrong with the first faulty `[extract.NAME]` table, by its name, which msgspec does not tell."""
+    rules = tables.get("extract")
+    for name, rule in rules.items() if isinstance(rules, Mapping) else ():
+        try:
+            msgspec.convert(rule, ExtractRule, strict=False)
+        except msgspec.ValidationError as error:
+            fault, key = _parts(str(error))
+            return f"extract.{name}{key and '.'}{key}: {fault}"
+    return ""
 
 
 def _plain(message: str) -> str:
@@ -330,7 +374,7 @@ def _check(settings: Settings) -> None:
     if limits.scope == "any" and not (limits.max_pages or limits.max_time_s or limits.max_pages_per_site):
         raise UsageError("--scope any has no border: give --max-pages, --max-pages-per-site or --max-time with it")
     if settings.fetch.strategy == "replay" and not settings.fetch.replay:
-        raise UsageError("--strategy replay needs --replay FOLDER, the pages to answer from")
+        raise UsageError("--strategy replay needs --replay PATH, the pages to answer from")
 
 
 def render(settings: Settings, comments: bool = False) -> str:
@@ -348,6 +392,13 @@ def render(settings: Settings, comments: bool = False) -> str:
         parts.append("[[site]]")
         parts += [f"{k} = {_toml(v)}" for k, v in msgspec.structs.asdict(site).items() if v is not None]
         parts.append("")
+    for name, rule in settings.extract.items():
+        parts.append(f"[extract.{_toml(name)}]")
+        usual = msgspec.structs.asdict(ExtractRule())
+        parts += [f"{k} = {_toml(v)}" for k, v in msgspec.structs.asdict(rule).items() if v != usual[k]]
+        parts.append("")
+    if comments and not settings.extract:
+        parts.append(_EXTRACT_EXAMPLE)
     return "\n".join(parts)
 
 

@@ -1,36 +1,44 @@
-"""Files made from a run's journal, one record at a time: the whole of it, chosen outcomes, chosen fields."""
+"""Files made from a run's journal, one record at a time, in the format that their suffix names."""
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import BinaryIO
 
-import msgspec
 from msgspec import Struct
 
-from crawler.errors import RunError, UsageError
-from crawler.models import Outcome, Record
+from crawler.errors import UsageError
+from crawler.export import csv_text, jsonl, sqlite
+from crawler.export.compressed import compressed
+from crawler.export.replacing import replacing
+from crawler.export.selection import ALL, Selection, selected_lines
+from crawler.export.stream import Sink
 
-FIELDS: tuple[str, ...] = Record.__struct_fields__
-OUTCOMES: tuple[str, ...] = get_args(Outcome)
+_STATE = "state.sqlite"  # the run's own, beside its journal
+
+Write = Callable[[Iterator[bytes], Sequence[str] | None, BinaryIO], int]
 
 
-class _Judged(Struct):
-    """The one key that `only` asks for; the rest of the line is skipped unread."""
+class Format(Struct, frozen=True):
+    """How files of one suffix are made.
 
-    outcome: str
+    Args:
+        write: Takes lines, fields or None for all, and a file; gives back how many records it wrote.
+        coding: What they are compressed with, see `compressed`.
+        missing: Says what this machine lacks for it, a sentence without its subject; an empty one if nothing.
+    """
+
+    write: Write
+    coding: str = ""
+    missing: Callable[[], str] | None = None
 
 
 def export(
-    journal: Path,
-    length: int | None,
-    target: Path,
-    fields: Sequence[str] | None = None,
-    only: str | None = None,
+    journal: Path, length: int | None, target: Path, selection: Selection = ALL, spreadsheet_safe: bool = False
 ) -> int:
     """Write a file from a journal; it appears under its name when it is whole, never before.
 
@@ -38,157 +46,98 @@ def export(
         journal: The run's `records.jsonl`.
         length: Committed length of the journal, bytes; None reads to its last complete line.
         target: File to write; its suffix is the format. One that exists is replaced.
-        fields: Fields to write, in this order; None writes all in the record's order.
-        only: The outcome to write; None writes all.
+        selection: Which records, and what of them.
+        spreadsheet_safe: Whether text in CSV that a spreadsheet would take for a formula gets an apostrophe in front.
 
     Returns:
         How many records were written.
 
     Raises:
-        UsageError: If the suffix, a field or the outcome is unknown, or the target cannot be written.
+        UsageError: If the suffix is unknown, or the target cannot be written.
         RunError: If the journal is missing, shorter than committed or damaged, or the disk is full.
     """
-    check(target, fields, only)
-    if target.exists() and journal.exists() and target.samefile(journal):
-        raise UsageError(f"{target} is the run's own journal; export to another file")
-    write = FORMATS[target.suffix.lower()]
-    columns = list(dict.fromkeys(fields)) if fields else None
-    with _replacing(target) as output:
-        return write(_lines(journal, length, only), columns, output)
+    check(target)
+    for own in (journal, journal.with_name(_STATE)):
+        if target.resolve() == own.resolve() or (target.exists() and own.exists() and target.samefile(own)):
+            raise UsageError(f"{target} is the run's own {own.name}; export to another file")
+    form = FORMATS[_suffix(target)]
+    write = form.write
+    if spreadsheet_safe and write is csv_text.write:
+        write = partial(csv_text.write, cell=csv_text.safe_cell)
+    with replacing(target) as file, compressed(file, form.coding) as output:
+        return write(selected_lines(journal, length, selection), selection.names, output)
 
 
-def check(target: Path, fields: Sequence[str] | None = None, only: str | None = None) -> None:
-    """Find out before the work whether an export can be asked for like this.
+def stream(journal: Path, length: int | None, output: Sink, selection: Selection = ALL) -> int:
+    """Write records to a stream as JSON Lines.
+
+    Args:
+        journal: The run's `records.jsonl`.
+        length: Committed length of the journal, bytes; None reads to its last complete line.
+        output: Where to.
+        selection: Which records, and what of them.
+
+    Returns:
+        How many records were written.
 
     Raises:
-        UsageError: If the suffix, a field or the outcome is unknown, or there is no such folder.
+        RunError: If the journal is missing, shorter than committed or damaged.
+        OSError: If the stream cannot be written to.
     """
-    if target.suffix.lower() not in FORMATS:
+    count = jsonl.write(selected_lines(journal, length, selection), selection.names, output)
+    output.flush()
+    return count
+
+
+def check(target: Path) -> None:
+    """Find out before the work whether a file can be asked for like this.
+
+    Raises:
+        UsageError: If the suffix is unknown, its format needs what is not installed, or there is no such folder.
+    """
+    suffix = _suffix(target)
+    if suffix not in FORMATS:
         raise UsageError(f"{target} has no known format; the suffixes are {', '.join(FORMATS)}")
-    for field in fields or ():
-        if field not in FIELDS:
-            raise UsageError(f"there is no field {field!r}; the fields are {', '.join(FIELDS)}")
-    if only is not None and only not in OUTCOMES:
-        raise UsageError(f"there is no outcome {only!r}; the outcomes are {', '.join(OUTCOMES)}")
+    missing = FORMATS[suffix].missing
+    if missing is not None and (sentence := missing()):
+        raise UsageError(f"{target} {sentence}")
     if not target.parent.is_dir():
         raise UsageError(f"cannot write {target}: there is no folder {target.parent}")
 
 
-@contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A file beside the target that takes its name once all is on the disk, and goes away if anything fails."""
-    if target.is_dir():
-        raise UsageError(f"cannot write {target}: it is a folder")
-    part = target.with_name(f".{target.name}.part")
-    try:
-        part.unlink(missing_ok=True)  # of an export that was killed, or a link that somebody put there
-        file = part.open("xb")
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror}") from None
-    try:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-        part.replace(target)
-        _sync_folder(target.parent)
-    except OSError as error:
-        raise RunError(f"{target} could not be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):  # closing writes what is left to the same full disk; the first error is told
-            file.close()
-        part.unlink(missing_ok=True)
+def _suffix(target: Path) -> str:
+    """The longest end of a name that is a format, or its last suffix."""
+    suffixes = [each.lower() for each in target.suffixes[-2:]]
+    both = "".join(suffixes)
+    return both if both in FORMATS else "".join(suffixes[-1:])
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _lines(journal: Path, length: int | None, only: str | None) -> Iterator[bytes]:
-    """The journal's complete lines up to its committed length, each with its newline."""
-    decode = msgspec.json.Decoder(_Judged).decode
-    try:
-        file = journal.open("rb")
-    except OSError as error:
-        raise RunError(f"cannot read {journal}: {error.strerror}") from None
-    with file:
-        size = os.fstat(file.fileno()).st_size
-        if length is not None and size < length:
-            raise RunError(f"{journal} has {size} bytes where {length} were committed; `crawler verify` tells more")
-        left = size if length is None else length
-        while left > 0:
-            line = file.readline(left)
-            if not line.endswith(b"\n"):
-                if length is None:  # the last line of a run that is still being written, or was killed
-                    return
-                raise RunError(f"{journal} breaks off inside a line; `crawler verify` tells more")
-            left -= len(line)
-            if only is None or _read(decode, line).outcome == only:
-                yield line
-
-
-def _read(decode: Callable[[bytes], Any], line: bytes) -> Any:
-    try:
-        return decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RunError(f"a line of the journal is no record: {line[:200]!r}; `crawler verify` tells more") from None
-
-
-def _write_jsonl(lines: Iterator[bytes], columns: list[str] | None, file: BinaryIO) -> int:
-    """One JSON object a line; whole records go out byte for byte as they are in the journal."""
-    decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-    encode = msgspec.json.Encoder().encode
-    null = msgspec.Raw(b"null")
-    count = 0
-    for line in lines:
-        count += 1
-        if columns is None:
-            file.write(line)
-        else:
-            record = _read(decode, line)
-            file.write(encode({column: record.get(column, null) for column in columns}) + b"\n")
+def _write_parquet(lines: Iterator[bytes], names: Sequence[str] | None, file: BinaryIO) -> int:
+    # Its library is large and optional, so it is imported when it is asked for, and not before.
+    count: int = import_module("crawler.export.parquet").write(lines, names, file)
     return count
 
 
-def _write_csv(lines: Iterator[bytes], columns: list[str] | None, file: BinaryIO) -> int:
-    """RFC 4180 in UTF-8 with a head line: null is empty, lists and truth values are JSON, U+FFFD stands for NUL."""
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    rows = csv.writer(_Utf8(file))
-    names = columns or list(FIELDS)
-    rows.writerow(names)
-    count = 0
-    for line in lines:
-        count += 1
-        record = _read(decode, line)
-        if columns is None and (strangers := record.keys() - set(FIELDS)):
-            raise RunError(f"the journal holds fields that this version does not know: {', '.join(sorted(strangers))}")
-        rows.writerow([_cell(record.get(name)) for name in names])
-    return count
-
-
-class _Utf8:
-    """The text file that the csv module wants, without a buffer of its own."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write(self, text: str) -> None:
-        self._file.write(text.encode())
-
-
-def _cell(value: object) -> str:
-    if value is None:
+def _missing_for_parquet() -> str:
+    if find_spec("pyarrow"):
         return ""
-    if not isinstance(value, str):
-        value = msgspec.json.encode(value).decode()
-    return value.replace("\0", "\ufffd")  # many readers take NUL for the end
+    return "needs pyarrow, which is not installed: pip install 'crawler[parquet]'"
 
 
-# suffix → writer(lines, columns or None for all, file) → records written
-FORMATS: dict[str, Callable[[Iterator[bytes], list[str] | None, BinaryIO], int]] = {
-    ".jsonl": _write_jsonl,
-    ".csv": _write_csv,
+def _missing_for_sqlite() -> str:
+    if sqlite.has_full_text_search():
+        return ""
+    return "needs an SQLite with full-text search (FTS5), which this Python does not have"
+
+
+FORMATS: dict[str, Format] = {
+    ".jsonl": Format(jsonl.write),
+    ".jsonl.gz": Format(jsonl.write, ".gz"),
+    ".jsonl.zst": Format(jsonl.write, ".zst"),
+    ".csv": Format(csv_text.write),
+    ".csv.gz": Format(csv_text.write, ".gz"),
+    ".csv.zst": Format(csv_text.write, ".zst"),
+    ".parquet": Format(_write_parquet, missing=_missing_for_parquet),
+    ".sqlite": Format(sqlite.write, missing=_missing_for_sqlite),
+    ".db": Format(sqlite.write, missing=_missing_for_sqlite),
 }

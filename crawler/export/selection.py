@@ -1,0 +1,112 @@
+"""Which records of a journal are exported: up to its committed length, of chosen outcomes, that pass the filters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from crawler.errors import RunError, UsageError
+from crawler.export import where
+from crawler.export.columns import FIELDS, reader
+from crawler.models import OUTCOMES
+
+_READ_BYTES = 256 * 1024
+
+
+class Selection(Struct, frozen=True):
+    """What of a run is exported.
+
+    Args:
+        fields: Fields to write, in this order; none stands for all in the record's order.
+        only: Outcomes to write; none stands for all.
+        conditions: What must hold of a record.
+    """
+
+    fields: tuple[str, ...] = ()
+    only: frozenset[str] = frozenset()
+    conditions: tuple[where.Condition, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The chosen fields, each once; None for all."""
+        return tuple(dict.fromkeys(self.fields)) or None
+
+
+ALL = Selection()
+
+
+def select(fields: Sequence[str] = (), only: Sequence[str] = (), filters: Sequence[str] = ()) -> Selection:
+    """Make a selection of what a user asked for.
+
+    Args:
+        fields: Names of fields, in order; empty for all.
+        only: Outcomes; empty for all.
+        filters: Filters as `where.parse` reads them.
+
+    Raises:
+        UsageError: If a field or an outcome is unknown, or a filter cannot be read.
+    """
+    for field in fields:
+        if field not in FIELDS:
+            raise UsageError(f"there is no field {field!r}; the fields are {', '.join(FIELDS)}")
+    for outcome in only:
+        if outcome not in OUTCOMES:
+            raise UsageError(f"there is no outcome {outcome!r}; the outcomes are {', '.join(OUTCOMES)}")
+    return Selection(tuple(fields), frozenset(only), where.parse(filters))
+
+
+def selected_lines(journal: Path, length: int | None, selection: Selection) -> Iterator[bytes]:
+    """The lines of a journal that a selection takes, each in UTF-8 and with its newline.
+
+    Args:
+        journal: The run's `records.jsonl`.
+        length: Committed length of the journal, bytes; None reads to its last complete line.
+        selection: Which.
+
+    Raises:
+        RunError: If the journal is missing, shorter than committed or damaged.
+    """
+    lines = _lines(journal, length)
+    if not selection.only and not selection.conditions:
+        return lines
+    return _passing(lines, selection)
+
+
+def _passing(lines: Iterator[bytes], selection: Selection) -> Iterator[bytes]:
+    only, conditions = selection.only, selection.conditions
+    # The rest of a line is skipped unread.
+    read = reader(dict.fromkeys(["outcome", *(each.path[0] for each in conditions)], Any), is_whole=False)
+    for line in lines:
+        record = read(line)
+        if (not only or record.outcome in only) and all(each.holds(record) for each in conditions):
+            yield line
+
+
+def _lines(journal: Path, length: int | None) -> Iterator[bytes]:
+    try:
+        file = journal.open("rb", _READ_BYTES)
+    except OSError as error:
+        raise RunError(f"cannot read {journal}: {error.strerror}") from None
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if length is not None and size < length:
+            raise RunError(f"{journal} has {size} bytes where {length} were committed; `crawler verify` tells more")
+        left = size if length is None else length
+        while left > 0:
+            line = file.readline(left)
+            if not line.endswith(b"\n"):
+                if length is None:  # the last line of a run that is still being written, or was killed
+                    return
+                raise RunError(f"{journal} breaks off inside a line; `crawler verify` tells more")
+            left -= len(line)
+            try:
+                line.decode()  # or what is passed on unread could be no text
+            except UnicodeDecodeError as error:
+                raise RunError(
+                    f"a line of the journal is not UTF-8 ({error.reason}): {line[:200]!r}; `crawler verify` tells more"
+                ) from None
+            yield line

@@ -1,0 +1,199 @@
+"""A filter over records: `status >= 400 and not error`. It is read once into functions; nothing is run as code."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from crawler.errors import UsageError
+from crawler.export.columns import FIELDS, has_parts
+
+Test = Callable[[Any], bool]
+
+_SPACE = re.compile(r"\s*")
+_OPERATOR = re.compile(r"!=|<=|>=|=|<|>|~")
+_PATH = re.compile(r"""[^\s"'=!<>~]+""")
+_BARE = re.compile(r"""[^\s"'=!<>~]\S*""")  # a value needs quotes where it holds a space or begins like an operator
+_QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
+_NUMBER = re.compile(r"-?\d{1,400}(?:\.\d{1,400})?(?:[eE][+-]?\d{1,4})?", re.ASCII)
+_WORDS = {"null": None, "true": True, "false": False}
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Condition(Struct, frozen=True):
+    """One question that a record answers with yes or no.
+
+    Args:
+        path: A field, and the keys that lead into it.
+        test: Asked of the value that is found there, of None where there is none.
+    """
+
+    path: tuple[str, ...]
+    test: Test
+
+    def holds(self, record: Any) -> bool:
+        """Whether the answer is yes, for an object with the field as an attribute."""
+        value = getattr(record, self.path[0])
+        for key in self.path[1:]:
+            value = value.get(key) if isinstance(value, dict) else None
+        return self.test(value)
+
+
+class _Value(Struct, frozen=True):
+    """What stands behind an operator: its text, and the number, truth value or null that it may also be."""
+
+    text: str
+    plain: object
+
+
+def parse(filters: Iterable[str]) -> tuple[Condition, ...]:
+    """The conditions of some filters, all of which must hold.
+
+    A filter is `condition and condition …`; a condition is `field OPERATOR value` or `field`, and may begin with `not`.
+    A field may lead into an object: `og.title`. Operators are `=`, `!=`, `<`, `<=`, `>`, `>=`, and `~`, which searches
+    for a regular expression, in a list in each item. A value is compared as what the record holds: text with text, a
+    number with a number; what cannot be compared is not equal, and neither less nor greater. A field alone holds unless
+    it is null, false, zero or empty.
+
+    Args:
+        filters: The text of each.
+
+    Raises:
+        UsageError: If one cannot be read; the sentence says where.
+    """
+    return tuple(condition for text in filters for condition in _Reader(text).conditions())
+
+
+class _Reader:
+    """Reads one filter from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def conditions(self) -> Sequence[Condition]:
+        """All of them, or the first fault."""
+        found = [self._condition()]
+        while not self._is_at_end():
+            if not self._take_word("and"):
+                raise self._fault("has something else than `and`")
+            found.append(self._condition())
+        return found
+
+    def _condition(self) -> Condition:
+        is_negated = self._take_word("not")
+        path = self._path()
+        sign = self._take(_OPERATOR)
+        test: Test = bool if sign is None else self._test(sign[0])
+        return Condition(path, (lambda found: not test(found)) if is_negated else test)
+
+    def _path(self) -> tuple[str, ...]:
+        self._is_at_end()
+        start = self._at
+        word = self._take(_PATH)
+        if word is None or word[0] in ("and", "not"):
+            raise self._fault("has no field", start)
+        path = tuple(word[0].split("."))
+        if path[0] not in FIELDS:
+            close = difflib.get_close_matches(path[0], FIELDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"the fields are {', '.join(FIELDS)}"
+            raise self._fault("asks for a field that no record has", start, hint)
+        if len(path) > 1 and not has_parts(path[0]):
+            raise self._fault(f"looks for a part of {path[0]}, which has none,", start)
+        return path
+
+    def _test(self, sign: str) -> Test:
+        self._is_at_end()
+        start = self._at
+        value = self._value()
+        if sign == "~":
+            return self._search(value.text, start)
+        if sign == "=":
+            return lambda found: _is_equal(found, value)
+        if sign == "!=":
+            return lambda found: not _is_equal(found, value)
+        order = _ORDERS[sign]
+        return lambda found: _is_ordered(order, found, value)
+
+    def _search(self, pattern: str, start: int) -> Test:
+        try:
+            search = re.compile(pattern).search
+        except re.error as error:
+            raise self._fault("has no regular expression", start, str(error)) from None
+        return lambda found: any(search(text) for text in _texts(found))
+
+    def _value(self) -> _Value:
+        if quoted := self._take(_QUOTED):
+            # A backslash stands for itself but before the quote, so that expressions need no second one.
+            text = quoted[2].replace("\\" + quoted[1], quoted[1])
+            return _Value(text, text)
+        bare = self._take(_BARE)
+        if bare is None:
+            raise self._fault("has no value")
+        text = bare[0]
+        if _NUMBER.fullmatch(text):
+            return _Value(text, int(text) if text.lstrip("-").isdecimal() else float(text))
+        return _Value(text, _WORDS.get(text, text))
+
+    def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        self._is_at_end()
+        match = pattern.match(self._text, self._at)
+        if match:
+            self._at = match.end()
+        return match
+
+    def _take_word(self, word: str) -> bool:
+        self._is_at_end()
+        match = _PATH.match(self._text, self._at)
+        if match is None or match[0] != word:
+            return False
+        self._at = match.end()
+        return True
+
+    def _is_at_end(self) -> bool:
+        """Pass over white space, and tell whether there is anything behind it."""
+        space = _SPACE.match(self._text, self._at)
+        self._at = space.end() if space else self._at
+        return self._at == len(self._text)
+
+    def _fault(self, what: str, at: int | None = None, hint: str = "") -> UsageError:
+        place = self._at if at is None else at
+        rest = f"before {self._text[place:]!r}" if place < len(self._text) else "at its end"
+        return UsageError(
+            f"the filter {self._text!r} {what} at character {place + 1}, {rest}{f'; {hint}' if hint else ''}"
+        )
+
+
+def _is_equal(found: object, value: _Value) -> bool:
+    if isinstance(found, str):
+        return found == value.text
+    if found is None or isinstance(found, bool) or isinstance(value.plain, bool):
+        return found is value.plain
+    return found == value.plain
+
+
+def _is_ordered(order: Callable[[Any, Any], bool], found: object, value: _Value) -> bool:
+    if isinstance(found, str):
+        return order(found, value.text)
+    return _is_number(found) and _is_number(value.plain) and order(found, value.plain)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _texts(found: object) -> list[str]:
+    """What an expression is searched in: each item of a list, and JSON where that is no text."""
+    items = found if isinstance(found, list) else [found]
+    return [each if isinstance(each, str) else msgspec.json.encode(each).decode() for each in items if each is not None]
