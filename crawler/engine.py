@@ -244,9 +244,8 @@ class Engine:
 
     def _idle(self, wait: Wait | None, now: float) -> None:
         """Nothing can be handed out: commit if a slot is free and that may bring links, or wait, or end."""
-        has_slot = self.frontier.in_flight < self.settings.concurrency
         is_starving = not self.line.parsing or self.committer.age_s > SMALL_COMMIT_S
-        if self.committer.has_links and has_slot and is_starving:
+        if self.committer.has_links and self.frontier.has_room and is_starving:
             self.committer.flush()
         if wait is not None:
             if self._timer:

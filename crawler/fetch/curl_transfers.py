@@ -19,7 +19,7 @@ from crawler.fetch.proxy import Proxy
 DNS_CACHE_S = 600  # longer than any fetch may look for its addresses; libcurl then forgets them
 HAS_HTTP2 = bool(pycurl.version_info()[4] & pycurl.VERSION_HTTP2)
 
-E_WEIRD_SERVER_REPLY, E_HTTP2_STREAM, E_PROXY = 8, 92, 97  # for which pycurl has no names
+E_WEIRD_SERVER_REPLY, E_HTTP2_STREAM, E_PROXY, E_TOO_LARGE = 8, 92, 97, 100  # for which pycurl has no names
 
 _PROXY_CODES = frozenset(
     {
@@ -46,6 +46,7 @@ _REASONS = {
     pycurl.E_HTTP2: "connection_lost",
     E_HTTP2_STREAM: "connection_lost",
     E_WEIRD_SERVER_REPLY: "protocol_error",
+    E_TOO_LARGE: "header_too_large",
     pycurl.E_OUT_OF_MEMORY: "no_resources",
 }
 

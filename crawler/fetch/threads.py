@@ -26,7 +26,6 @@ from crawler.fetch.base import (
     system_error,
     tls_context,
     translated,
-    unread_reason,
 )
 from crawler.fetch.blocking import Adapter, Exchange, Session, current
 from crawler.fetch.guard import Guard
@@ -97,12 +96,7 @@ class ThreadsFetcher:
         exchange = Exchange(request, target, self._guard, self._counter, self._proxy)
         call = self._workers.submit(lambda: self._run(exchange), unclaimed=lambda page: exchange.intake.discard())
         self._under_way.add(exchange)
-        loop = asyncio.get_running_loop()
-        overdue_in = max(0.0, target.deadline - time.monotonic()) + WATCHDOG_GRACE_S
-        watchdog = [
-            loop.call_later(overdue_in, exchange.stop),
-            loop.call_later(overdue_in + ABANDON_S, self._leave_behind, call, exchange),
-        ]
+        self._watch(call, exchange)
         try:
             page: Page = await call.future
             return page
@@ -112,8 +106,18 @@ class ThreadsFetcher:
             raise
         finally:
             self._under_way.discard(exchange)
-            for handle in watchdog:
-                handle.cancel()
+            if exchange.watchdog is not None:
+                exchange.watchdog.cancel()
+
+    def _watch(self, call: Call, exchange: Exchange) -> None:
+        """Stop a thread when it is overdue, and leave it behind if that does not wake it."""
+        loop = asyncio.get_running_loop()
+        left = exchange.overdue_at + WATCHDOG_GRACE_S - time.monotonic()
+        if left > 0:
+            exchange.watchdog = loop.call_later(left, self._watch, call, exchange)
+        else:
+            exchange.stop()
+            exchange.watchdog = loop.call_later(ABANDON_S, self._leave_behind, call, exchange)
 
     def _leave_behind(self, call: Call, exchange: Exchange) -> None:
         """A thread that its shut socket does not wake is waited for no longer, and another takes its place."""
@@ -179,12 +183,12 @@ class ThreadsFetcher:
 
     def _read(self, exchange: Exchange, response: requests.Response, head: tuple[int, Headers]) -> None:
         """Read the body, as far as it is wanted."""
-        exchange.truncated = unread_reason(exchange.request.kind, *head, exchange.target.limits)
+        exchange.truncated = exchange.intake.begin(exchange.request.kind, *head)
         while exchange.truncated is None:
             try:
                 piece = response.raw.read1(READ_BYTES, decode_content=False)
             except FetchError as error:
-                if error.reason != "deadline":
+                if error.reason != "deadline" or not exchange.intake.has_deadline:
                     raise
                 exchange.truncated = "time"
                 return

@@ -32,6 +32,9 @@ from crawler.settings import CrawlSettings, PolitenessSettings
 __all__ = ["Decision", "Drop", "Frontier", "Refill", "Resolve", "Verdict", "Wait"]
 
 
+PROMPT_S = 10.0  # a host whose last answer took longer takes the slots of those that may never answer
+
+
 class Frontier:
     """A bounded window over the store, one queue for each host.
 
@@ -90,6 +93,11 @@ class Frontier:
     def in_flight(self) -> int:
         """Requests that are being fetched now, and hosts that are being resolved."""
         return self._lanes.in_flight
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a host that answers would find a slot."""
+        return self._lanes.has_room
 
     @property
     def pages_open(self) -> int:
@@ -218,20 +226,20 @@ class Frontier:
         """Take the answer to a Resolve; with `limits_address` the per-address limit counts for the first address."""
         host = self._hosts[key]
         host.is_resolved = True
-        self._land(host, now)
+        self._land(host, key, now)
         host.address = addresses[0] if limits_address else ""
 
     def unresolved(self, key: str, now: float) -> None:
         """Take notice that a Resolve failed for now: the host counts as one that does not answer."""
         host = self._hosts[key]
         host.pace.failed(now, is_network=True)
-        self._land(host, now)
+        self._land(host, key, now)
 
     def fail_host(self, key: str, reason: str, now: float) -> None:
         """Answer a Resolve with the end of the host: what it has, and all that will still be found, fails."""
         host = self._hosts[key]
         self._kill(host, "failed", reason, now)
-        self._land(host, now)
+        self._land(host, key, now)
 
     def set_robots(self, origin: str, key: str, robots: Robots, now: float) -> None:
         """Take an origin's robots.txt; while it is unreachable its URLs wait and it is asked for again and again."""
@@ -254,17 +262,18 @@ class Frontier:
     ) -> None:
         """Take notice that a response ended: its slot is free, and the host's gap runs from now."""
         host = self._hosts[request.host]
-        host.is_proven = True
+        host.is_proven = elapsed_s <= PROMPT_S
         host.pace.answered(now, elapsed_s, status, retry_after_s)
         if status < 500 and status != 429:
             self._patience_until = None
-        self._land(host, now)
+        self._land(host, request.fingerprint, now)
 
     def failed(self, request: Request, now: float, is_network: bool) -> None:
         """Take notice that a fetch ended without an answer; `is_network` as opposed to an answer that we refuse."""
         host = self._hosts[request.host]
+        host.is_proven = host.is_proven and not is_network
         host.pace.failed(now, is_network)
-        self._land(host, now)
+        self._land(host, request.fingerprint, now)
 
     def shed(self) -> int:
         """Have fewer requests in flight from now on, because there is no room for them; returns how many may be."""
@@ -298,7 +307,7 @@ class Frontier:
             self._lanes.push(host, now)
             return None
         if not host.is_resolved:
-            self._lanes.fly(host)
+            self._lanes.fly(host, host.key)
             return Resolve(host.key, request.url)
         if host.address and self._addresses.is_full(host.address):
             self._addresses.wait(host)
@@ -332,7 +341,7 @@ class Frontier:
 
     def _dispatch(self, host: HostQueue, now: float) -> Request:
         request = self._take(host)
-        self._lanes.fly(host)
+        self._lanes.fly(host, request.fingerprint)
         self.open += 1
         if request.kind == "page":
             if not request.attempts:
@@ -406,8 +415,8 @@ class Frontier:
         self._stock.check(host)
         return request
 
-    def _land(self, host: HostQueue, now: float) -> None:
-        self._lanes.land(host)
+    def _land(self, host: HostQueue, token: int | str, now: float) -> None:
+        self._lanes.land(host, token)
         if host.address:
             self._addresses.free(host.address)
             self._offer_address(host, now)

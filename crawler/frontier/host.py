@@ -39,7 +39,6 @@ class HostQueue:
         "lane",
         "pace",
         "pages",
-        "probing",
         "robots",
         "rules",
         "side",
@@ -56,7 +55,6 @@ class HostQueue:
         self.aside_count = 0
         self.was_side = False
         self.in_flight = 0
-        self.probing = 0  # those of them that took a probation slot
         self.cursor = 0  # `seq` of the last request that was taken into the window
         self.has_more = False  # the store has requests after `cursor`
         self.is_hungry = False  # a refill is to be asked for

@@ -7,6 +7,7 @@ keep the others waiting.
 from __future__ import annotations
 
 import heapq
+import math
 
 from crawler.frontier.host import HostQueue
 
@@ -27,6 +28,7 @@ class Lanes:
         self._slots = {True: concurrency, False: probation}
         self._is_shared = probation == 0
         self._flying = {True: 0, False: 0}
+        self._taken: dict[int | str, bool] = {}  # the lane of each slot that is taken
         self._heaps: dict[bool, list[tuple[float, int, HostQueue]]] = {True: [], False: []}
         self._entries = 0  # orders hosts that are due at the same moment, and tells the valid entry of a host
 
@@ -39,6 +41,11 @@ class Lanes:
         """Slots that are taken, in both lanes."""
         return self._flying[True] + self._flying[False]
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a host that has answered before would find a slot."""
+        return self._flying[True] < self._slots[True]
+
     def shed(self) -> int:
         """Have fewer requests in flight: no more than now, both lanes together; returns how many may be."""
         share = max(1, self.in_flight if self._is_shared else self.in_flight // 2)
@@ -49,7 +56,9 @@ class Lanes:
         """Let a host have its turn when it is due, if it has something to do and a slot of its own is free."""
         if host.in_flight >= (self._per_host if host.is_resolved else 1) or host.peek() is None:
             return
-        due, lane = max(host.next_at, now), self._lane(host)
+        # A host that has just been resolved comes before all that have not, or its look-up could be too old at last.
+        is_first = host.is_resolved and host.next_at == -math.inf
+        due, lane = -math.inf if is_first else max(host.next_at, now), self._lane(host)
         if host.entry and host.due <= due and host.lane is lane:
             return
         self._entries += 1
@@ -85,20 +94,17 @@ class Lanes:
             for _, entry, host in heap
         )
 
-    def fly(self, host: HostQueue) -> None:
-        """Take a slot."""
+    def fly(self, host: HostQueue, token: int | str) -> None:
+        """Take a slot for what a token stands for: a request's fingerprint, or the key of a host that is resolved."""
         lane = self._lane(host)
         host.in_flight += 1
-        host.probing += not lane
         self._flying[lane] += 1
+        self._taken[token] = lane
 
-    def land(self, host: HostQueue) -> None:
-        """Free a slot, in the lane in which it was taken: the host may have been proven since."""
-        assert host.in_flight > 0
-        lane = not host.probing
+    def land(self, host: HostQueue, token: int | str) -> None:
+        """Free a slot in the lane in which it was taken: the host may be in the other one by now."""
         host.in_flight -= 1
-        host.probing -= not lane
-        self._flying[lane] -= 1
+        self._flying[self._taken.pop(token)] -= 1
 
     def _lane(self, host: HostQueue) -> bool:
         return host.is_proven or self._is_shared

@@ -324,6 +324,7 @@ OUTCOMES = {
     (56, "Recv failure: Connection reset by peer"): "connection_lost",
     (16, "nghttp2 shuts down connection"): "connection_lost",
     (92, "HTTP/2 stream 1 was not closed cleanly"): "connection_lost",
+    (100, "Too many response headers, 5000 is max"): "header_too_large",
     (27, "Out of memory"): "no_resources",
     (7, "Could not connect to server"): "unreachable",
     (43, "a function was called with a bad parameter"): "internal",

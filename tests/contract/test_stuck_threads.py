@@ -51,7 +51,7 @@ async def test_as_many_stuck_threads_as_there_are_slots_take_none_away(
 
     monkeypatch.setattr(blocking._Connection, "_dial", stuck_dial)
     monkeypatch.setattr(blocking._Answer, "_receive", stuck_receive)
-    client = await connect(fetch_settings=FetchSettings(concurrency=THREADS))
+    client = await connect(fetch_settings=FetchSettings(concurrency=THREADS // 2))
     stuck_url = server.script("/stuck", answer(length=10), HANG)
     server.script("/", answer())
     for _ in range(THREADS + 1):

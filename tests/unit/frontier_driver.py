@@ -16,7 +16,7 @@ import msgspec
 
 from crawler import urls
 from crawler.frontier import robots
-from crawler.frontier.frontier import Decision, Drop, Frontier, Refill, Resolve, Wait
+from crawler.frontier.frontier import PROMPT_S, Decision, Drop, Frontier, Refill, Resolve, Wait
 from crawler.frontier.store import Done, Found, MemoryStore
 from crawler.models import Link, Outcome, Request
 from crawler.scope import Scope, Site
@@ -230,9 +230,10 @@ class Crawl:
         wanted = fetch.request
         self.flying.remove(fetch)
         if answer.is_silent:
+            self._proven.discard(wanted.host)
             self.frontier.failed(wanted, self.now, is_network=True)
         else:
-            self._proven.add(wanted.host)
+            (self._proven.add if answer.elapsed_s <= PROMPT_S else self._proven.discard)(wanted.host)
             self.frontier.answered(wanted, self.now, answer.elapsed_s, answer.status, answer.retry_after_s)
         is_bad = answer.is_silent or answer.status >= 500
         if is_bad and self.retry_s is not None and wanted.attempts < 2:

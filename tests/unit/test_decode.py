@@ -222,18 +222,45 @@ def test_a_byte_order_mark_beats_the_header_which_beats_the_page() -> None:  # s
         (b"<meta charset=x-user-defined>", "windows-1252"),
         (b'<?xml version="1.0" encoding="iso-8859-2"?><html>', "iso-8859-2"),
         (b"<!-- unclosed <meta charset=koi8-r>", "utf-8"),
+        (b"<meta charset=koi8-r", "utf-8"),
+        (b'<a title="unclosed><meta charset=koi8-r>', "utf-8"),
         (b"<p>\xc3\xa9</p>", "utf-8"),
         (b"<p>\xe9</p>", "windows-1252"),
         (b"", "utf-8"),
     ],
 )
-def test_a_page_declares_its_encoding_or_it_is_guessed(page: bytes, name: str) -> None:
+def test_a_page_declares_its_encoding_or_it_is_guessed(page: bytes, name: str) -> None:  # scenario 38
     assert decode_text(page, None)[1] == name
 
 
 def test_a_character_cut_by_the_sample_does_not_spoil_the_guess() -> None:  # scenario 43
     page = b"a" * (64 * 1024 - 1) + "é".encode() * 3
     assert decode_text(page, None) == (page, "utf-8")
+
+
+def test_of_an_enormous_page_only_the_beginning_is_searched_for_its_encoding() -> None:  # scenario 43
+    """What stands behind the first 64 KiB declares nothing, and no more than that is copied to look for it."""
+    declaration = b"<meta charset=koi8-r>"
+    early = declaration.rjust(64 * 1024, b" ")
+    late = _CountedSlices(b"<a href=x charset>" * 3_000_000 + declaration)
+    assert decode_text(early + declaration, None)[1] == "koi8-r"
+    assert decode_text(b" " + early, None)[1] == "utf-8"
+    _CountedSlices.copied = 0
+    assert decode_text(late, None)[1] == "utf-8"
+    assert _CountedSlices.copied <= 2 * 64 * 1024
+
+
+@pytest.mark.parametrize("label", ["nonsense", "utf-7", "rot13", "x" * 1_000_000, "", "\0", "utf-8\0", "utf–8"])
+def test_a_label_that_is_none_is_as_good_as_no_label(label: str) -> None:  # scenarios 38 and 39
+    assert decode_text(b"<meta charset=koi8-r>\xc1", label) == ("<meta charset=koi8-r>а".encode(), "koi8-r")
+    assert decode_text(b"caf\xe9", label) == ("café".encode(), "windows-1252")
+
+
+@pytest.mark.parametrize("label", ["iso-2022-jp", "hz-gb-2312", "iso-2022-kr", "utf-16le", "utf-16be"])
+def test_markup_that_another_encoding_would_hide_is_never_read_as_ascii_text(label: str) -> None:  # scenario 39
+    """What a browser would show as characters of the encoding does not become a tag."""
+    body = {"iso-2022-jp": b"\x1b$B<script>\x1b(B", "hz-gb-2312": b"~{<script>~}"}.get(label, b"<script>")
+    assert b"<script>" not in decode_text(body, label)[0]
 
 
 def test_valid_utf_8_is_handed_on_as_the_same_object_and_invalid_is_mended() -> None:  # scenario 40

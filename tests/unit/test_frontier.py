@@ -36,6 +36,7 @@ def test_robots_txt_is_a_hosts_first_request_and_everything_waits_behind_it() ->
 
 
 def test_http_and_https_of_a_host_have_robots_of_their_own_but_one_pace() -> None:
+    # scenario 60
     seeds = ["http://a.example/1", "https://a.example/1", "https://a.example/2"]
     crawl = Crawl(
         seeds, with_robots(lambda request, now: Answer()), ROBOTS, PolitenessSettings(adaptive_factor=0)
@@ -83,6 +84,23 @@ def test_unreachable_robots_are_asked_for_again_and_nothing_is_dropped_meanwhile
 
     crawl = Crawl(pages("a.example", 2), answer, CrawlSettings(patience_s=1e6), polite(max_backoff_s=1.0)).run()
     assert crawl.times("http://a.example/robots.txt") == [0, 300, 600, 900, 4500, 8100, 11700]
+    assert crawl.count("ok") == 2
+
+
+@pytest.mark.parametrize(("retry_after_s", "second_at"), [(None, 300), (60.0, 300), (1200.0, 1200)])
+def test_a_robots_txt_that_answers_429_is_asked_for_again_when_the_server_allows_it(
+    retry_after_s: float | None, second_at: float
+) -> None:
+    """Nothing else of the host is asked for meanwhile."""  # scenario 54
+
+    def answer(wanted: Request, now: float) -> Answer:
+        if wanted.kind == "robots" and now < START + 1000:
+            return Answer(429, elapsed_s=0.0, retry_after_s=retry_after_s)
+        return Answer(404) if wanted.kind == "robots" else Answer()
+
+    crawl = Crawl(pages("a.example", 2), answer, CrawlSettings(patience_s=1e6), polite(max_backoff_s=1.0)).run()
+    assert crawl.times("http://a.example/robots.txt")[:2] == [0, second_at]
+    assert crawl.order.index("http://a.example/0") == crawl.order.count("http://a.example/robots.txt")
     assert crawl.count("ok") == 2
 
 

@@ -101,7 +101,7 @@ def test_a_host_leaves_probation_with_its_first_answer() -> None:
     def answer(wanted: Request, now: float) -> Answer:
         quick = wanted.url.endswith("/0") or wanted.depth
         return Answer(
-            elapsed_s=0.1 if quick else 50.0, links=pages("b.example", 30) if wanted.url == "http://a.example/0" else ()
+            elapsed_s=0.1 if quick else 8.0, links=pages("b.example", 30) if wanted.url == "http://a.example/0" else ()
         )
 
     crawl = Crawl(pages("a.example", 9), answer, politeness=polite(per_host=3), concurrency=4, probation=3).run()
@@ -134,7 +134,7 @@ def test_one_slow_host_does_not_delay_the_others() -> None:
 
 
 def test_a_slot_of_an_address_is_passed_on_whatever_becomes_of_the_host_that_got_it() -> None:
-    """Many hosts on one address, some with nothing but refused URLs: no host waits for ever."""  # scenario 116
+    """Many hosts on one address, some with nothing but refused URLs: no host waits for ever."""  # scenarios 4, 116
     hosts = [f"h{number}.example" for number in range(30)]
 
     def answer(wanted: Request, now: float) -> Answer:

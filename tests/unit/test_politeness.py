@@ -102,7 +102,7 @@ def test_a_second_origin_of_the_host_does_not_shorten_the_crawl_delay() -> None:
 
 @pytest.mark.parametrize(("crawl_delay", "is_skipped"), [(None, False), (60.0, False), (60.1, True), (1e9, True)])
 def test_a_crawl_delay_beyond_the_limit_skips_the_host(crawl_delay: float | None, is_skipped: bool) -> None:
-    """scenario 60"""
+    # scenario 60
     pace = Pace(DEFAULTS)
     pace.obey_crawl_delay(crawl_delay)
     assert pace.is_skipped_for_crawl_delay is is_skipped
@@ -113,19 +113,20 @@ def test_a_crawl_delay_beyond_the_limit_skips_the_host(crawl_delay: float | None
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_overload_doubles_the_gap_up_to_a_limit(status: int) -> None:
-    """scenario 114"""
+    # scenario 114
     gaps = answer_times(Pace(DEFAULTS), 100.0, [status] * 12)
     assert gaps[:4] == pytest.approx([2.0, 4.0, 8.0, 16.0])
     assert gaps[-1] == pytest.approx(DEFAULTS.max_backoff_s)
 
 
 def test_overload_slows_hosts_without_a_delay_too() -> None:
-    """scenario 114"""
+    # scenario 114
     assert answer_times(Pace(impatient()), 100.0, [429, 429, 429]) == pytest.approx([1.0, 2.0, 4.0])
 
 
 def test_a_storm_costs_few_requests() -> None:
-    """An hour of 503 is about a dozen requests, not 3,600. scenario 114"""
+    """An hour of 503 is about a dozen requests, not 3,600."""
+    # scenario 114
     pace, now, asked = Pace(DEFAULTS), 0.0, 0
     while (now := max(now, pace.next_at)) < 3600.0:
         asked += 1
@@ -135,7 +136,7 @@ def test_a_storm_costs_few_requests() -> None:
 
 
 def test_requests_that_were_under_way_together_slow_the_host_once() -> None:
-    """scenario 114"""
+    # scenario 114
     pace = Pace(DEFAULTS)
     for end in (100.0, 100.1, 100.2, 100.3):
         pace.answered(end, 0.5, 429)
@@ -146,7 +147,8 @@ def test_requests_that_were_under_way_together_slow_the_host_once() -> None:
 
 @pytest.mark.parametrize("settings", [DEFAULTS, impatient()])
 def test_a_slowed_host_recovers_step_by_step(settings: PolitenessSettings) -> None:
-    """Never more than twice as fast as before, and in the end as fast as it was. scenario 114"""
+    """Never more than twice as fast as before, and in the end as fast as it was."""
+    # scenario 114
     pace = Pace(settings)
     slowest = answer_times(pace, 0.0, [429] * 8)[-1]
     gaps = [slowest, *answer_times(pace, pace.next_at, [200] * 2000)]
@@ -172,7 +174,7 @@ def test_other_server_errors_neither_slow_nor_heal() -> None:
 
 @pytest.mark.parametrize("status", [429, 503, 500, 403])
 def test_retry_after_parks_the_host(status: int) -> None:
-    """scenario 113"""
+    # scenario 113
     pace = Pace(DEFAULTS)
     pace.answered(100.0, 0.1, status, retry_after_s=120.0)
     assert (pace.next_at, pace.park_reason) == (220.0, "retry_after")
@@ -181,7 +183,7 @@ def test_retry_after_parks_the_host(status: int) -> None:
 
 
 def test_retry_after_beyond_the_limit_is_told_apart() -> None:
-    """scenario 113"""
+    # scenario 113
     pace = Pace(DEFAULTS)
     pace.answered(100.0, 0.1, 503, retry_after_s=1e9)
     assert pace.is_parked(100.0 + DEFAULTS.max_retry_after_s)
@@ -241,13 +243,13 @@ NOW = datetime(2031, 5, 4, 12, 0, 0, tzinfo=UTC)
     ],
 )
 def test_retry_after_in_seconds_or_as_a_date(value: str | None, seconds: float | None) -> None:
-    """scenario 113"""
+    # scenario 113
     assert retry_after_s(value, NOW.timestamp()) == seconds
 
 
 @given(st.text(max_size=80) | st.from_regex(r"\A\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ [+-]\d+\Z"), st.floats(0, 4e9))
 def test_no_retry_after_is_an_error(value: str, now_wall: float) -> None:
-    """scenario 113"""
+    # scenario 113
     seconds = retry_after_s(value, now_wall)
     assert seconds is None or seconds >= 0
 
@@ -256,6 +258,7 @@ def test_no_retry_after_is_an_error(value: str, now_wall: float) -> None:
 
 
 def test_a_host_that_does_not_answer_is_parked_ever_longer() -> None:
+    # scenario 6
     pace, now = Pace(DEFAULTS), 0.0
     parks = []
     for _ in range(9):

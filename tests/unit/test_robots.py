@@ -113,6 +113,7 @@ FACTS = [
 
 @pytest.mark.parametrize(("body", "allowed", "refused"), [fact[1:] for fact in FACTS], ids=[fact[0] for fact in FACTS])
 def test_rules(body: bytes, allowed: str, refused: str) -> None:
+    # scenario 51
     assert verdicts(body, f"{allowed} {refused}") == expected(allowed, refused)
 
 
@@ -146,6 +147,7 @@ Disallow: /
     ],
 )
 def test_groups_of_one_agent_are_merged(agent: str, allowed: str, refused: str) -> None:
+    # scenario 51
     assert verdicts(GROUPS, f"{allowed} {refused}", agent) == expected(allowed, refused)
 
 
@@ -182,6 +184,7 @@ def test_field_names_and_agents_have_no_case(spelling: object, agent: str) -> No
     ],
 )
 def test_the_agent_token_chooses_the_group(line: str, agent: str, is_obeyed: bool) -> None:
+    # scenario 51
     parsed = robots.parse(rules("Disallow: /", agent=line), agent)
     assert parsed.allows(f"{SITE}/a") is not is_obeyed
 
@@ -255,6 +258,7 @@ def test_one_character_in_three_spellings_is_one_character(pattern: str, url: st
     ],
 )
 def test_escapes_are_compared_by_meaning(pattern: str, url: str, is_match: bool) -> None:
+    # scenario 51
     assert robots.parse(rules(f"Disallow: {pattern}"), AGENT).allows(SITE + url) is not is_match
 
 
@@ -298,7 +302,7 @@ def test_path_and_query_of_any_spelling_of_a_url(url: str, path: str) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", "\r\r\n"])
 def test_all_line_ends_are_the_same(end: str) -> None:
-    """scenario 59"""
+    # scenario 59
     body = end.join(["User-agent: a", "Allow: /x", "User-agent: Harvester", "", "Disallow: /"])
     assert not robots.parse(body.encode(), AGENT).allows(f"{SITE}/b")
     assert not robots.parse((body + end).encode(), AGENT).allows(f"{SITE}/b")
@@ -306,7 +310,7 @@ def test_all_line_ends_are_the_same(end: str) -> None:
 
 @pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xef\xbb", b"\xef"])
 def test_a_byte_order_mark_is_skipped_even_a_broken_one(mark: bytes) -> None:
-    """scenario 59"""
+    # scenario 59
     assert not robots.parse(mark + rules("Disallow: /"), AGENT).allows(f"{SITE}/a")
 
 
@@ -324,19 +328,19 @@ def test_other_bytes_before_a_field_name_spoil_the_line(body: bytes) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_utf16_is_read_as_far_as_it_is_ascii(encoding: str) -> None:
-    """scenario 59"""
+    # scenario 59
     body = "User-agent: *\r\nDisallow: /private\r\n".encode(encoding)
     assert verdicts(body, "/private /open") == {"/private": False, "/open": True}
 
 
 def test_a_page_served_as_robots_has_no_rules() -> None:
-    """scenario 59"""
+    # scenario 59
     body = b"<!doctype html><html><head><title>User-agent: *</title></head>\n<body><p>Disallow: /</p>\n</body></html>"
     assert robots.parse(body, AGENT).allows(f"{SITE}/a")
 
 
 def test_what_follows_500_kib_is_not_read() -> None:
-    """scenario 56"""
+    # scenario 56
     head = rules("Disallow: /a")
     filler = b"#" + b"x" * 78 + b"\n"
     body = head + filler * (50 * 1024 * 1024 // len(filler)) + b"Disallow: /b\n"
@@ -344,7 +348,7 @@ def test_what_follows_500_kib_is_not_read() -> None:
 
 
 def test_the_line_at_the_500_kib_border_is_left_out_whole() -> None:
-    """Half of `Disallow: /private/letters` would refuse all of /private. scenario 56"""
+    """Half of `Disallow: /private/letters` would refuse all of /private."""  # scenario 56
     head = rules("Disallow: /a")
     line = b"Disallow: /private/letters\n"
     filler = b"#" + b"x" * (robots.MAX_FILE_BYTES - len(head) - 2 - len(b"Disallow: /private")) + b"\n"
@@ -354,7 +358,7 @@ def test_the_line_at_the_500_kib_border_is_left_out_whole() -> None:
 
 
 def test_a_file_that_ends_at_the_border_is_read_to_its_end() -> None:
-    """scenario 56"""
+    # scenario 56
     head, last = rules(), b"Disallow: /b"
     body = head + b"#" * (robots.MAX_FILE_BYTES - len(head) - len(last) - 1) + b"\n" + last
     assert len(body) == robots.MAX_FILE_BYTES
@@ -363,14 +367,14 @@ def test_a_file_that_ends_at_the_border_is_read_to_its_end() -> None:
 
 
 def test_one_line_of_5_mb_is_cut_and_counts() -> None:
-    """scenario 56"""
+    # scenario 56
     long = "/" + "a" * 5_000_000
     assert verdicts(rules(f"Disallow: {long}"), "/a /b")["/b"]
     assert not robots.parse(rules(f"Disallow: {long}"), AGENT).allows(SITE + long[:20_000])
 
 
 def test_long_lines_are_cut_and_the_rest_of_them_is_no_line() -> None:
-    """scenario 56"""
+    # scenario 56
     spaces = " " * robots.MAX_LINE_BYTES
     assert robots.parse(rules(f"Disallow:{spaces}/"), AGENT).allows(f"{SITE}/a")
     long = "/x/" + "a" * robots.MAX_LINE_BYTES
@@ -383,14 +387,14 @@ def test_long_lines_are_cut_and_the_rest_of_them_is_no_line() -> None:
 
 
 def test_rules_beyond_the_limit_are_not_kept() -> None:
-    """scenario 58"""
+    # scenario 58
     body = rules(*(f"Disallow: /{number}$" for number in range(robots.MAX_RULES + 5)))
     last = robots.MAX_RULES - 1
     assert verdicts(body, f"/{last} /{last + 1}") == {f"/{last}": False, f"/{last + 1}": True}
 
 
 def test_wildcard_bombs_take_linear_work() -> None:
-    """A matcher that backtracks would not end within the age of the universe. scenario 58"""
+    """A matcher that backtracks would not end within the age of the universe."""  # scenario 58
     bombs = [f"Disallow: /{'*a' * 500}*{number}$" for number in range(20)] + ["Disallow: /" + "*" * 2000 + "z"]
     parsed = robots.parse(rules(*bombs), AGENT)
     assert parsed.allows(f"{SITE}/{'a' * 8000}b")
@@ -406,7 +410,7 @@ def test_long_patterns_are_cut() -> None:
 
 @given(st.binary(max_size=2000), st.text(max_size=50), st.text(max_size=200))
 def test_no_bytes_are_an_error(body: bytes, agent: str, url: str) -> None:
-    """scenario 59"""
+    # scenario 59
     assert robots.parse(body, agent).allows(url) in (True, False)
 
 
@@ -437,6 +441,7 @@ def _matches(pattern: str, path: str) -> bool:
 @given(st.lists(st.tuples(st.booleans(), _PATTERN), max_size=6), st.text("ab$/", max_size=8))
 def test_verdicts_agree_with_the_definition(pairs: list[tuple[bool, str]], path: str) -> None:
     """The longest matching pattern decides, and Allow wins a tie."""
+    # scenario 51
     lines = [f"{'Allow' if allow else 'Disallow'}: /{pattern}" for allow, pattern in pairs]
     matching = [(len(pattern), allow) for allow, pattern in pairs if _matches(f"/{pattern}", f"/{path}")]
     assert robots.parse(rules(*lines), AGENT).allows(f"{SITE}/{path}") is max(matching, default=(0, True))[1]
@@ -465,7 +470,7 @@ def test_verdicts_agree_with_the_definition(pairs: list[tuple[bool, str]], path:
     ],
 )
 def test_crawl_delay(value: str, delay: float | None) -> None:
-    """scenario 60"""
+    # scenario 60
     assert robots.parse(rules(f"Crawl-delay: {value}"), AGENT).crawl_delay == delay
 
 
@@ -491,7 +496,7 @@ Sitemap:
 
 
 def test_sitemaps_are_capped() -> None:
-    """scenario 65"""
+    # scenario 65
     body = b"".join(b"Sitemap: http://a.example/%d\n" % number for number in range(10_000))
     assert len(robots.parse(body, AGENT).sitemaps) == robots.MAX_SITEMAPS
 
@@ -520,7 +525,7 @@ def test_sitemaps_are_capped() -> None:
     ],
 )
 def test_what_an_answer_means(status: int | None, is_allowed: bool, is_unreachable: bool) -> None:
-    """scenarios 52, 53, 54, 55"""
+    # scenarios 52, 53, 54, 55
     answer = robots.from_answer(status, rules("Disallow: /"), AGENT)
     assert (answer.allows(f"{SITE}/a"), answer.is_unreachable) == (is_allowed, is_unreachable)
 

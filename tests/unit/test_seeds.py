@@ -130,7 +130,7 @@ def test_a_missing_scheme_is_https_and_is_told(given_text: str, url: str) -> Non
     ],
 )
 def test_a_password_in_a_seed_is_removed_and_not_repeated(given_text: str) -> None:
-    """scenario 49"""
+    # scenario 49
     found = read([given_text])
     assert urls_of(found) == ["https://a.example/"]
     assert any("removed" in note for note in found.notes)
@@ -143,7 +143,7 @@ def test_an_at_sign_in_a_path_is_no_password() -> None:
 
 @pytest.mark.parametrize("given_text", ["https://user:se/cret@a.example:x/", "gopher://user:secret@a.example/"])
 def test_a_password_in_a_faulty_seed_is_not_repeated(given_text: str) -> None:
-    """scenario 49"""
+    # scenario 49
     message = fault_of(given_text)
     assert "cret" not in message
     assert "a.example" in message
@@ -174,7 +174,7 @@ def test_duplicates_are_one_seed_and_the_last_limits_count(list_file: ListFile) 
     ],
 )
 def test_what_is_no_seed_is_refused_with_the_reason(given_text: str, fault: str) -> None:
-    """scenarios 48, 50"""
+    # scenarios 48, 50
     message = fault_of(given_text)
     assert message.endswith(fault)
     assert len(message) < 300

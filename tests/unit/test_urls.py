@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import string
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from crawler import urls
 from crawler.errors import UrlError
+from crawler.fetch.base import authority, request_target
 
 
 def refusal(url: str, base: str | None = None) -> str:
@@ -47,7 +49,7 @@ def refusal(url: str, base: str | None = None) -> str:
     ],
 )
 def test_strings_are_read_as_browsers_read_them(url: str, canonical: str) -> None:
-    """scenario 44"""
+    # scenario 44
     assert urls.canonicalize(url) == canonical
 
 
@@ -59,7 +61,7 @@ def test_strings_are_read_as_browsers_read_them(url: str, canonical: str) -> Non
      "http://h.example/\udfff"],
 )  # fmt: skip
 def test_what_is_no_url_is_refused(url: str) -> None:
-    """scenarios 44, 46"""
+    # scenarios 44, 46
     assert refusal(url) == "invalid"
 
 
@@ -69,7 +71,7 @@ def test_what_is_no_url_is_refused(url: str) -> None:
      "blob:http://h.example/x", "ws://h.example/", "about:blank", "httpx://h.example/", "view-source:http://h.example/"],
 )  # fmt: skip
 def test_other_schemes_are_refused(url: str) -> None:
-    """scenarios 24, 48"""
+    # scenarios 24, 48
     assert refusal(url) == "scheme"
     assert refusal(url, "http://h.example/") == "scheme"
 
@@ -113,7 +115,7 @@ def test_other_schemes_are_refused(url: str) -> None:
     ],
 )
 def test_the_canonical_form(url: str, canonical: str) -> None:
-    """scenarios 45, 49"""
+    # scenarios 45, 49
     assert urls.canonicalize(url) == canonical
 
 
@@ -132,7 +134,7 @@ def test_the_canonical_form(url: str, canonical: str) -> None:
     ],
 )
 def test_addresses_have_one_spelling(url: str, canonical: str) -> None:
-    """scenario 46"""
+    # scenario 46
     assert urls.canonicalize(url) == canonical
 
 
@@ -190,7 +192,7 @@ def test_references_are_resolved_against_their_base(reference: str, canonical: s
     ],
 )
 def test_what_cannot_be_dialled_is_refused(url: str, reason: str | None) -> None:
-    """scenarios 5, 48, 50"""
+    # scenarios 5, 48, 50
     if reason is None:
         assert urls.canonicalize(url) == url
     else:
@@ -198,7 +200,7 @@ def test_what_cannot_be_dialled_is_refused(url: str, reason: str | None) -> None
 
 
 def test_an_error_shows_no_more_than_200_characters_and_pickles() -> None:
-    """scenario 48"""
+    # scenario 48
     error = UrlError("too_long", "http://h.example/" + "a" * 100_000)
     assert len(str(error)) < 300
     copy = pickle.loads(pickle.dumps(error))
@@ -221,7 +223,7 @@ _STRINGS = (
 
 @given(_STRINGS, st.none() | _STRINGS)
 def test_every_string_is_a_canonical_url_or_a_url_error(text: str, base: str | None) -> None:
-    """scenarios 44, 45: idempotent, with no fragment, no userinfo, no space; the parts make up the whole."""
+    """Idempotent, with no fragment, no userinfo, no space; the parts make up the whole."""  # scenarios 44, 45
     try:
         url = urls.canonicalize(text, base)
     except UrlError:
@@ -250,11 +252,56 @@ def test_case_closing_slash_and_order_of_parameters_are_kept(
     segments: list[str], has_slash: bool, parameters: list[tuple[str, str]]
 ) -> None:
     """Two different pages never become one."""
+    # scenario 45
     path = "/" + "/".join(segments) + ("/" if segments and has_slash else "")
     query = "&".join(f"{name}={value}" for name, value in parameters)
     rest = f"{path}?{query}" if query else path
     url = urls.canonicalize(f"HTTPS://H.Example:443{rest}#part")
     assert url == f"https://h.example{rest}"
+
+
+_ESCAPES = st.integers(0, 255).flatmap(lambda byte: st.sampled_from([f"%{byte:02x}", f"%{byte:02X}"]))
+_WRITTEN = st.lists(_ESCAPES | st.sampled_from([*"aA0-_~!$&()*+,;=:@/?%"]), max_size=12).map("".join)
+
+
+def _without_dots(rest: str) -> bool:
+    """Whether no segment of a path is one or two dots, which are resolved however they are written."""
+    path = rest.partition("?")[0].lower().replace("%2e", ".")
+    return not any(segment in (".", "..") for segment in path.split("/"))
+
+
+def _spelt(rest: str) -> str:
+    """All that may happen to the spelling of a path and query."""
+    spelt = re.sub("%[0-9A-Fa-f]{2}", lambda match: match[0].upper(), f"/{rest}")
+    return spelt[:-1] if spelt.endswith("?") and spelt.count("?") == 1 else spelt
+
+
+@given(_WRITTEN.filter(_without_dots))
+def test_nothing_is_decoded_and_escapes_are_in_upper_case(rest: str) -> None:
+    # scenario 45
+    assert urls.canonicalize(f"http://h.example/{rest}") == f"http://h.example{_spelt(rest)}"
+
+
+@given(_WRITTEN.filter(_without_dots), _WRITTEN.filter(_without_dots))
+def test_two_pages_never_become_one(one: str, other: str) -> None:
+    """Two URLs are the same only where they differ in the case of an escape, or in a `?` that says nothing."""
+    # scenario 45
+    is_same = urls.canonicalize(f"http://h.example/{one}") == urls.canonicalize(f"http://h.example/{other}")
+    assert is_same is (_spelt(one) == _spelt(other))
+
+
+@given(_STRINGS)
+def test_what_is_asked_for_is_the_canonical_url(text: str) -> None:
+    """Host field and request line make up the URL again, and no byte of them ends a line or a word."""
+    # scenarios 44, 45
+    try:
+        url = urls.canonicalize(text, "http://h.example/")
+    except UrlError:
+        return
+    target = request_target(url)
+    assert target.startswith("/")
+    assert f"{urls.split(url)[0]}://{authority(url)}{target}" == url
+    assert all("!" <= character <= "~" for character in target)
 
 
 # Keys ------------------------------------------------------------------------------------------------------------
