@@ -17,7 +17,6 @@ from crawler.settings import SiteSettings
 
 MAX_PROBLEMS_SHOWN = 10
 MAX_SHOWN_CHARS = 200
-MAX_FILE_NAME_CHARS = 255
 STANDARD_INPUT = "-"
 # The name in a site list → the limit in the settings.
 OPTIONS = {"max_pages": "max_pages", "delay": "delay_s", "depth": "max_depth"}
@@ -159,8 +158,15 @@ def _collect(
 
 def _check_argument(given: str) -> None:
     _, has_scheme = _with_scheme(given)
-    if not has_scheme and len(given) <= MAX_FILE_NAME_CHARS and Path(given).is_file():
+    if not has_scheme and _is_file(given):
         raise UsageError(f"{given} is a file, not a URL: name a list of sites with --sites")
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # what cannot be the name of a file: too long, or with NUL in it
+        return False
 
 
 def _url(where: str, given: str) -> tuple[str, tuple[str, ...]]:

@@ -129,7 +129,7 @@ class _Reader:
     def _search(self, pattern: str, start: int) -> Test:
         try:
             search = re.compile(pattern).search
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise self._fault("has no regular expression", start, str(error)) from None
         return lambda found: any(search(text) for text in _texts(found))
 

@@ -94,6 +94,7 @@ class LinkJudge:
     def forget(self) -> None:
         """Hand out again what was handed out before: an answer was lost, may be thrown away, or memory is full."""
         self._known.clear()
+        self._verdicts = _Verdicts()
 
     def _judge(self, target: str, links: list[Link], examples: dict[int, list[tuple[str, str]]]) -> None:
         url, rule = self._rules.rewrite(target) if self._rules is not None else (target, "")

@@ -22,11 +22,11 @@ URLSET = (
 PAGES = ["https://a.example/1", "https://a.example/2?a=1&b=2"]
 
 
-def test_a_urlset_names_its_pages_and_not_its_pictures() -> None:
+def test_a_urlset_names_its_pages_and_not_its_pictures() -> None:  # scenario 65
     assert parse(URLSET) == Sitemap(PAGES)
 
 
-def test_an_index_names_sitemaps() -> None:
+def test_an_index_names_sitemaps() -> None:  # scenario 61
     index = f"<sitemapindex {NAMESPACE}><sitemap><loc>https://a.example/s.xml.gz</loc></sitemap></sitemapindex>"
     assert parse(index.encode()) == Sitemap([], ["https://a.example/s.xml.gz"])
 

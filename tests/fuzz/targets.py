@@ -1,0 +1,131 @@
+"""The table of what is fuzzed: each target's check, the modules that it is about, and what its inputs are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from tests.fuzz import addresses, exports, pages, site_files, tokens, wire
+
+KIB = 1024
+
+
+class Target(NamedTuple):
+    """One kind of input.
+
+    Args:
+        check: Raises if anything is not as it has to be; any exception is a finding.
+        modules: Whose lines the report counts.
+        literals: Test modules whose strings are inputs to begin with.
+        tokens: What mutations put in.
+        max_bytes: Longest input. Lexbor is quadratic in the depth of a page, which a worker's CPU limit takes care
+            of; up to here no input may take longer than the deadline.
+        dress: Makes an input of a test's string.
+        share: Of the time, beside those of the other targets.
+    """
+
+    check: Callable[[bytes], None]
+    modules: tuple[str, ...]
+    literals: tuple[str, ...]
+    tokens: tuple[bytes, ...]
+    max_bytes: int = 64 * KIB
+    dress: Callable[[bytes], bytes] = bytes
+    share: int = 1
+
+
+def _page(text: bytes) -> bytes:
+    return text if b"\n\n" in text[:2000] else b"content-type: text/html\n\n" + text
+
+
+def _parser(name: str, module: str) -> Target:
+    stage = ("stage", "links", "facts", "text", "metadata", "dates", "charset", "decode", module)
+    return Target(
+        partial(pages.check, name),
+        (
+            *(f"crawler.parse.{each}" for each in stage),
+            "crawler.records",
+        ),
+        ("unit.test_parsers", "unit.test_stage", "unit.test_decode"),
+        (*tokens.HTML, *tokens.HTML, *tokens.METADATA, *tokens.HEADS, *tokens.TYPES, *tokens.URL),
+        256 * KIB,
+        _page,
+        share=4,
+    )
+
+
+TARGETS: dict[str, Target] = {
+    "lexbor": _parser("lexbor", "lexbor"),
+    "bs4": _parser("bs4", "soup"),
+    "export": Target(
+        exports.check,
+        ("crawler.records", "crawler.export.csv_text", "crawler.export.jsonl", "crawler.export.columns"),
+        ("unit.test_records", "unit.test_table"),
+        tokens.CELLS + tokens.BYTES,
+    ),
+    "url": Target(
+        addresses.check_url,
+        ("crawler.urls", "crawler.scope", "crawler.rewrite", "crawler.patterns", "crawler.parse.facts"),
+        ("unit.test_urls", "unit.test_scope", "unit.test_rewrite", "unit.test_patterns"),
+        tokens.URL,
+        72 * KIB,
+        share=2,
+    ),
+    "robots": Target(
+        site_files.check_robots,
+        ("crawler.frontier.robots",),
+        ("unit.test_robots",),
+        tokens.ROBOTS + tokens.URL,
+        256 * KIB,
+        share=2,
+    ),
+    "sitemap": Target(
+        site_files.check_sitemap,
+        ("crawler.parse.sitemap", "crawler.parse.stage"),
+        ("unit.test_sitemap",),
+        tokens.SITEMAP + tokens.BYTES,
+        256 * KIB,
+        share=2,
+    ),
+    "decode": Target(
+        wire.check_decode,
+        ("crawler.parse.decode", "crawler.parse.charset"),
+        ("unit.test_decode",),
+        tokens.CODINGS + tokens.TYPES + tokens.BYTES,
+        256 * KIB,
+    ),
+    "answer": Target(
+        wire.check_answer,
+        ("crawler.fetch.answer",),
+        ("unit.test_answer", "contract.test_framing"),
+        tokens.ANSWER + tokens.BYTES,
+    ),
+    "header": Target(
+        wire.check_header,
+        ("crawler.answers", "crawler.parse.charset", "crawler.parse.dates", "crawler.parse.simhash"),
+        ("unit.test_politeness", "unit.test_answers", "unit.test_stage"),
+        tokens.HEADER + tokens.TYPES + tokens.URL,
+        8 * KIB,
+    ),
+    "cookies": Target(
+        wire.check_cookies,
+        ("crawler.cookies",),
+        ("unit.test_cookies",),
+        tokens.COOKIES + tokens.BYTES,
+        16 * KIB,
+    ),
+    "seeds": Target(
+        addresses.check_seeds,
+        ("crawler.seeds", "crawler.scope"),
+        ("unit.test_seeds", "unit.test_scope"),
+        tokens.SEEDS + tokens.URL,
+        16 * KIB,
+    ),
+    "settings": Target(
+        addresses.check_settings,
+        ("crawler.settings",),
+        ("unit.test_settings",),
+        tokens.SETTINGS + tokens.BYTES,
+        16 * KIB,
+    ),
+}
