@@ -6,16 +6,23 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 
 from crawler import resume, urls
+from crawler.downloads import Downloads
 from crawler.engine import Engine
-from crawler.errors import RunError
+from crawler.errors import RunError, UsageError
 from crawler.export.journal import Journal
+from crawler.export.warc import Archive
 from crawler.fetch import create as create_fetcher
-from crawler.fetch.base import ByteCount
+from crawler.fetch.archived import ArchivedAnswers
+from crawler.fetch.base import ByteCount, Fetcher
 from crawler.fetch.guard import Guard, exempt_origins
 from crawler.fetch.proxy import find_proxy
+from crawler.fetch.replay import NoResolver, ReplayFetcher
 from crawler.fetch.resolve import Resolver
+from crawler.file_choice import FileChoice
 from crawler.frontier.flights import Flights
 from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import MemoryStore, Store
@@ -24,6 +31,7 @@ from crawler.models import Page, Parsed
 from crawler.parse.inprocess import InlinePool, ThreadPool
 from crawler.parse.pool import ProcessPool
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
+from crawler.parse.wanted import Wanted
 from crawler.parse.worker import WorkerSpec
 from crawler.rewrite import UrlRules
 from crawler.run import Run
@@ -73,6 +81,7 @@ def build(
         nofollow=crawl.nofollow,
         rules=UrlRules(crawl.strip_session_ids, crawl.strip_tracking, crawl.drop_params, crawl.sort_query),
         wants_novelty=crawl.trap_guard,
+        wanted=_wanted(settings),
     )
     engine: Engine
 
@@ -80,16 +89,21 @@ def build(
         engine.fail(error)
 
     store, journal, flights = _store(run, is_new=before is None)
+    archive = _archive(settings, store, run)
+    fetcher = _fetcher(settings, guard, held)
+    downloads = _downloads(settings, fetcher, run)
     parts = Parts(
-        fetcher=create_fetcher(settings.fetch.strategy, settings, guard, held),
+        fetcher=downloads or fetcher,
         pool=_pool(settings.parse, context, fatal),
         store=store,
         journal=journal,
         flights=flights,
         targets=targets,
         held=held,
+        downloads=downloads,
     )
     engine = Engine(settings, scope, parts, on_lines)
+    engine.committer.archive = archive
     if isinstance(store, SqliteStore):
         engine.prepare = partial(resume.prepare, engine, store, before or settings)
     return engine
@@ -99,9 +113,12 @@ def check(settings: Settings, seeds: Seeds) -> None:
     """Find out before a run begins whether its settings fit together.
 
     Raises:
-        UsageError: If an address, a network or a header cannot be used.
+        UsageError: If an address, a network, a header, an extractor or what is to be replayed cannot be used.
     """
     _addressing(settings, seeds)
+    _wanted(settings)
+    if settings.fetch.strategy == "replay":
+        _archived_run(settings.fetch.replay)
 
 
 def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
@@ -110,7 +127,8 @@ def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
     find_proxy(
         settings.fetch.proxy, settings.fetch.resolve, guard
     )  # the fetcher finds it again; here a mistake is found
-    resolver = Resolver(settings.fetch.resolve, timeout_s=settings.fetch.dns_timeout_s)
+    is_replay = settings.fetch.strategy == "replay"
+    resolver = NoResolver() if is_replay else Resolver(settings.fetch.resolve, settings.fetch.dns_timeout_s)
     return guard, Targets(settings.fetch, resolver, guard, frozenset(urls.origin(url) for url in seed_urls))
 
 
@@ -122,6 +140,38 @@ def _store(run: Run | None, *, is_new: bool) -> tuple[Store, Journal | None, Fli
     store = SqliteStore(run.state, is_new=is_new)
     # Whatever lies behind the committed length was written by a commit that did not happen.
     return store, Journal(run.journal, store.output_length(run.journal.name)), Flights(run.flights)
+
+
+def _archive(settings: Settings, store: Store, run: Run | None) -> Archive | None:
+    if run is None or not isinstance(store, SqliteStore) or not settings.output.warc:
+        return None
+    return Archive(Journal(run.warc, store.output_length(run.warc.name)), settings)
+
+
+def _fetcher(settings: Settings, guard: Guard, held: ByteCount) -> Fetcher:
+    fetch = settings.fetch
+    if fetch.strategy == "replay" and (archived := _archived_run(fetch.replay)) is not None:
+        return ReplayFetcher(ArchivedAnswers(archived.warc, archived.committed_length(archived.warc)), held)
+    return create_fetcher(fetch.strategy, settings, guard, held)
+
+
+def _downloads(settings: Settings, fetcher: Fetcher, run: Run | None) -> Downloads | None:
+    """The fetcher that saves files, where any are wanted."""
+    output = settings.output
+    if run is None or not (output.files or output.save_html):
+        return None
+    choice = FileChoice(output.files, output.save_html)
+    return Downloads(fetcher, run.folder, choice, output.max_file_bytes, output.min_free_bytes)
+
+
+def _archived_run(replay: str) -> Run | None:
+    """The run whose WARC is to be replayed; None where a folder of files is, or a WARC by itself."""
+    run = Run(Path(replay))
+    if not run.settings.exists():
+        return None
+    if not run.warc.exists():
+        raise UsageError(f"{replay} has no {run.warc.name} to replay: it was not crawled with --warc")
+    return run
 
 
 def _pool(settings: ParseSettings, context: StageContext, on_fatal: Callable[[RunError], None]) -> ParsePool:
@@ -139,6 +189,23 @@ def _pool(settings: ParseSettings, context: StageContext, on_fatal: Callable[[Ru
         recycle_jobs=settings.recycle_pages,
     )
     return ProcessPool[Page, Parsed](spec, encode_page, decode_parsed, workers, settings.wall_limit_s, on_fatal)
+
+
+def _wanted(settings: Settings) -> Wanted:
+    """What is wanted of pages besides text and links; UsageError if it cannot be had."""
+    parse = settings.parse
+    wanted = Wanted(
+        metadata=parse.metadata,
+        images=parse.images,
+        link_details=parse.link_details,
+        simhash=parse.simhash,
+        article=parse.article_format if parse.article else None,
+        rules=settings.extract,
+        function=parse.extract,
+    )
+    if wanted.has_extractors:
+        import_module("crawler.parse.extractors").check(wanted)  # parsers, which this process has no other use for
+    return wanted
 
 
 def _in_process(context: object) -> Callable[[Page], Parsed]:

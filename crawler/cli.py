@@ -142,8 +142,10 @@ def _resume_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _reparse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parent", metavar="RUN", help="the run whose answers are parsed; crawled with --warc")
+    parser.add_argument("--config", metavar="FILE", help="a TOML file, of which the tables parse and extract count")
     _add_output_options(parser)
-    add_settings(parser, ("parse", "output"), shows_defaults=False, without=("--warc",))
+    without = ("--warc", "--files", "--save-html", "--max-file", "--min-free")
+    add_settings(parser, ("parse", "output"), shows_defaults=False, without=without)
     parser.epilog = "What is not given is as the run was started. Ctrl-C stops; crawler resume goes on."
 
 

@@ -76,8 +76,10 @@ def resume(arguments: argparse.Namespace) -> int:
 def reparse(arguments: argparse.Namespace) -> int:
     """`crawler reparse`: a new run whose answers come out of an earlier one's WARC."""
     parent = runs.find(arguments.parent)
-    with closing(Reparse(parent, overrides(arguments))) as plan:
+    config = Path(arguments.config) if arguments.config else None
+    with closing(Reparse(parent, overrides(arguments), config)) as plan:
         _check_outputs(arguments, plan.settings)
+        assembly.check(plan.settings, plan.seeds)
         run = runs.create(plan.settings.output.run, plan.settings, plan.seeds, plan.prepare)
     if not arguments.quiet:
         _say(f"Parsing {plan.pages:,} answers of {parent.folder} again; run: {run.folder}")

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from crawler.errors import RunError
 from crawler.export.journal import Journal
+from crawler.export.warc import Archive, Exchange
 from crawler.frontier.store import Done, Found, HostState, Output, Store
 from crawler.models import Request
 
@@ -54,6 +55,7 @@ class Committer:
         self._on_error = on_error
         self._done: list[Done] = []
         self._found: list[Found] = []
+        self._exchanges: list[Exchange] = []
         self._bytes = self._bytes_running = 0
         self._has_links = False
         self._started = -math.inf
@@ -62,18 +64,19 @@ class Committer:
         self._timer: asyncio.TimerHandle | None = None
         self._is_due = False  # a flush was asked for while a commit was running
         self._is_broken = False
+        self.archive: Archive | None = None  # where exchanges go, set before the first comes; closed with the rest
         self.commits = 0
         self.busy_s = 0.0
         self.records = 0
 
     @property
     def waiting(self) -> int:
-        """Finished requests and link groups that are not committed yet, those being committed left out."""
-        return len(self._done) + len(self._found)
+        """Finished requests, link groups and exchanges not committed yet, those being committed left out."""
+        return len(self._done) + len(self._found) + len(self._exchanges)
 
     @property
     def bytes_waiting(self) -> int:
-        """Bytes of records that are not on the disk yet."""
+        """Bytes of records, and of bodies that are kept, that are not on the disk yet."""
         return self._bytes + self._bytes_running
 
     @property
@@ -89,11 +92,13 @@ class Committer:
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing is being committed."""
-        return not self._done and not self._found and self._running is None
+        return not self.waiting and self._running is None
 
-    def add(self, done: Done) -> None:
-        """Take a finished request for the next commit."""
+    def add(self, done: Done, exchange: Exchange | None = None) -> None:
+        """Take a finished request for the next commit, with its answer if there was one."""
         self._done.append(done)
+        if exchange is not None:
+            self._keep(exchange)
         self._bytes += len(done.line)
         self._has_links = self._has_links or (done.found is not None and bool(done.found.links))
         self._consider()
@@ -103,6 +108,17 @@ class Committer:
         self._found.append(found)
         self._has_links = True
         self._consider()
+
+    def add_exchange(self, exchange: Exchange) -> None:
+        """Take an answer that belongs to no record: robots.txt and sitemaps."""
+        self._keep(exchange)
+        if self._exchanges:
+            self._consider()
+
+    def _keep(self, exchange: Exchange) -> None:
+        if self.archive is not None:
+            self._exchanges.append(exchange)
+            self._bytes += len(exchange.page.body)
 
     def flush(self) -> None:
         """Commit what waits as soon as the commit before it has ended."""
@@ -125,6 +141,8 @@ class Committer:
             await asyncio.wait([self._running])
         self._cancel_timer()
         self._thread.shutdown()
+        if self.archive is not None:
+            self.archive.file.close()
 
     def _consider(self) -> None:
         if self._is_broken:
@@ -146,34 +164,40 @@ class Committer:
     def _start(self) -> None:
         done, self._done = self._done, []
         found, self._found = self._found, []
+        exchanges, self._exchanges = self._exchanges, []
         self._bytes, self._bytes_running = 0, self._bytes
         self._has_links = self._is_due = False
         self._started = time.monotonic()
         self._cancel_timer()
         loop = asyncio.get_running_loop()
-        self._running = loop.run_in_executor(self._thread, self._commit, done, found, self._host_states(done))
+        self._running = loop.run_in_executor(
+            self._thread, self._commit, done, found, exchanges, self._host_states(done)
+        )
         self._running.add_done_callback(lambda future: self._finish(done, future))
 
-    def _commit(self, done: list[Done], found: list[Found], hosts: Sequence[HostState]) -> list[Request]:
+    def _commit(
+        self, done: list[Done], found: list[Found], exchanges: list[Exchange], hosts: Sequence[HostState]
+    ) -> list[Request]:
         """Runs in the thread: outputs first, then the store, which holds their committed length."""
         started = time.thread_time()
-        journal = self._journal
+        files = [] if self._journal is None else [self._journal]
+        if self.archive is not None:
+            files.append(self.archive.file)
+        lengths = [file.length for file in files]
         outputs: list[Output] = []
-        length = 0 if journal is None else journal.length
         try:
-            if journal is not None:
-                lines = [each.line for each in done if each.line]
-                journal.append(lines)
-                journal.sync()
-                outputs = [_output(journal, length, lines)] if lines else []
+            if self._journal is not None:
+                outputs += _append(self._journal, [each.line for each in done if each.line])
+            if self.archive is not None:
+                outputs += _append(self.archive.file, self.archive.members(exchanges))
             novel = self._store.commit(done, found, outputs, hosts)
         except BaseException:
-            if journal is not None:
+            for file, length in zip(files, lengths, strict=True):
                 with suppress(OSError):  # a disk that fails altogether; readers stop at the committed length anyway
-                    journal.cut(length)
+                    file.cut(length)
             raise
-        if journal is not None:
-            self.records += len(lines)
+        if self._journal is not None:
+            self.records += sum(bool(each.line) for each in done)
         self.commits += 1
         self.busy_s += time.thread_time() - started
         return novel
@@ -209,11 +233,14 @@ class Committer:
         self._on_error(error)
 
 
-def _output(journal: Journal, offset: int, lines: Sequence[bytes]) -> Output:
-    checksum = 0
-    for line in lines:
-        checksum = crc32(line, checksum)
-    return Output(journal.path.name, offset, journal.length - offset, checksum, len(lines))
+def _append(file: Journal, pieces: Sequence[bytes]) -> list[Output]:
+    """Append to an output, wait for the disk, and tell what is to be committed of it: nothing if there was nothing."""
+    offset, checksum = file.length, 0
+    file.append(pieces)
+    file.sync()
+    for piece in pieces:
+        checksum = crc32(piece, checksum)
+    return [Output(file.path.name, offset, file.length - offset, checksum, len(pieces))] if pieces else []
 
 
 def _cannot_write(what: str) -> RunError:

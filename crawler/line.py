@@ -18,9 +18,11 @@ from msgspec import Struct
 from crawler import urls
 from crawler.answers import judge
 from crawler.commit import Committer
+from crawler.downloads import Downloads
 from crawler.errors import FetchError, ParseError, RunError
 from crawler.export.journal import Journal
-from crawler.fetch.base import ByteCount, Fetcher
+from crawler.export.warc import Exchange
+from crawler.fetch.base import REFUSED, ByteCount, Fetcher
 from crawler.frontier.flights import Flights
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
 from crawler.frontier.politeness import retry_after_s
@@ -59,6 +61,7 @@ class Parts(Struct):
         flights: Where it is noted what is being worked on; None does not.
         targets: Resolves and vets what is dialled.
         held: Bytes of bodies between download and parse.
+        downloads: The fetcher once more if it saves files.
     """
 
     fetcher: Fetcher
@@ -68,6 +71,7 @@ class Parts(Struct):
     flights: Flights | None
     targets: Targets
     held: ByteCount
+    downloads: Downloads | None = None
 
 
 class Line:
@@ -103,6 +107,7 @@ class Line:
         self.ledger = ledger
         self.site_files = SiteFiles(settings, frontier, committer, ledger)
         self.parsing = 0  # pages in the parse stage
+        self._is_replay = settings.fetch.strategy == "replay"  # then there is no server to spare
         self.lone = 0  # the `seq` of the request that runs alone, 0 for none
         self._on_parsed = on_parsed
         self._on_failure = on_failure
@@ -157,11 +162,12 @@ class Line:
             self.parts.flights.enter(request.seq, alone=request.seq == self.lone)
         started = time.monotonic()
         try:
-            page = await self.parts.fetcher.fetch(request, await self.parts.targets.target(request, started))
+            target = await self.parts.targets.target(request, started)
+            page = await self.parts.fetcher.fetch(request, target)
         except FetchError as error:
             self._no_answer(request, error, time.monotonic() - started)
         else:
-            self._answer(page)
+            self._answer(Exchange(page, target.headers))
 
     def _no_answer(self, request: Request, error: FetchError, elapsed_s: float) -> None:
         now = time.monotonic()
@@ -197,48 +203,59 @@ class Line:
         log.warning("%s: at most %d requests under way from now on", error.detail or error, slots)
         self.frontier.retry(request, now + SHED_PAUSE_S)
 
-    def _answer(self, page: Page) -> None:
+    def _answer(self, exchange: Exchange) -> None:
+        page = exchange.page
         request, now = page.request, time.monotonic()
         self._sheds = 0
-        wait_s = retry_after_s(page.header("retry-after"), time.time()) if page.status >= 400 else None
+        status = 200 if self._is_replay else page.status  # as far as the host's pace is concerned
+        wait_s = retry_after_s(page.header("retry-after"), time.time()) if status >= 400 else None
         self.ledger.answered(page)
         self.parts.targets.learn(page)
         longest_s = self.settings.politeness.max_retry_after_s
         if wait_s is not None and wait_s > longest_s:
             sentence = f"{request.host} asks to be left alone for {wait_s:.0f} s; its pages wait for it or fail"
             self.ledger.note(f"retry-after {request.host}", sentence)
-        self.frontier.answered(request, now, page.elapsed_s, page.status, wait_s)
-        if self._try_again(request, now, status=page.status, complete=page.complete, retry_after_s=wait_s):
+        self.frontier.answered(request, now, page.elapsed_s, status, wait_s)
+        if page.truncated == REFUSED:
+            self._give_back(request, now)
+        elif self._try_again(request, now, status=page.status, complete=page.complete, retry_after_s=wait_s):
             self.parts.held.add(-len(page.body))
         elif request.kind == "page":
-            self._page(page)
+            self._page(exchange)
         else:
-            self._side_answer(request, page)
+            self._side_answer(request, exchange)
 
-    def _finish(self, done: Done) -> None:
+    def _finish(self, done: Done, exchange: Exchange | None = None) -> None:
         """A page has its outcome, which takes effect with the next commit."""
         if self.parts.flights is not None:
             self.parts.flights.leave(done.request.seq)
         if done.outcome not in ("ok", "redirect"):
             log.warning("%s %s: %s", done.outcome, done.request.url, done.reason)
-        self.committer.add(done)
+        if done.outcome != "ok" and self.parts.downloads is not None:
+            self.parts.downloads.forget(done.request.url)
+        self.committer.add(done, exchange)
 
     def _try_again(self, request: Request, now: float, **facts: Any) -> bool:
         """Give a request back to the frontier if a second try can help and the budget allows it."""
         wait_s = self._retry.after(request.attempts + 1, rand=random.random(), **facts)
         if wait_s is None or wait_s > self.settings.politeness.max_retry_after_s or not self._retry_budget.take():
             return False
+        self._give_back(request, now + wait_s)
+        return True
+
+    def _give_back(self, request: Request, at: float) -> None:
+        """Have a request sent again, at this time or later."""
         self.ledger.retries += 1
         if self.parts.flights is not None:
             self.parts.flights.leave(request.seq)
-        self.frontier.retry(msgspec.structs.replace(request, attempts=request.attempts + 1), now + wait_s)
-        return True
+        self.frontier.retry(msgspec.structs.replace(request, attempts=request.attempts + 1), at)
 
-    def _page(self, page: Page) -> None:
+    def _page(self, exchange: Exchange) -> None:
+        page = exchange.page
         request = page.request
         verdict = judge(page, self.settings.fetch.max_redirects)
         if verdict.action == "parse":
-            self._parse(page)
+            self._parse(exchange)
             return
         self.parts.held.add(-len(page.body))
         found = None
@@ -246,7 +263,7 @@ class Line:
             found = self._follow(request, verdict.target)
         line = record_line(request, verdict.outcome, page=page, error=verdict.error, redirect_to=verdict.target)
         reason = verdict.error or (None if verdict.outcome == "ok" else str(page.status))
-        self._finish(Done(request, verdict.outcome, reason, line, found))
+        self._finish(Done(request, verdict.outcome, reason, line, found), exchange)
 
     def _follow(self, request: Request, target: str) -> Found | None:
         """The target of a redirect as a link: judged like any other, but of the same depth and with its chain."""
@@ -270,18 +287,19 @@ class Line:
 
     # Parsing
 
-    def _parse(self, page: Page) -> None:
+    def _parse(self, exchange: Exchange) -> None:
         self.parsing += 1
-        self.parts.pool.submit(page, partial(self._parsed, page))
+        self.parts.pool.submit(exchange.page, partial(self._parsed, exchange))
 
-    def _parsed(self, page: Page, parsed: Parsed | ParseError) -> None:
+    def _parsed(self, exchange: Exchange, parsed: Parsed | ParseError) -> None:
         try:
-            self._take_parsed(page, parsed)
+            self._take_parsed(exchange, parsed)
         except Exception as error:
             self._on_crash(error)
         self._on_parsed()
 
-    def _take_parsed(self, page: Page, parsed: Parsed | ParseError) -> None:
+    def _take_parsed(self, exchange: Exchange, parsed: Parsed | ParseError) -> None:
+        page = exchange.page
         request = page.request
         self.parsing -= 1
         self.parts.held.add(-len(page.body))
@@ -289,7 +307,7 @@ class Line:
             log.warning("quarantined %s: %s", request.url, parsed)
             line = record_line(request, "quarantined", page=page, error=parsed.reason)
             if request.kind == "page":
-                self._finish(Done(request, "quarantined", parsed.reason, line))
+                self._finish(Done(request, "quarantined", parsed.reason, line), exchange)
             else:
                 self.frontier.done(request, "quarantined", time.monotonic())
         elif parsed.complete or not self._try_again(request, time.monotonic(), complete=False):
@@ -301,14 +319,18 @@ class Line:
             if request.kind == "sitemap":
                 self.site_files.take_sitemap(request, parsed)
             else:
-                self._finish(Done(request, parsed.outcome, reason, parsed.line, found))
+                self._finish(Done(request, parsed.outcome, reason, parsed.line, found), exchange)
 
     # Robots and sitemaps
 
-    def _side_answer(self, request: Request, page: Page | None) -> None:
-        if page is not None and request.kind == "sitemap" and 200 <= page.status < 300 and page.body:
-            self._parse(page)
-            return
+    def _side_answer(self, request: Request, exchange: Exchange | None) -> None:
+        page = None
+        if exchange is not None:
+            page = exchange.page
+            self.committer.add_exchange(exchange)
+            if request.kind == "sitemap" and 200 <= page.status < 300 and page.body:
+                self._parse(exchange)
+                return
         if request.kind == "robots":
             self.site_files.answer_robots(request, page)
         else:

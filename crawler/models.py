@@ -57,6 +57,24 @@ class Request(Struct, frozen=True, array_like=True):
     seq: int = 0
 
 
+class Saved(Struct, frozen=True, array_like=True):
+    """A body that was written into a file of its own.
+
+    Args:
+        path: Where it is, within the run's folder.
+        bytes: Its length.
+        digest: `sha256:` and the hexadecimal digest of what it holds.
+        wire_bytes: The length of what was received for it, before its content-coding was undone.
+        error: Why its content-coding was not undone, None if all is well.
+    """
+
+    path: str
+    bytes: int
+    digest: str
+    wire_bytes: int
+    error: str | None = None
+
+
 class Page(Struct, frozen=True, array_like=True):
     """What came back for a request.
 
@@ -64,13 +82,14 @@ class Page(Struct, frozen=True, array_like=True):
         request: The request that was answered.
         status: HTTP status code.
         headers: Fields in the order received, names and values as received (latin-1 text).
-        body: Bytes after transfer-coding, before content-coding; empty where it was not wanted.
+        body: Bytes after transfer-coding, before content-coding; empty where it was not wanted or went into a file.
         fetched_at: Wall clock when the answer was complete, Unix seconds.
         elapsed_s: From the start of the fetch to the end of the body, seconds.
         strategy: Name of the fetcher.
         complete: False when the connection ended before the announced length or the last chunk.
         truncated: None, or why we stopped reading: `length`, `time`, `type` (body not wanted).
         first_byte_s: From the start of the fetch to the end of the answer's head, seconds.
+        saved: The file that the body went into, None where it did not.
     """
 
     request: Request
@@ -83,6 +102,7 @@ class Page(Struct, frozen=True, array_like=True):
     complete: bool = True
     truncated: str | None = None
     first_byte_s: float = 0.0
+    saved: Saved | None = None
 
     def header(self, name: str) -> str | None:
         """The first value of a header field, or None; `name` in lower case."""
@@ -94,6 +114,29 @@ class Page(Struct, frozen=True, array_like=True):
     def header_all(self, name: str) -> list[str]:
         """All values of a header field in order; `name` in lower case."""
         return [value for key, value in self.headers if key.lower() == name]
+
+
+class ExtractRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One value that is taken from every page, as an `[extract.NAME]` table of the settings says.
+
+    Args:
+        css, xpath: Which elements; one of the two is given.
+        attribute: Which of their attributes; empty for their text, for a URL its usual place.
+        list: Whether all values are taken, not just the first.
+        regex: What of the text: its first group, or all that it finds if it has none.
+        type: What the text is read as.
+        required: Whether a page without it is noted in `extract_error`.
+        url_pattern: Regular expression that is found in the URLs of the pages it is for; empty for all.
+    """
+
+    css: str = ""
+    xpath: str = ""
+    attribute: str = ""
+    list: bool = False
+    regex: str = ""
+    type: Literal["text", "number", "date", "url", "html"] = "text"
+    required: bool = False
+    url_pattern: str = ""
 
 
 class Metadata(Struct, frozen=True):
@@ -236,6 +279,7 @@ class Record(Struct, frozen=True, kw_only=True):
     rules: dict[str, Any] | None = None
     extracted: dict[str, Any] | None = None
     extract_error: str | None = None
+    file: str | None = None
 
 
 class LeftOut(Struct, frozen=True, array_like=True):

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from crawler.models import Document, Outcome, Page, Record, Request
+from crawler.models import Document, Extraction, Metadata, Outcome, Page, Record, Request
 
 FIELDS: tuple[str, ...] = Record.__struct_fields__
 MAX_RECORD_LINKS = 5_000
 
 _encoder = msgspec.json.Encoder()
+_METADATA = Metadata.__struct_fields__
+_EXTRACTION = Extraction.__struct_fields__
 _TRIED: frozenset[Outcome] = frozenset(("failed", "quarantined"))  # at least one try was made
 
 
@@ -31,6 +33,7 @@ def record_of(
     truncated: str | None = None,
     elapsed_s: float | None = None,
     strategy: str | None = None,
+    file: str | None = None,
 ) -> Record:
     """Make the record of a request.
 
@@ -48,6 +51,7 @@ def record_of(
         truncated: Why less was kept than came; None takes the page's.
         elapsed_s: Seconds that a fetch without an answer took; a page knows its own.
         strategy: Name of the fetcher of a fetch without an answer.
+        file: Where the page was saved, within the run's folder; what a page says of its own file wins.
     """
     if page is None:
         fetched: dict[str, object] = {
@@ -58,6 +62,8 @@ def record_of(
         fetched = _page_fields(page)
         fetched["complete"] = page.complete if complete is None else complete
         fetched["truncated"] = truncated or page.truncated
+        if (saved := page.saved) is not None:
+            body_bytes, digest, file, error = saved.bytes, saved.digest, saved.path, error or saved.error
     return Record(
         url=request.url,
         outcome=outcome,
@@ -69,6 +75,7 @@ def record_of(
         charset=charset,
         bytes=body_bytes,
         digest=digest,
+        file=file,
         **fetched,  # type: ignore[arg-type]
         **({} if document is None else _document_fields(document)),  # type: ignore[arg-type]
     )
@@ -84,7 +91,7 @@ def _page_fields(page: Page) -> dict[str, object]:
         "content_type": content_type.strip() if content_type is not None else None,
         "etag": page.header("etag"),
         "last_modified": page.header("last-modified"),
-        "wire_bytes": len(page.body),
+        "wire_bytes": page.saved.wire_bytes if page.saved is not None else len(page.body),
     }
 
 
@@ -102,6 +109,8 @@ def _document_fields(document: Document) -> dict[str, object]:
         "links_total": document.links_total,
         "nofollow": document.nofollow,
         "noindex": document.noindex,
+        **{name: getattr(document.metadata, name) for name in _METADATA},
+        **{name: getattr(document.extraction, name) for name in _EXTRACTION},
     }
 
 
@@ -125,7 +134,7 @@ def line_of(record: Record) -> bytes:
     try:
         return _encoder.encode(record) + b"\n"
     except UnicodeEncodeError:
-        return _encoder.encode(_without_surrogates(msgspec.structs.asdict(record))) + b"\n"
+        return _encoder.encode(_without_surrogates(msgspec.to_builtins(record))) + b"\n"
 
 
 def _without_surrogates(value: object) -> object:
@@ -134,5 +143,5 @@ def _without_surrogates(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {key: _without_surrogates(item) for key, item in value.items()}
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     return value

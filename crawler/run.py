@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TextIO
 import msgspec
 
 from crawler.errors import RunError, UsageError
+from crawler.export.journal import sync_folder
 from crawler.frontier.retry import RETRYABLE_STATUSES
 from crawler.frontier.snapshot import committed_length
 from crawler.frontier.sqlite_store import SqliteStore
@@ -42,6 +43,11 @@ class Run:
         return self.folder / "records.jsonl"
 
     @property
+    def warc(self) -> Path:
+        """Every answer as it was received, if that was asked for."""
+        return self.folder / "pages.warc.gz"
+
+    @property
     def settings(self) -> Path:
         """The settings that the run was started with, its sites among them."""
         return self.folder / "run.toml"
@@ -66,9 +72,9 @@ class Run:
         """What went wrong, a line each."""
         return self.folder / "crawl.log"
 
-    def committed_length(self) -> int | None:
-        """How much of the journal is committed, bytes; None, for all of it, where the state is lost."""
-        return committed_length(self.state, self.journal.name) if self.state.exists() else None
+    def committed_length(self, output: Path | None = None) -> int | None:
+        """How much of an output, the journal if none is named, is committed, bytes; None, for all, without a state."""
+        return committed_length(self.state, (output or self.journal).name) if self.state.exists() else None
 
     def failed(self) -> list[str]:
         """The URLs that failed, were quarantined, or were answered by a server in trouble.
@@ -83,9 +89,18 @@ class Run:
 
     def write_stats(self, stats: Mapping[str, object]) -> None:
         """Replace stats.json."""
-        fresh = self.stats.with_suffix(".json.part")
-        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(stats), indent=2) + b"\n")
-        fresh.replace(self.stats)
+        _replace(self.stats, msgspec.json.format(msgspec.json.encode(stats), indent=2) + b"\n", 0o644)
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
+    """Replace a file; after a loss of power it is the old one or the new one, never an empty one."""
+    fresh = path.with_name(f"{path.name}.part")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
 
 
 def _is_worth_a_second_go(outcome: Outcome, reason: str | None) -> bool:
@@ -94,13 +109,14 @@ def _is_worth_a_second_go(outcome: Outcome, reason: str | None) -> bool:
     return outcome in ("failed", "quarantined")
 
 
-def create(name: str, settings: Settings, seeds: Seeds) -> Run:
+def create(name: str, settings: Settings, seeds: Seeds, prepare: Callable[[Run], None] = lambda run: None) -> Run:
     """Make the folder of a new run.
 
     Args:
         name: The folder; empty for a new one under data/, named by date and time.
         settings: Written to its run.toml.
         seeds: Written there as well, so that the run can go on without the lists that it came from.
+        prepare: Puts into the folder what the run begins with; only after it the folder is a run.
 
     Raises:
         UsageError: If the folder holds something already, or cannot be made.
@@ -117,10 +133,9 @@ def create(name: str, settings: Settings, seeds: Seeds) -> Run:
         run = Run(Path(name) if name else fresh_folder())
         _refuse_used(run)
         run.folder.mkdir(parents=True, exist_ok=True)
-        fresh = run.settings.with_suffix(".toml.part")
-        fresh.touch(mode=0o600)  # its headers may be secrets
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(run.settings)
+        prepare(run)
+        _replace(run.settings, text.encode(), 0o600)  # its headers may be secrets
+        sync_folder(run.folder.parent)
     except OSError as error:
         where = name or f"{DATA}/"
         raise UsageError(f"cannot make a run in {where}: {error.strerror}; name another folder with --run") from None

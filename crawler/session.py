@@ -15,6 +15,7 @@ from crawler import assembly
 from crawler.engine import Ending, Engine
 from crawler.export.stream import StreamOutput
 from crawler.report.progress import Progress
+from crawler.report.terminal import JsonTerminal
 from crawler.run import Run
 from crawler.seeds import Seeds
 from crawler.settings import Settings
@@ -54,7 +55,8 @@ async def crawl(
     engine = assembly.build(settings, seeds, run, outputs_of(outputs) if streams else on_lines, before)
     if streams:
         held = engine.parts.held
-        outputs.append(StreamOutput(sys.stdout.buffer, held.add, engine.wake, engine.stop))
+        stream = JsonTerminal(sys.stdout.buffer) if sys.stdout.isatty() else sys.stdout.buffer
+        outputs.append(StreamOutput(stream, held.add, engine.wake, engine.stop))
     progress = None if is_quiet else Progress(engine, sys.stderr)
     with _signals(engine, progress):
         try:

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from crawler import __version__
 from crawler.errors import UsageError
+from crawler.file_choice import FileChoice
 from crawler.models import ExtractRule
 
 KIB = 1024
@@ -229,6 +230,21 @@ class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     warc: Annotated[
         bool, _option("--warc", "keep every answer as it was received in the run's pages.warc.gz (WARC 1.1)")
     ] = False
+    files: Annotated[
+        tuple[str, ...],
+        _option(
+            "--files",
+            "save matching bodies in the run's files/: a media type (application/pdf, image/*), pdf, images, archives, "
+            "media, documents, all, or a regular expression for the URL (repeatable)",
+        ),
+    ] = ()
+    save_html: Annotated[bool, _option("--save-html", "save the HTML pages themselves there, too")] = False
+    max_file_bytes: Annotated[int, _option("--max-file", "bytes of one saved file; the rest is cut off", ge=KIB)] = (
+        2048 * MIB
+    )
+    min_free_bytes: Annotated[
+        int, _option("--min-free", "bytes that saving files leaves free on the disk; with less the crawl stops", ge=0)
+    ] = 1024 * MIB
     spreadsheet_safe: Annotated[
         bool, _option("--spreadsheet-safe", "in CSV, put an apostrophe before text that would be taken for a formula")
     ] = False
@@ -309,7 +325,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read the config file {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
 
 
@@ -369,8 +385,9 @@ def _check(settings: Settings) -> None:
         for pattern in patterns:
             try:
                 re.compile(pattern)
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise UsageError(f"{flag} {pattern!r} is not a regular expression: {error}") from None
+    FileChoice(settings.output.files)
     if limits.scope == "any" and not (limits.max_pages or limits.max_time_s or limits.max_pages_per_site):
         raise UsageError("--scope any has no border: give --max-pages, --max-pages-per-site or --max-time with it")
     if settings.fetch.strategy == "replay" and not settings.fetch.replay:

@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from crawler import file_checks, settings, urls, warc
 from crawler import run as runs
-from crawler import settings, urls
 from crawler.cli import Exit
 from crawler.errors import RunError, UsageError
 from crawler.export.batches import Batch, Lines, checked_lines, whole_lines
@@ -30,6 +30,7 @@ from crawler.store_checks import DAMAGE, MAX_URL_CHARS, STATE, StoreChecks, outc
 
 MAX_HOST_IDS = 200_000  # kept in memory
 JOURNAL = "records.jsonl"
+ARCHIVE = "pages.warc.gz"
 _NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 
 
@@ -79,9 +80,13 @@ class _Check:
         self._faults = Faults()
         self._store = StoreChecks(db, self._faults)
         self._has_state = False
+        self._keeps_answers = False
         self._records = 0
         self._host_ids: dict[str, int] = {}
-        db.execute("CREATE TABLE recorded (host INTEGER, fingerprint INTEGER, position INTEGER, outcome INTEGER)")
+        db.execute(
+            "CREATE TABLE recorded"
+            " (host INTEGER, fingerprint INTEGER, position INTEGER, outcome INTEGER, has_answer INTEGER)"
+        )
 
     def findings(self) -> Findings:
         """Check everything, in an order in which what cannot be read spoils no later check."""
@@ -105,6 +110,8 @@ class _Check:
         if has_read and has_sorted:
             self._guarded(self._check_records)
             self._guarded(self._check_missing)
+        if has_read and self._keeps_answers:
+            self._guarded(self._check_archive)
 
     def _check_journal_alone(self) -> None:
         """Without a state: which records are left."""
@@ -128,7 +135,7 @@ class _Check:
 
     def _check_settings(self) -> None:
         try:
-            settings.load(self._folder / "run.toml", {})
+            self._keeps_answers = settings.load(self._folder / "run.toml", {}).output.warc
         except UsageError as error:
             self._faults.add("settings", str(error))
 
@@ -170,9 +177,9 @@ class _Check:
 
     def _take_down(self, lines: Lines) -> None:
         """Note of every record where it is and which URL it is about."""
-        self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?)", self._rows(lines))
+        self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?, ?)", self._rows(lines))
 
-    def _rows(self, lines: Lines) -> Iterator[tuple[int, int, int, int]]:
+    def _rows(self, lines: Lines) -> Iterator[tuple[int, int, int, int, bool]]:
         decode = msgspec.json.Decoder(Record).decode
         for position, line in lines:
             try:
@@ -185,7 +192,10 @@ class _Check:
                 self._faults.add("lines that are no record", sentence)
             else:
                 self._records += 1
-                yield self._host_id(key), urls.fingerprint(record.url), position, _NUMBERS[record.outcome]
+                if (fault := file_checks.fault_of(self._folder, record)) is not None:
+                    self._faults.add("saved files", fault)
+                outcome, has_answer = _NUMBERS[record.outcome], record.status is not None
+                yield self._host_id(key), urls.fingerprint(record.url), position, outcome, has_answer
 
     def _host_id(self, key: str) -> int:
         """The id of a host in the store, 0 if it is unknown there."""
@@ -248,6 +258,39 @@ class _Check:
                 f"{JOURNAL} has no record of {self._store.named(seq)}, which is {outcome_name(outcome)} in {STATE}"
             ),
         )
+
+    # The answers that were kept
+
+    def _check_archive(self) -> None:
+        """Every record of an answer has that answer in the WARC."""
+        self._db.execute(
+            "CREATE TABLE archived (host INTEGER, fingerprint INTEGER, PRIMARY KEY (host, fingerprint)) WITHOUT ROWID"
+        )
+        row = self._db.execute("SELECT length FROM state.outputs WHERE name = ?", (ARCHIVE,)).fetchone()
+        try:
+            self._db.executemany("INSERT OR IGNORE INTO archived VALUES (?, ?)", self._answers(row[0] if row else 0))
+        except RunError as error:
+            self._faults.add("answers", str(error))
+            return
+        except OSError:  # told with its batches
+            return
+        self._faults.extend(
+            "records without their answer",
+            self._db.execute("""
+                SELECT position FROM recorded r WHERE has_answer
+                AND NOT EXISTS (SELECT 1 FROM archived a WHERE a.host = r.host AND a.fingerprint = r.fingerprint)
+            """),
+            lambda position: f"{ARCHIVE} has no answer of {self._url_at(position)}, which has a record",
+        )
+
+    def _answers(self, length: int) -> Iterator[tuple[int, int]]:
+        for entry in warc.entries(self._folder / ARCHIVE, length) if length else ():
+            if entry.is_answer:
+                try:
+                    yield self._host_id(urls.host_key(entry.url)), urls.fingerprint(entry.url)
+                except ValueError:
+                    sentence = f"{ARCHIVE}: the answer at byte {entry.offset:,} is of no URL: {short(entry.url)}"
+                    self._faults.add("answers", sentence)
 
     def _url_at(self, position: int) -> str:
         """The URL of a record that was read before, for a sentence."""

@@ -10,7 +10,8 @@ from zlib import crc32
 from msgspec import Struct
 
 BUFFER_BYTES = 1024 * 1024
-MAX_LINE_BYTES = 256 * 1024 * 1024  # what is longer is no record, but a file that lost its line ends
+# Outside of a batch, whose own length is known: what is longer is no record, but a file that lost its line ends.
+MAX_LINE_BYTES = 256 * 1024 * 1024
 
 Lines = Iterator[tuple[int, bytes]]  # each with its position, and with its newline if it has one
 OnFault = Callable[[str, str], None]  # takes the kind of a fault, and the sentence that says where it is
@@ -68,7 +69,7 @@ def whole_lines(path: Path, on_fault: OnFault) -> Lines:
     """The lines of an output of which nobody knows how much was committed; a torn last one is left out."""
     try:
         with path.open("rb", BUFFER_BYTES) as file:
-            for position, line in _lines(file, 0, file.seek(0, 2)):
+            for position, line in _lines(file, 0, file.seek(0, 2), MAX_LINE_BYTES):
                 if line.endswith(b"\n"):
                     yield position, line
     except OSError as error:
@@ -97,7 +98,8 @@ def _stretches(name: str, length: int, size: int, batches: Iterable[Batch], on_f
 
 def _checked_stretch(name: str, file: BinaryIO, stretch: _Stretch, on_fault: OnFault) -> Lines:
     checksum = count = 0
-    for position, line in _lines(file, stretch.start, stretch.end):
+    longest = stretch.batch.length if stretch.batch else MAX_LINE_BYTES
+    for position, line in _lines(file, stretch.start, stretch.end, longest):
         checksum = crc32(line, checksum)
         count += 1
         yield position, line
@@ -111,9 +113,9 @@ def _checked_stretch(name: str, file: BinaryIO, stretch: _Stretch, on_fault: OnF
         on_fault("altered batches", f"{place}: there are {count:,} records of {batch.records:,} that were committed")
 
 
-def _lines(file: BinaryIO, start: int, end: int) -> Lines:
-    """The lines between two places of a file."""
+def _lines(file: BinaryIO, start: int, end: int, longest: int) -> Lines:
+    """The lines between two places of a file, longer ones in pieces."""
     file.seek(start)
-    while start < end and (line := file.readline(min(end - start, MAX_LINE_BYTES))):
+    while start < end and (line := file.readline(min(end - start, longest))):
         yield start, line
         start += len(line)

@@ -32,6 +32,7 @@ class Journal:
             os.close(self._descriptor)
             raise RunError(f"{path} has {size:,} bytes of {length:,} that were committed; `crawler verify` tells more")
         self.cut(length)
+        sync_folder(path.parent)  # or the file's own name could be lost with the power
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Write lines that end in a newline; nothing is durable before `sync`.
@@ -67,6 +68,15 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk; what the files hold is another matter."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_lines(path: Path, length: int | None = None) -> Iterator[bytes]:

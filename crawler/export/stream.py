@@ -7,9 +7,16 @@ import contextlib
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
-from typing import BinaryIO
+from typing import Protocol
 
 CLOSE_TIMEOUT_S = 5.0  # for a reader that does not take the last records
+
+
+class Sink(Protocol):
+    """What lines are written to."""
+
+    def write(self, data: bytes, /) -> object: ...
+    def flush(self) -> None: ...
 
 
 class StreamOutput:
@@ -24,7 +31,7 @@ class StreamOutput:
 
     def __init__(
         self,
-        stream: BinaryIO,
+        stream: Sink,
         count: Callable[[int], None],
         on_room: Callable[[], None],
         on_closed: Callable[[], None],

@@ -32,7 +32,6 @@ from crawler.fetch.base import (
     system_error,
     tls_context,
     translated,
-    unread_reason,
 )
 from crawler.fetch.guard import Guard
 from crawler.fetch.proxy import Proxy, find_proxy
@@ -62,7 +61,7 @@ class _Exchange:
         self.target = target
         self.started = time.monotonic()
         self.head_at = self.started
-        self.intake = Intake(target.limits, counter, self.started)
+        self.intake = Intake(target, counter, self.started)
         self.phase: Literal["connect", "head", "body"] = "connect"
         self.needs_fresh = False  # a connection that was used before is not good enough
         self.was_idle = False  # the connection was one, and no byte of an answer has come
@@ -73,17 +72,19 @@ class _Exchange:
         self.headers: Headers = ()
         loop = asyncio.get_running_loop()
         self._now = loop.time
-        self._deadline = loop.time() + target.deadline - self.started
-        self.clock = asyncio.timeout_at(min(self._deadline, loop.time() + target.limits.connect_timeout_s))
+        self._offset = loop.time() - self.started
+        self.clock = asyncio.timeout_at(
+            min(target.deadline + self._offset, loop.time() + target.limits.connect_timeout_s)
+        )
 
     def enter(self, phase: Literal["connect", "head", "body"], patience_s: float) -> None:
         """Begin a phase, or a wait in it, that may take this many seconds."""
         self.phase = phase
-        self.clock.reschedule(min(self._deadline, self._now() + patience_s))
+        self.clock.reschedule(min(self.intake.deadline + self._offset, self._now() + patience_s))
 
     def give_up(self) -> None:
         """The clock has run out: raise what that means, or keep the body so far."""
-        if time.monotonic() < self.target.deadline - CLOCK_STEP_S:
+        if time.monotonic() < self.intake.deadline - CLOCK_STEP_S:
             reason = {"connect": "connect_timeout", "head": "first_byte_timeout", "body": "read_timeout"}[self.phase]
             raise FetchError(reason)
         if self.phase != "body":
@@ -326,7 +327,7 @@ class AsyncioFetcher:
         response = exchange.response
         assert response is not None
         limits = exchange.target.limits
-        exchange.truncated = unread_reason(request.kind, exchange.status, exchange.headers, limits)
+        exchange.truncated = exchange.intake.begin(request.kind, exchange.status, exchange.headers)
         if exchange.truncated is not None:
             return
         content = response.content

@@ -7,6 +7,7 @@ keeps no cookie and reads no robots.txt: those are decisions about the crawl, ma
 from __future__ import annotations
 
 import errno
+import math
 import ssl
 import threading
 import time
@@ -25,6 +26,7 @@ from crawler.settings import KIB, FetchSettings
 MAX_ERROR_BODY_BYTES = 16 * KIB  # a 4xx or 5xx body up to this is read, so that its connection can be used again
 READ_BYTES = 64 * KIB
 RATE_WINDOW_S = 30.0
+REFUSED = "range"  # `Page.truncated` of the rest of a file that does not fit what had come: ask again, for all of it
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -77,20 +79,40 @@ class Limits(Struct, frozen=True):
         )
 
 
+class Sink(Protocol):
+    """Where the body of an answer goes that is wanted as a file; called in the thread that fetches."""
+
+    def open(self, status: int, headers: Headers) -> str:
+        """Decide when the head has come: `file` goes here, `page` to the page, else `Page.truncated` of it unread.
+
+        Raises:
+            FetchError: If nothing can be written.
+        """
+
+    def write(self, piece: bytes) -> bool:
+        """Take a piece of the body; True when a limit cut it, and nothing more is wanted.
+
+        Raises:
+            FetchError: If it cannot be written.
+        """
+
+
 class Target(Struct, frozen=True):
     """Where and how one request is sent; the engine decides all of it.
 
     Args:
         addresses: The vetted addresses of the URL's host, in the order to try them.
-        deadline: When the whole fetch must be over, `time.monotonic()` seconds.
+        deadline: When the whole fetch must be over, `time.monotonic()` seconds; a body that goes into a file has none.
         limits: The limits of this fetch.
         headers: Request headers to send, in this order, besides Host; nothing else is sent.
+        sink: Where the body goes if it is wanted as a file; None if none is.
     """
 
     addresses: tuple[str, ...]
     deadline: float
     limits: Limits
     headers: Headers = ()
+    sink: Sink | None = None
 
 
 class Fetcher(Protocol):
@@ -138,40 +160,83 @@ class Intake:
     A body slower than the minimum rate is an error and not a short page: at less than a few kilobytes in half a
     minute there is nothing worth keeping, and a second try may find the server in better shape. A body that still
     flows when the whole deadline comes keeps what it has, see `Page.truncated`.
+
+    A body that goes into a file takes no memory, is not counted, and has no deadline.
+
+    Args:
+        target: Its limits, its deadline and its sink count.
+        counter: Where its bytes are counted.
+        now: Monotonic seconds.
+
+    Attributes:
+        deadline: When the whole fetch must be over, monotonic seconds.
     """
 
-    def __init__(self, limits: Limits, counter: ByteCount, now: float) -> None:
-        self._room = limits.max_body_bytes
-        self._min_bytes = limits.min_rate_bytes_s * RATE_WINDOW_S
+    def __init__(self, target: Target, counter: ByteCount, now: float) -> None:
+        self.deadline = target.deadline
+        self._limits = target.limits
+        self._sink = target.sink
+        self._is_file = False
+        self._room = target.limits.max_body_bytes
+        self._min_bytes = target.limits.min_rate_bytes_s * RATE_WINDOW_S
         self._counter = counter
         self._body = bytearray()  # not a list: pieces may be single bytes, millions of them
+        self._size = 0
         self._window_start = now
         self._window_size = 0
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether the fetch must be over at some time, however well its body flows."""
+        return self.deadline < math.inf
+
+    def begin(self, kind: Kind, status: int, headers: Headers) -> str | None:
+        """Decide when the head has come whether the body is read; the answers are those of `unread_reason`.
+
+        Raises:
+            FetchError: If it is wanted as a file that cannot be written.
+        """
+        if self._sink is not None and (where := self._sink.open(status, headers)) != "page":
+            if where != "file":
+                return where
+            self._is_file = True
+            self.deadline = math.inf
+            return None
+        return unread_reason(kind, status, headers, self._limits)
 
     def add(self, piece: bytes, now: float) -> bool:
         """Take a piece; True when the size limit cut it, and nothing more is wanted.
 
         Raises:
-            FetchError: `too_slow`.
+            FetchError: `too_slow`, or that the file cannot be written.
         """
+        self._size += len(piece)
+        is_cut = self._write(piece) if self._is_file else self._hold(piece)
+        if now - self._window_start >= RATE_WINDOW_S:
+            self._check_rate()
+            self._window_start, self._window_size = now, self._size
+        return is_cut
+
+    def _write(self, piece: bytes) -> bool:
+        assert self._sink is not None
+        return self._sink.write(piece)
+
+    def _hold(self, piece: bytes) -> bool:
         is_cut = len(piece) > self._room
         if is_cut:
             piece = piece[: self._room]
         self._body += piece
         self._room -= len(piece)
         self._counter.add(len(piece))
-        if now - self._window_start >= RATE_WINDOW_S:
-            self._check_rate()
-            self._window_start, self._window_size = now, len(self._body)
         return is_cut
 
     def _check_rate(self) -> None:
-        arrived = len(self._body) - self._window_size
+        arrived = self._size - self._window_size
         if arrived < self._min_bytes:
             raise FetchError("too_slow", f"{arrived} bytes in {RATE_WINDOW_S:g} s")
 
     def take(self) -> bytes:
-        """The body so far."""
+        """The body so far; nothing of one that went into a file."""
         return bytes(self._body)
 
     def discard(self) -> None:

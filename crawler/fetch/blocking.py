@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 import threading
@@ -54,7 +55,7 @@ class Exchange:
         self.addresses = proxy.addresses if proxy else target.addresses
         self.started = time.monotonic()
         self.head_at = self.started
-        self.intake = Intake(target.limits, counter, self.started)
+        self.intake = Intake(target, counter, self.started)
         self.phase: Literal["connect", "head", "body"] = "connect"
         self.until = self.started
         self.needs_fresh = False  # a connection that was used before is not good enough
@@ -62,13 +63,19 @@ class Exchange:
         self.is_stopped = False
         self.answer: AnswerParser | None = None
         self.truncated: str | None = None
+        self.watchdog: asyncio.TimerHandle | None = None
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
 
     def enter(self, phase: Literal["connect", "head", "body"], patience_s: float) -> None:
         """Begin a phase, or a wait in it, that may take this many seconds."""
         self.phase = phase
-        self.until = min(self.target.deadline, time.monotonic() + patience_s)
+        self.until = min(self.intake.deadline, time.monotonic() + patience_s)
+
+    @property
+    def overdue_at(self) -> float:
+        """When this thread should be done, monotonic seconds; of a body without a deadline, with its present wait."""
+        return self.intake.deadline if self.intake.has_deadline else self.until
 
     def left(self) -> float:
         """Seconds that the present wait may still take.
@@ -83,7 +90,7 @@ class Exchange:
 
     def late(self) -> FetchError:
         """What it means that the present wait is over."""
-        if self.is_stopped or self.until >= self.target.deadline:
+        if self.is_stopped or self.until >= self.intake.deadline:
             return FetchError("deadline", f"while waiting for {self.phase}")
         reason = {"connect": "connect_timeout", "head": "first_byte_timeout", "body": "read_timeout"}[self.phase]
         return FetchError(reason)

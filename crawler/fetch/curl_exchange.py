@@ -7,7 +7,7 @@ import time
 from typing import Any, Literal
 
 from crawler.errors import FetchError
-from crawler.fetch.base import ByteCount, Headers, Intake, Target, make_page, unread_reason
+from crawler.fetch.base import ByteCount, Headers, Intake, Target, make_page
 from crawler.models import Page, Request
 
 CLOCK_STEP_S = 0.005  # uvloop's clock moves in milliseconds; a timer may come this much early
@@ -40,7 +40,7 @@ class Exchange:
         self.is_broken = False  # the body cannot come to a proper end
         self._loop = loop
         self._head_at = self.started
-        self._intake = Intake(target.limits, counter, self.started)
+        self._intake = Intake(target, counter, self.started)
         self._phase: Phase = "connect"
         self._until = target.deadline
         self._timer: asyncio.TimerHandle | None = None
@@ -66,7 +66,7 @@ class Exchange:
 
     def _set_clock(self, now: float, patience_s: float) -> None:
         # The timer is moved only to an earlier time. One that rings too early is set again, which is rare.
-        self._until = min(self.target.deadline, now + patience_s)
+        self._until = min(self._intake.deadline, now + patience_s)
         if self._timer is None or self._until < self._rings_at:
             self._arm(now)
 
@@ -80,7 +80,7 @@ class Exchange:
         now = time.monotonic()
         if now < self._until - CLOCK_STEP_S:
             self._arm(now)
-        elif now < self.target.deadline - CLOCK_STEP_S:
+        elif now < self._intake.deadline - CLOCK_STEP_S:
             reason = {"connect": "connect_timeout", "head": "first_byte_timeout", "body": "read_timeout"}[self._phase]
             self.fail(FetchError(reason))
         elif self._phase == "body":
@@ -95,7 +95,7 @@ class Exchange:
         limits = self.target.limits
         self._head_at = now
         self.status, self.headers = status, headers
-        self.truncated = unread_reason(self.request.kind, status, headers, limits)
+        self.truncated = self._intake.begin(self.request.kind, status, headers)
         self._phase = "body"
         self._set_clock(now, limits.read_timeout_s)
         return self.truncated is None

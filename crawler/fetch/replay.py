@@ -1,4 +1,4 @@
-"""The strategy `replay`: answers from a table or a folder, for tests and for crawls without a network."""
+"""The strategy `replay`: answers from a table, a folder or a WARC, for tests and for crawls without a network."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from pathlib import Path
 from ssl import SSLContext
 from urllib.parse import unquote
 
+import msgspec
+
 from crawler import urls
 from crawler.errors import FetchError, UsageError
-from crawler.fetch.base import ByteCount, Headers, Intake, Target, check_head, make_page, unread_reason
+from crawler.fetch.archived import NAME, ArchivedAnswers
+from crawler.fetch.base import ByteCount, Headers, Intake, Target, check_head, make_page
 from crawler.fetch.guard import Guard
+from crawler.fetch.resolve import Resolver
 from crawler.models import Page, Request
 from crawler.settings import Settings
 
@@ -26,15 +30,16 @@ class ReplayFetcher:
     """Answers without a network, in the way of the real strategies: same limits, same bodies left unread.
 
     Args:
-        source: Canonical URL → `(status, headers, body)`, a Page, or the FetchError to raise; or a folder, in which
-            `http://host:port/path` is the file `host:port/path` or, failing that, `path`, and a URL that ends in a
-            slash is its `index.html`. What a table lacks is `not_in_replay`; what a folder lacks is a 404.
+        source: Canonical URL → `(status, headers, body)`, a Page, or the FetchError to raise; or a WARC; or a folder,
+            in which `http://host:port/path` is the file `host:port/path` or, failing that, `path`, and a URL that
+            ends in a slash is its `index.html`. What a table or a WARC lacks is `not_in_replay`; what a folder lacks
+            is a 404.
         counter: Where the bytes of bodies are counted.
     """
 
-    name = "replay"
+    name = NAME
 
-    def __init__(self, source: Mapping[str, Answer] | Path, counter: ByteCount | None = None) -> None:
+    def __init__(self, source: Mapping[str, Answer] | ArchivedAnswers | Path, counter: ByteCount | None = None) -> None:
         self._source = source
         self._counter = counter or ByteCount()
 
@@ -42,30 +47,52 @@ class ReplayFetcher:
         """Ask for one URL; see `Fetcher.fetch`."""
         await asyncio.sleep(0)  # a fetch is a turn of the loop, here as everywhere
         started = time.monotonic()
-        answer = self._find(request.url)
+        answer = self._find(request, target)
         if isinstance(answer, FetchError):
             raise FetchError(answer.reason, answer.detail)
-        if isinstance(answer, Page):
-            answer = (answer.status, answer.headers, answer.body)
-        status, fields, body = answer
+        stored = answer if isinstance(answer, Page) else None
+        status, fields, body = (answer.status, answer.headers, answer.body) if isinstance(answer, Page) else answer
         headers = tuple(fields.items()) if isinstance(fields, Mapping) else fields
         check_head(headers, target.limits)
-        truncated = unread_reason(request.kind, status, headers, target.limits)
-        intake = Intake(target.limits, self._counter, started)
+        intake = Intake(target, self._counter, started)
+        truncated = intake.begin(request.kind, status, headers)
         if truncated is None and status not in (204, 304) and intake.add(body, started):
             truncated = "length"
-        return make_page(request, (status, headers), intake.take(), (started, started), self.name, truncated=truncated)
+        page = make_page(request, (status, headers), intake.take(), (started, started), self.name, truncated=truncated)
+        if stored is None:
+            return page
+        return msgspec.structs.replace(
+            page,
+            fetched_at=stored.fetched_at,
+            complete=stored.complete,
+            truncated=truncated or stored.truncated,
+        )
 
-    def _find(self, url: str) -> Answer:
+    def _find(self, request: Request, target: Target) -> Answer:
         if isinstance(self._source, Path):
-            return _from_folder(self._source, url)
+            return _from_folder(self._source, request.url)
+        if isinstance(self._source, ArchivedAnswers):
+            return self._source.find(request, target.limits)
         try:
-            return self._source[url]
+            return self._source[request.url]
         except KeyError:
-            raise FetchError("not_in_replay", url[:200]) from None
+            raise FetchError("not_in_replay", request.url[:200]) from None
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close the WARC, if it is one."""
+        if isinstance(self._source, ArchivedAnswers):
+            self._source.close()
+
+
+class NoResolver(Resolver):
+    """What a replay has in place of a resolver: nothing is dialled, so no name is looked up."""
+
+    async def resolve(self, host: str, port: int) -> tuple[str, ...]:
+        """No address."""
+        return ()
+
+    def known(self, host: str) -> None:
+        """Nothing is."""
 
 
 def _from_folder(folder: Path, url: str) -> Answer:
@@ -87,7 +114,9 @@ def _from_folder(folder: Path, url: str) -> Answer:
 
 def create(settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext | None = None) -> ReplayFetcher:
     """The fetcher that the settings ask for; see `crawler.fetch.create`."""
-    folder = Path(settings.fetch.replay)
-    if not folder.is_dir():
-        raise UsageError(f"--replay {folder} is not a folder")
-    return ReplayFetcher(folder, counter)
+    path = Path(settings.fetch.replay)
+    if path.is_dir():
+        return ReplayFetcher(path, counter)
+    if path.is_file():
+        return ReplayFetcher(ArchivedAnswers(path), counter)
+    raise UsageError(f"--replay {path} is neither a folder nor a WARC")

@@ -5,7 +5,7 @@ A parser only walks its tree. Rules live here, so that two parsers cannot come t
 Text. The text of a page is that of its body in document order, without hidden elements (`HIDDEN`) and comments. A line
 begins and ends at each edge of a block element (`BLOCKS`) and at `br`; every other element is part of its line.
 White space (HTML's five characters) is folded, and lines without text are left out. Parsers mark an edge with
-`EDGE`, a character that no parsed page can hold.
+`text.EDGE`, a character that no parsed page can hold.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.models import Document
+from crawler.models import Document, Metadata
+from crawler.parse.metadata import NO_METADATA, images_of, link_details_of, metadata_of
+from crawler.parse.text import fold, fold_line, lines
+from crawler.parse.wanted import Wanted
 
-EDGE = "\0"
 HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 # Lines of their own in every browser's style sheet; a table's cells and a list's options are as well, because they
 # would run into each other otherwise.
@@ -35,8 +39,9 @@ LINKS = frozenset(("a", "area"))
 MAX_HREF_CHARS = 16 * 1024  # longer attribute values are no links
 MAX_TARGET_CHARS = 8_192  # longer canonical URLs are dropped
 MAX_REFRESH_DELAY_S = 30.0  # a later meta refresh reloads a page, it does not lead to another one
-# Headings inside of each other repeat their text. A few layers happen; a thousand would make a thousand copies of it.
-_HEADING_COPIES = 4
+# Headings inside of each other repeat their text: characters that all together may have beyond the page's own. A few
+# layers happen; a thousand around a long text would make a thousand copies of it.
+_REPEATED_CHARS = 100_000
 _ROBOTS_NAMES = ("robots", "crawler")
 _URL_SPACE = "".join(map(chr, range(0x21)))  # what the URL parser strips
 # A path and query in which the URL parser would change nothing: no dot or empty segment, nothing to escape, escapes in
@@ -49,7 +54,7 @@ _PLAIN_PATH = re.compile(
 _CACHED_ORIGINS = 10_000
 _plain_origins: set[str] = set()  # origins that were met as links and are written as the URL parser writes them
 _CACHED_HREF_CHARS = 512
-_CACHED_TARGETS = 50_000
+_CACHED_TARGETS = 100_000  # about 30 MiB
 _REFRESH = re.compile(
     r"\s*(\d+|(?=\.))[\d.]*(?:(?:\s*[;,]|\s)\s*(?:url\s*=\s*)?(?:'([^']*)|\"([^\"]*)|(.*)))?", re.IGNORECASE | re.DOTALL
 )
@@ -62,11 +67,15 @@ class Facts:
     Args:
         title: Text of the first title element outside of SVG.
         lang: The html element's attribute.
-        text: The body's text, with `EDGE` wherever a line ends.
-        headings: Level and text, with `EDGE` as well; made only as far as they are taken.
+        text: The body's text, with `text.EDGE` wherever a line ends.
+        headings: Level and text, with the same as well; made only as far as they are taken.
         anchors: `(href, rel)` of each `a` and `area` with an href.
         bases: The href of each base element.
         metas, links: Attributes of each meta and link element.
+        jsonld: Text of each JSON-LD script.
+        times, images: Attributes of each time and img element.
+        author: Text of the first link with rel=author.
+        anchor_texts: The text of each of `anchors`, if link details are wanted; that of an area is its alt.
     """
 
     title: str | None = None
@@ -77,6 +86,11 @@ class Facts:
     bases: list[str] = field(default_factory=list)
     metas: list[dict[str, str | None]] = field(default_factory=list)
     links: list[dict[str, str | None]] = field(default_factory=list)
+    jsonld: list[str] = field(default_factory=list)
+    times: list[dict[str, str | None]] = field(default_factory=list)
+    author: str | None = None
+    images: list[dict[str, str | None]] = field(default_factory=list)
+    anchor_texts: list[str] = field(default_factory=list)
 
 
 class Base:
@@ -151,7 +165,10 @@ class Targets:
     def learn(self, href: str, base: Base) -> str:
         """Resolve an href that `base.known` does not hold, and remember it where others can use it."""
         target = base.join(href)
-        if len(href) <= _CACHED_HREF_CHARS and href.strip(_URL_SPACE)[:1] not in ("", "?", "#"):
+        first = href[:1]
+        if first <= " ":
+            first = href.strip(_URL_SPACE)[:1]
+        if len(href) <= _CACHED_HREF_CHARS and first not in ("", "?", "#"):
             base.known[href] = target
             self._size += 1
         return target
@@ -161,7 +178,17 @@ def _folder(url: str) -> str:
     return url[: url.partition("?")[0].rindex("/") + 1]
 
 
-def document_of(facts: Facts, url: str, targets: Targets, max_links: int) -> Document:
+def is_jsonld(script_type: str | None) -> bool:
+    """Whether a script with this type attribute holds JSON-LD."""
+    return script_type is not None and "ld+json" in script_type.lower()
+
+
+def names_author(rel: str | None) -> bool:
+    """Whether a link with this rel leads to the author."""
+    return rel is not None and "author" in rel.lower().split()
+
+
+def document_of(facts: Facts, url: str, targets: Targets, max_links: int, wanted: Wanted) -> Document:
     """Make the Document of a page.
 
     Args:
@@ -169,6 +196,7 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int) -> Doc
         url: Canonical URL of the page.
         targets: The worker's memory of links.
         max_links: Distinct links that are kept.
+        wanted: What is taken besides text and links.
 
     Source: WHATWG HTML, 4.2.3 (base), 4.2.5.3 (refresh); the first base with a usable URL wins, wherever it stands.
     """
@@ -179,7 +207,7 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int) -> Doc
     named = _metas_by_name(facts.metas)
     robots = {word for name in _ROBOTS_NAMES for content in named.get(name, ()) for word in _words(content)}
     text = lines(facts.text)
-    headings = _headings(facts.headings, _HEADING_COPIES * len(text))
+    headings = _headings(facts.headings, len(text) + _REPEATED_CHARS)
     return Document(
         title=fold(facts.title) or None if facts.title else None,
         description=next(filter(None, map(fold, named.get("description", ()))), None),
@@ -194,33 +222,37 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int) -> Doc
         nofollow=not robots.isdisjoint(("nofollow", "none")),
         noindex=not robots.isdisjoint(("noindex", "none")),
         refresh=_refresh(facts.metas, base),
+        metadata=_metadata(facts, url, base, targets, max_links, wanted),
     )
+
+
+def _metadata(facts: Facts, url: str, base: Base, targets: Targets, max_links: int, wanted: Wanted) -> Metadata:
+    def join(href: str) -> str:
+        target = base.known.get(href)
+        return targets.learn(href, base) if target is None else target
+
+    found = NO_METADATA
+    if wanted.metadata:
+        found = metadata_of(facts.metas, facts.links, facts.jsonld, facts.times, facts.author, join)
+    if wanted.images:
+        found = replace(found, images=images_of(facts.images, join, max_links) or None)
+    if wanted.link_details:
+        details = link_details_of(facts.anchors, facts.anchor_texts, urls.host_key(url), join, max_links)
+        found = replace(found, link_details=details or None)
+    return found
 
 
 def _headings(headings: Iterable[tuple[int, str]], room: int) -> list[tuple[int, str]]:
     """Fold headings and take them while all together have room, in characters."""
     taken: list[tuple[int, str]] = []
     for level, text in headings:
-        folded = fold(text.replace(EDGE, " "))
+        folded = fold_line(text)
         room -= len(folded)
         if room < 0:
             break
         if folded:
             taken.append((level, folded))
     return taken
-
-
-def fold(text: str) -> str:
-    """Replace each run of HTML white space by one space, none at the ends."""
-    text = text.replace("\n", " ").replace("\t", " ").replace("\r", " ").replace("\f", " ")
-    if "  " in text:  # taking the runs apart is several times faster than any substitution
-        text = " ".join([piece.strip(" ") for piece in text.split("  ") if piece])
-    return text.strip(" ")
-
-
-def lines(text: str) -> str:
-    """Fold text and turn its edges into line ends, without empty lines."""
-    return "\n".join([line for piece in fold(text).split(EDGE) if (line := piece.strip(" "))])
 
 
 def _links(

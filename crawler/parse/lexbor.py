@@ -6,16 +6,31 @@ part of a line are unwrapped and hidden ones taken out, adjacent text nodes merg
 
 from __future__ import annotations
 
+from functools import cache
+
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
 from crawler.models import Document
-from crawler.parse.facts import BLOCKS, EDGE, HEADINGS, HIDDEN, LINKS, Facts, Targets, document_of
+from crawler.parse.facts import (
+    BLOCKS,
+    HEADINGS,
+    HIDDEN,
+    LINKS,
+    Facts,
+    Targets,
+    document_of,
+    is_jsonld,
+    names_author,
+)
+from crawler.parse.text import EDGE
+from crawler.parse.wanted import USUAL, Wanted
 
-_BLOCK, _HEADING, _LINK, _HIDDEN, _TITLE, _META, _LINK_ELEMENT, _BASE, _SVG = range(9)
+_BLOCK, _HEADING, _LINK, _HIDDEN, _SCRIPT, _TITLE, _META, _LINK_ELEMENT, _BASE, _TIME, _IMAGE, _SVG = range(12)
 _WITHOUT_EVENTS = int(LexborDocumentOptions.WO_EVENTS)
 
 
-def _kinds() -> dict[int, int]:
+@cache
+def _kinds(has_metadata: bool, has_images: bool) -> dict[int, int]:
     """Lexbor's number of each element that matters → what to do with it; the numbers differ between versions."""
     kinds = {
         **dict.fromkeys(BLOCKS, _BLOCK),
@@ -24,14 +39,15 @@ def _kinds() -> dict[int, int]:
         **dict.fromkeys(HIDDEN, _HIDDEN),
         **{"title": _TITLE, "meta": _META, "link": _LINK_ELEMENT, "base": _BASE, "svg": _SVG},
     }
+    if has_metadata:
+        kinds |= {"script": _SCRIPT, "time": _TIME}
+    if has_images:
+        kinds["img"] = _IMAGE
     tree = LexborHTMLParser(b"")
     return {tree.create_node(name).tag_id: kind for name, kind in kinds.items()}
 
 
-_KINDS = _kinds()
-
-
-def read(html: bytes, url: str, targets: Targets, max_links: int) -> Document:
+def read(html: bytes, url: str, targets: Targets, max_links: int, wanted: Wanted = USUAL) -> Document:
     """Read a page.
 
     Args:
@@ -39,18 +55,19 @@ def read(html: bytes, url: str, targets: Targets, max_links: int) -> Document:
         url: Canonical URL of the page.
         targets: The worker's memory of links.
         max_links: Distinct links that are kept.
+        wanted: What is taken besides text and links.
     """
     tree = LexborHTMLParser(html, options=_WITHOUT_EVENTS)
-    return document_of(_facts(tree), url, targets, max_links)
+    return document_of(_facts(tree, wanted), url, targets, max_links, wanted)
 
 
-def _facts(tree: LexborHTMLParser) -> Facts:
+def _facts(tree: LexborHTMLParser, wanted: Wanted) -> Facts:
     facts = Facts()
     root, body = tree.root, tree.body
     if root is None:
         return facts
     facts.lang = root.attributes.get("lang")
-    headings = _sort(root, facts)
+    headings = _sort(root, facts, wanted)
     if body is not None:
         body.merge_text_nodes()
         facts.text = body.text(separator=EDGE, skip_empty=True)
@@ -58,15 +75,18 @@ def _facts(tree: LexborHTMLParser) -> Facts:
     return facts
 
 
-def _sort(root: LexborNode, facts: Facts) -> list[LexborNode]:
+def _sort(root: LexborNode, facts: Facts, wanted: Wanted) -> list[LexborNode]:
     """Gather facts and bend the tree for its text; returns the headings, whose text is whole only afterwards."""
-    anchors = facts.anchors
+    anchors, has_details = facts.anchors, wanted.link_details
+    links: list[tuple[int, LexborNode]] = []  # whose text is wanted, with their places in `anchors`
     headings: list[LexborNode] = []
     unseen: set[int] = set()  # nodes inside of hidden elements
+    linked: set[int] = set()  # nodes inside of links whose text is wanted
     drawn: set[int] = set()  # nodes inside of drawings, kept while no title has been found
     nodes = list(root.traverse())
     # Outer elements come first: unwrapping moves each child once, whatever the depth.
-    for node, kind in zip(nodes, map(_KINDS.get, [node.tag_id for node in nodes]), strict=True):
+    kinds = _kinds(wanted.metadata, wanted.images)
+    for node, kind in zip(nodes, map(kinds.get, [node.tag_id for node in nodes]), strict=True):
         if kind is None:
             node.unwrap(True)  # takes out what is empty, comments too
         elif kind == _BLOCK:
@@ -74,17 +94,17 @@ def _sort(root: LexborNode, facts: Facts) -> list[LexborNode]:
         elif kind == _LINK:
             attributes = node.attributes
             if "href" in attributes:
-                anchors.append((attributes["href"] or "", attributes.get("rel")))
+                rel = attributes.get("rel")
+                anchors.append((attributes["href"] or "", rel))
+                if (rel or has_details) and _link(node, facts, has_details, unseen, linked):
+                    links.append((len(anchors) - 1, node))
+                    continue
             node.unwrap(True)
         elif kind == _HEADING:
             if node.mem_id not in unseen:
                 headings.append(node)
         elif kind <= _TITLE:
-            if kind == _TITLE and facts.title is None and node.mem_id not in drawn:
-                facts.title = node.text()
-            if node.mem_id not in unseen:
-                unseen.update(inner.mem_id for inner in node.traverse())
-            node.decompose(recursive=False)
+            _take_out(node, kind, facts, unseen, drawn)
         elif kind == _SVG:
             if facts.title is None and node.mem_id not in drawn:
                 drawn.update(inner.mem_id for inner in node.traverse())
@@ -92,7 +112,42 @@ def _sort(root: LexborNode, facts: Facts) -> list[LexborNode]:
         else:
             _element(node, kind, facts)
             node.unwrap(True)
+    _take_texts(links, facts)
     return headings
+
+
+def _take_out(node: LexborNode, kind: int, facts: Facts, unseen: set[int], drawn: set[int]) -> None:
+    """Take what matters of a hidden element, and the element out of the tree."""
+    if kind == _TITLE and facts.title is None and node.mem_id not in drawn:
+        facts.title = node.text()
+    elif kind == _SCRIPT and is_jsonld(node.attributes.get("type")):
+        facts.jsonld.append(node.text())
+    if node.mem_id not in unseen:
+        unseen.update(inner.mem_id for inner in node.traverse())
+    node.decompose(recursive=False)
+
+
+def _link(node: LexborNode, facts: Facts, has_details: bool, unseen: set[int], linked: set[int]) -> bool:
+    """Take what matters of a link besides its target; whether its text is to be taken once it is whole."""
+    attributes = node.attributes
+    if facts.author is None and names_author(attributes.get("rel")):
+        facts.author = node.text()
+    if not has_details:
+        return False
+    facts.anchor_texts.append((attributes.get("alt") or "") if node.tag == "area" else "")
+    # Only drawings can have links inside of links, and so many that the text of each of them would take for ever.
+    if node.child is None or node.mem_id in unseen or node.mem_id in linked:
+        return False
+    linked.update(inner.mem_id for inner in node.traverse())
+    return True
+
+
+def _take_texts(links: list[tuple[int, LexborNode]], facts: Facts) -> None:
+    """Take the text of links, with their places among the anchors, and unwrap them like all others."""
+    for place, node in links:
+        node.merge_text_nodes()
+        facts.anchor_texts[place] = node.text(separator=EDGE)
+        node.unwrap(True)
 
 
 def _element(node: LexborNode, kind: int, facts: Facts) -> None:
@@ -101,5 +156,9 @@ def _element(node: LexborNode, kind: int, facts: Facts) -> None:
         facts.metas.append(attributes)
     elif kind == _LINK_ELEMENT:
         facts.links.append(attributes)
+    elif kind == _TIME:
+        facts.times.append(attributes)
+    elif kind == _IMAGE:
+        facts.images.append(attributes)
     elif "href" in attributes:
         facts.bases.append(attributes["href"] or "")

@@ -156,10 +156,17 @@ class ProcessPool(Generic[Item, Answer]):
 
     def answered(self, worker: _Worker[Answer], job: Job[Answer], kind: int, payload: bytes) -> None:
         """Called by a worker's channel for each answer."""
+        is_again = kind & ~RETIRE == MEMORY and not job.is_lone  # once more alone, like a job that a worker died on
         if kind & RETIRE and not worker.is_retiring:
             worker.is_retiring = True  # it works on until its successor is ready
             self.replaced += 1
-            self._spawn(None, worker)
+            self._spawn(job if is_again else None, worker)
+        elif is_again:
+            self._queue.appendleft(job)
+        if is_again:
+            job.is_lone = True
+            self._feed()
+            return
         kind &= ~RETIRE
         if kind == FAULT:
             job.done(ParseError("parse_failed", payload.decode("utf-8", "replace")))

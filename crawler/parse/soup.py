@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 
 from crawler.models import Document
-from crawler.parse.facts import BLOCKS, EDGE, HEADINGS, HIDDEN, LINKS, Facts, Targets, document_of
+from crawler.parse.facts import (
+    BLOCKS,
+    HEADINGS,
+    HIDDEN,
+    LINKS,
+    Facts,
+    Targets,
+    document_of,
+    is_jsonld,
+    names_author,
+)
+from crawler.parse.text import EDGE
+from crawler.parse.wanted import USUAL, Wanted
 
 # Inside of these HTML5 sees text or a fragment apart, never elements of the page; lxml does not know that.
 _OPAQUE = (HIDDEN - {"noscript"}) | {"textarea"}
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")  # for `match` alone: a search would read white space over and over
 
 
-def read(html: bytes, url: str, targets: Targets, max_links: int) -> Document:
+def read(html: bytes, url: str, targets: Targets, max_links: int, wanted: Wanted = USUAL) -> Document:
     """Read a page.
 
     Args:
@@ -24,32 +37,45 @@ def read(html: bytes, url: str, targets: Targets, max_links: int) -> Document:
         url: Canonical URL of the page.
         targets: The worker's memory of links.
         max_links: Distinct links that are kept.
+        wanted: What is taken besides text and links.
+    """
+    tree = tree_of(html, multi_valued_attributes=None)
+    return document_of(_facts(tree, wanted), url, targets, max_links, wanted)
+
+
+def tree_of(html: bytes, **options: Any) -> BeautifulSoup:
+    """BeautifulSoup's tree of a page.
+
+    Args:
+        html: UTF-8 without byte-order mark.
+        **options: For BeautifulSoup's tree builder.
     """
     text = html.decode("utf-8", "replace").replace("\0", "")
     declaration = _XML_DECLARATION.match(text)
     # The line end keeps BeautifulSoup from wondering whether a page of one word is a file name.
     text = text[declaration.end() if declaration else 0 :] + "\n"
-    tree = BeautifulSoup(text, "lxml", multi_valued_attributes=None, huge_tree=True)
-    return document_of(_facts(tree), url, targets, max_links)
+    return BeautifulSoup(text, "lxml", huge_tree=True, **options)
 
 
-def _facts(tree: BeautifulSoup) -> Facts:
+def _facts(tree: BeautifulSoup, wanted: Wanted) -> Facts:
     facts = Facts()
     root = tree.find("html")
     if isinstance(root, Tag):
         facts.lang = _attribute(root, "lang")
-    _Walk(facts).run(tree)
+    _Walk(facts, wanted).run(tree)
     return facts
 
 
 class _Walk:
     """One way through the tree in document order, with a stack of its own: pages can be deeper than Python's."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, wanted: Wanted) -> None:
         self._facts = facts
+        self._wanted = wanted
         self._text: list[str] = []
         self._headings: list[tuple[int, int, int]] = []  # level, and where in the text it begins and ends
         self._open_headings: list[int] = []  # their places in that list
+        self._open_link: tuple[Tag, int, int] | None = None  # its place among the anchors, and where its text begins
 
     def run(self, tree: BeautifulSoup) -> None:
         """Gather the facts of a tree."""
@@ -83,7 +109,7 @@ class _Walk:
             self._open_headings.append(len(self._headings))
             self._headings.append((HEADINGS[name], len(self._text), 0))
         elif name in LINKS and (href := _attribute(tag, "href")) is not None:
-            facts.anchors.append((href, _attribute(tag, "rel")))
+            self._link(tag, href, is_hidden)
         elif name == "title" and facts.title is None and tag.find_parent("svg") is None:
             facts.title = tag.get_text()
         elif name == "meta":
@@ -92,11 +118,31 @@ class _Walk:
             facts.links.append(_attributes(tag))
         elif name == "base" and (href := _attribute(tag, "href")) is not None:
             facts.bases.append(href)
+        elif name == "script" and is_jsonld(_attribute(tag, "type")):
+            facts.jsonld.append(tag.get_text())
+        elif name == "time":
+            facts.times.append(_attributes(tag))
+        elif name == "img":
+            facts.images.append(_attributes(tag))
+
+    def _link(self, tag: Tag, href: str, is_hidden: bool) -> None:
+        facts, rel = self._facts, _attribute(tag, "rel")
+        facts.anchors.append((href, rel))
+        if facts.author is None and names_author(rel):
+            facts.author = tag.get_text()
+        if self._wanted.link_details:
+            facts.anchor_texts.append((_attribute(tag, "alt") or "") if tag.name == "area" else "")
+            if tag.name == "a" and not is_hidden and self._open_link is None:
+                self._open_link = (tag, len(facts.anchors) - 1, len(self._text))
 
     def _close(self, tag: Tag, is_hidden: bool) -> None:
         if tag.name in HEADINGS and not is_hidden:
             index = self._open_headings.pop()
             self._headings[index] = (*self._headings[index][:2], len(self._text))
+        elif self._open_link is not None and self._open_link[0] is tag:
+            _, place, start = self._open_link
+            self._facts.anchor_texts[place] = "".join(self._text[start:])
+            self._open_link = None
         if tag.name in BLOCKS:
             self._text.append(EDGE)
 

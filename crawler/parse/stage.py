@@ -18,6 +18,7 @@ from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
 from crawler.parse.facts import Targets
 from crawler.parse.links import LinkJudge
+from crawler.parse.wanted import USUAL, Wanted
 from crawler.patterns import NO_NOVELTY, novelty_of
 from crawler.records import line_of, record_of
 from crawler.rewrite import UrlRules
@@ -26,6 +27,7 @@ from crawler.scope import Scope
 # Imported where pages are parsed: the process that starts the workers has no use for them, and they take time.
 _PARSERS = {"lexbor": "crawler.parse.lexbor", "bs4": "crawler.parse.soup"}
 _SITEMAPS = "crawler.parse.sitemap"
+_EXTRACTORS = "crawler.parse.extractors"
 _ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 _OWN_NAMES = ("robots", "crawler")  # what a directive may be addressed to and still mean us
 
@@ -59,6 +61,7 @@ class StageContext(Struct, frozen=True):
         nofollow: Whether what a page marks as nofollow is not followed.
         rules: Rewrite links.
         wants_novelty: Whether `Parsed.novelty` is read.
+        wanted: What is taken from pages besides text and links.
     """
 
     scope: Scope
@@ -68,6 +71,7 @@ class StageContext(Struct, frozen=True):
     nofollow: bool = True
     rules: UrlRules = UrlRules()
     wants_novelty: bool = False
+    wanted: Wanted = USUAL
 
 
 class PageParser:
@@ -82,15 +86,19 @@ class PageParser:
         self._read = import_module(_PARSERS[context.parser]).read
         self._targets = Targets()
         self._links = LinkJudge(context.scope, context.rules)
+        has_more = context.wanted.simhash or context.wanted.has_extractors
+        self._extractors = import_module(_EXTRACTORS).Extractors(context.wanted) if has_more else None
 
-    def parse(self, page: Page) -> Parsed:
+    def parse(self, page: Page, is_lone: bool = False) -> Parsed:
         """Parse a page or a sitemap; no page makes it raise, except by taking more memory than there is.
+
+        A page that runs alone because it ended a worker is read without extractors.
 
         Answers have to be taken in the order in which they are given: links are in the first that has them.
         """
         started = time.thread_time()
         try:
-            parsed = self._sitemap(page) if page.request.kind == "sitemap" else self._page(page)
+            parsed = self._sitemap(page) if page.request.kind == "sitemap" else self._page(page, is_lone)
         except BaseException:
             self.forget_links()
             raise
@@ -102,7 +110,7 @@ class PageParser:
         """Hand out again all links that were handed out before, because an answer was lost."""
         self._links.forget()
 
-    def _page(self, page: Page) -> Parsed:
+    def _page(self, page: Page, is_lone: bool) -> Parsed:
         if not 200 <= page.status < 300:
             return Parsed(line_of(record_of(page.request, "http_error", page=page)), "http_error")
         if page.truncated == "type":  # the body was not wanted
@@ -110,7 +118,7 @@ class PageParser:
         decoded = undo_codings(page.body, page.header_all("content-encoding"), self._context.max_body_bytes)
         # Where we stopped reading ourselves, the coded data ends early and nothing is missing that was wanted.
         complete = page.complete and (decoded.complete or page.truncated is not None)
-        document, charset, has_failed = self._document(page, decoded)
+        document, charset, has_failed = self._document(page, decoded, is_lone)
         outcome, error = _outcome(decoded, complete, has_failed)
         has_body = decoded.fault != "too_many_codings"
         record = record_of(
@@ -135,14 +143,14 @@ class PageParser:
         links, followed, outside, merged = judged.links, judged.followed, judged.outside, judged.merged
         return Parsed(line, outcome, error, complete, links, followed, outside, merged, novelty)
 
-    def _document(self, page: Page, decoded: Decoded) -> tuple[Document | None, str | None, bool]:
+    def _document(self, page: Page, decoded: Decoded, is_lone: bool) -> tuple[Document | None, str | None, bool]:
         """The Document of a page and the encoding it was read with, if it is one; and whether a parser failed at it."""
         content_type = page.header("content-type")
         if not is_html(content_type, decoded.body, is_as_received=decoded.is_as_received):
             return None, None, False
         html, charset = decode_text(decoded.body, charset_of_type(content_type))
         try:
-            document = self._read(html, page.request.url, self._targets, self._context.max_links)
+            document = self._read(html, page.request.url, self._targets, self._context.max_links, self._context.wanted)
         except MemoryError:
             raise  # the worker's business: it is replaced and the page gets another try
         except Exception:
@@ -154,6 +162,9 @@ class PageParser:
                 nofollow=document.nofollow or not said.isdisjoint(("nofollow", "none")),
                 noindex=document.noindex or not said.isdisjoint(("noindex", "none")),
             )
+        if self._extractors is not None:
+            extraction = self._extractors.extract(html, page.request.url, document, is_lone)
+            document = msgspec.structs.replace(document, extraction=extraction)
         return document, charset, False
 
     def _followed(self, document: Document) -> list[str]:
@@ -230,7 +241,7 @@ class PageWork:
         self._parser = PageParser(context)
 
     def __call__(self, payload: bytes, is_lone: bool) -> bytes:
-        parsed = self._parser.parse(decode_page(payload))
+        parsed = self._parser.parse(decode_page(payload), is_lone)
         try:
             return encode_parsed(parsed)
         except BaseException:

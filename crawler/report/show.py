@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +20,7 @@ from crawler.export.journal import read_lines
 from crawler.frontier import snapshot
 from crawler.frontier.sqlite_file import damaged
 from crawler.models import OUTCOMES, Outcome
+from crawler.report.duplicates import duplicates
 from crawler.report.terminal import printable, size
 from crawler.run import Run, find
 
@@ -30,6 +32,18 @@ _NAMES: dict[int, str] = dict(enumerate(OUTCOMES))
 _LARGEST = "SELECT host, count(*) FROM state.urls GROUP BY host ORDER BY count(*) DESC, host LIMIT ?"
 
 Reasons = Counter[tuple[str, str | None]]
+Kind = TypeVar("Kind")
+
+
+class _Kept(Struct):
+    """What the list of saved files needs of a record."""
+
+    url: str
+    content_type: str | None = None
+    bytes: int | None = None
+    digest: str | None = None
+    truncated: str | None = None
+    file: str | None = None
 
 
 class _Timed(Struct):
@@ -121,20 +135,40 @@ def slowest(chosen: Run) -> Iterator[str]:
     Raises:
         RunError: If its journal is missing, or it or the state is damaged.
     """
-    decode = msgspec.json.Decoder(_Timed).decode
-    try:
-        records = (decode(line) for line in read_lines(chosen.journal, chosen.committed_length()))
-        timed = (record for record in records if record.elapsed_ms is not None)
-        top = heapq.nlargest(TOP_SLOW, timed, key=lambda record: record.elapsed_ms or 0)
-    except OSError as error:
-        raise RunError(f"cannot read {chosen.journal}: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RunError(f"a line of {chosen.journal} is no record; `crawler verify` tells more") from None
+    timed = (record for record in _records(chosen, _Timed) if record.elapsed_ms is not None)
+    top = heapq.nlargest(TOP_SLOW, timed, key=lambda record: record.elapsed_ms or 0)
     yield f"{'seconds':>9}  {'status':>6}  {'size':>10}  URL"
     for record in top:
         status = "-" if record.status is None else str(record.status)
         received = "-" if record.wire_bytes is None else size(record.wire_bytes)
         yield f"{(record.elapsed_ms or 0) / 1000:>9,.3f}  {status:>6}  {received:>10}  {printable(record.url)}"
+
+
+def saved(chosen: Run) -> Iterator[str]:
+    """A line for each saved file: path, bytes, type, digest, URL, and why it was cut, with tabs between them.
+
+    Args:
+        chosen: The run; a crawl may be going on in it.
+
+    Raises:
+        RunError: If its journal is missing, or it or the state is damaged.
+    """
+    for record in _records(chosen, _Kept):
+        if record.file is not None:
+            cells = (record.file, str(record.bytes), record.content_type or "", record.digest or "", record.url)
+            yield "\t".join(map(printable, (*cells, record.truncated or "")))
+
+
+def _records(chosen: Run, kind: type[Kind]) -> Iterator[Kind]:
+    """The committed records of a run, as far as `kind` has their fields."""
+    decode = msgspec.json.Decoder(kind).decode
+    try:
+        for line in read_lines(chosen.journal, chosen.committed_length()):
+            yield decode(line)
+    except OSError as error:
+        raise RunError(f"cannot read {chosen.journal}: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise RunError(f"a line of {chosen.journal} is no record; `crawler verify` tells more") from None
 
 
 @contextmanager
@@ -162,6 +196,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lists.add_argument("--skipped", action="store_true", help="list what was never asked for and why, likewise")
     lists.add_argument("--pending", action="store_true", help="list what is still to be fetched, likewise")
     lists.add_argument("--slow", action="store_true", help=f"the {TOP_SLOW} pages that took longest")
+    lists.add_argument(
+        "--files",
+        action="store_true",
+        help="list the saved files: path in the run's folder, bytes, type, digest, URL, and why it was cut,"
+        " with tabs between them",
+    )
+    lists.add_argument(
+        "--duplicates",
+        action="store_true",
+        help="list pages with the same content and, if the crawl had --simhash, with nearly the same text: "
+        "same or alike, number of the group, and URL with tabs between them",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -173,6 +219,10 @@ def run(arguments: argparse.Namespace) -> int:
         lines = listed(chosen, ("skipped",))
     elif arguments.pending:
         lines = listed(chosen, ("pending",))
+    elif arguments.files:
+        lines = saved(chosen)
+    elif arguments.duplicates:
+        lines = duplicates(chosen)
     else:
         lines = slowest(chosen) if arguments.slow else overview(chosen)
     for line in lines:

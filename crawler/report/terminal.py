@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import BinaryIO
 
 # C0 and C1 controls, DEL, line and paragraph separators, bidirectional controls, lone surrogates.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # others it has as escapes
 
 
 def printable(text: str, limit: int | None = None) -> str:
@@ -19,6 +21,30 @@ def printable(text: str, limit: int | None = None) -> str:
         lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else f"\\u{ord(match[0]):04x}", text
     )
     return safe if limit is None or len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def printable_json(text: str) -> str:
+    """The same JSON without what could steer a terminal: such characters stand in its strings, as escapes then."""
+    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+class JsonTerminal:
+    """A terminal that JSON in UTF-8 is written to, as `printable_json` makes it.
+
+    Args:
+        stream: The terminal.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> None:
+        """Write whole lines."""
+        self._stream.write(printable_json(data.decode()).encode())
+
+    def flush(self) -> None:
+        """Flush the terminal."""
+        self._stream.flush()
 
 
 def duration(seconds: float) -> str:

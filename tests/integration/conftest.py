@@ -43,7 +43,7 @@ def run_cli(*arguments: object, cwd: Path | None = None, stdin: str = "") -> sub
 
 def read_records(run: Path) -> list[Record]:
     """All records of a run."""
-    return [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (run / "records.jsonl").read_bytes().splitlines()]
 
 
 def settled(records: list[Record]) -> dict[str, Record]:

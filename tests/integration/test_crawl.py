@@ -99,6 +99,7 @@ def test_depth_zero_is_just_the_seeds(seeds: list[str], tmp_path: Path) -> None:
 
 def test_hosts_that_cannot_be_reached_are_recorded_and_the_crawl_goes_on(seeds: list[str], tmp_path: Path) -> None:
     """A name that does not exist, a closed port and a private address fail with their reasons."""
+    # scenario 6
     resolve = ["--resolve", "private.test:10.0.0.1"]
     done = run_cli(
         "crawl", seeds[0], "http://127.0.0.1:4/", "http://private.test/", *resolve, *LAB_OPTIONS,

@@ -1,7 +1,5 @@
 """Fetched at least once, recorded exactly once, whatever is killed and whenever: a short campaign."""
 
-# scenario 103
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -23,6 +21,7 @@ def test_a_crawl_that_is_killed_at_a_point_loses_nothing_and_repeats_no_record(
     case: Case, bench: Bench, tmp_path: Path
 ) -> None:
     """The records are those of a crawl in peace, and only what was not committed is asked for again."""
+    # scenarios 102, 103, 106
     kills = 2 if POINTS[case.point].session == "resumed" else 1  # a run has to be killed before it can be resumed
     result = put_through(bench, case, tmp_path, kills)
     assert result.is_good, result
@@ -34,5 +33,6 @@ def test_a_crawl_that_is_killed_at_any_moment_loses_nothing_and_repeats_no_recor
     strategy: str, bench: Bench, tmp_path: Path
 ) -> None:
     """The same, at moments that nobody chose."""
+    # scenario 103
     result = put_through(bench, Case(strategy, "processes", ANY_MOMENT, 1), tmp_path, 2)
     assert result.is_good, result

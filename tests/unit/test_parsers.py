@@ -10,7 +10,8 @@ from crawler import urls
 from crawler.errors import UrlError
 from crawler.models import Document
 from crawler.parse import lexbor, soup
-from crawler.parse.facts import EDGE, Targets, fold, lines
+from crawler.parse.facts import Targets
+from crawler.parse.text import EDGE, fold, lines
 
 URL = "https://a.example/dir/page?x=1"
 READERS = {"lexbor": lexbor.read, "bs4": soup.read}

@@ -115,14 +115,14 @@ async def test_every_job_is_answered_once() -> None:
 
 
 async def test_large_payloads_and_answers_in_both_directions_do_not_lock() -> None:
-    """Megabytes queue in both directions at once, and everything arrives. (scenario 100)"""
+    """Megabytes queue in both directions at once, and everything arrives."""  # scenario 100
     async with pool_of() as pool:
         answers = await ask(pool, *[b"large 3000000 " + bytes(0)] * 8, *[b"page " + bytes(3_000_000)] * 8)
         assert [len(answer) for answer in answers if isinstance(answer, bytes)] == [3_000_000] * 8 + [3_000_009] * 8
 
 
 async def test_a_deadly_page_is_tried_once_alone_and_then_given_up() -> None:
-    """Two deaths end a page; no other page that was sent with it is lost. (scenario 96)"""
+    """Two deaths end a page; no other page that was sent with it is lost."""  # scenario 96
     async with pool_of() as pool:
         answers = await ask(pool, b"a", b"b", b"die", b"c", b"d")
         assert [answers[index] for index in (0, 1, 3, 4)] == [b"did a", b"did b", b"did c", b"did d"]
@@ -133,7 +133,7 @@ async def test_a_deadly_page_is_tried_once_alone_and_then_given_up() -> None:
 
 
 async def test_a_page_that_kills_only_in_company_gets_its_answer() -> None:
-    """The lone second try counts. (scenario 96)"""
+    """The lone second try counts."""  # scenario 96
     async with pool_of() as pool:
         assert await ask(pool, b"die-once", b"a") == [b"did die-once", b"did a"]
 
@@ -149,7 +149,7 @@ async def test_a_worker_killed_from_outside_loses_nothing() -> None:
 
 
 async def test_a_hanging_page_is_ended_at_its_wall_limit() -> None:
-    """A worker that sleeps for ever is killed. (scenario 98)"""
+    """A worker that sleeps for ever is killed."""  # scenario 98
     async with pool_of(wall_s=0.3) as pool:
         answers = await ask(pool, b"hang", b"a")
         assert isinstance(answers[0], ParseError)
@@ -158,7 +158,7 @@ async def test_a_hanging_page_is_ended_at_its_wall_limit() -> None:
 
 
 async def test_a_burning_page_is_ended_at_its_cpu_limit() -> None:
-    """The kernel ends a worker that computes for too long, and the reason says so. (scenario 98)"""
+    """The kernel ends a worker that computes for too long, and the reason says so."""  # scenario 98
     async with pool_of(cpu_limit_s=0.2) as pool:
         answers = await ask(pool, b"burn", b"a")
         assert isinstance(answers[0], ParseError)
@@ -167,7 +167,7 @@ async def test_a_burning_page_is_ended_at_its_cpu_limit() -> None:
 
 
 async def test_a_page_that_needs_too_much_memory_is_refused_it() -> None:
-    """The address-space limit turns a balloon into a reason. (scenario 97)"""
+    """The address-space limit turns a balloon into a reason."""  # scenario 97
     async with pool_of() as pool:
         answers = await ask(pool, b"grow", b"a")
         assert isinstance(answers[0], ParseError)
@@ -176,7 +176,7 @@ async def test_a_page_that_needs_too_much_memory_is_refused_it() -> None:
 
 
 async def test_a_worker_that_has_grown_is_replaced_without_a_gap() -> None:
-    """Growth past the limit brings a successor, and no job is lost on the way. (scenario 99)"""
+    """Growth past the limit brings a successor, and no job is lost on the way."""  # scenario 99
     async with pool_of(recycle_growth_bytes=MIB) as pool:
         before = pool.pids
         answers = await ask(pool, *[b"keep 100000"] * 200)
@@ -185,7 +185,7 @@ async def test_a_worker_that_has_grown_is_replaced_without_a_gap() -> None:
 
 
 async def test_a_worker_is_replaced_after_its_number_of_pages() -> None:
-    """Recycling by count never loses or repeats a job. (scenario 99)"""
+    """Recycling by count never loses or repeats a job."""  # scenario 99
     async with pool_of(2, recycle_jobs=50) as pool:
         jobs = [f"page {number}".encode() for number in range(1000)]
         assert await ask(pool, *jobs) == [b"did " + job for job in jobs]

@@ -148,6 +148,7 @@ def test_only_one_list_at_a_time(folder: Path) -> None:
 
 
 def test_what_comes_from_the_web_steers_no_terminal_and_forges_no_row(folder: Path) -> None:
+    # scenario 87
     alter(
         folder,
         "UPDATE details SET url = url || char(27) || '[2J', reason = 'a' || char(9) || 'b' WHERE seq = 6",

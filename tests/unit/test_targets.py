@@ -33,7 +33,7 @@ async def headers_for(made: Targets, url: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("field", ["Authorization: Bearer x", "Cookie: a=b", "X-Api-Key: x"])
 async def test_what_may_be_a_secret_goes_to_the_seeds_origins_alone(field: str) -> None:
-    """Credentials never follow a link or a redirect to an origin that the user did not name."""  # scenario 69
+    """Credentials never follow a link or a redirect to an origin that the user did not name."""  # scenarios 25, 26, 69
     made, name = targets(headers=(field,)), field.partition(":")[0]
     assert name in await headers_for(made, OWN)
     assert name not in await headers_for(made, OTHER)

@@ -1,0 +1,131 @@
+"""Downloads: the fetcher of a crawl that keeps files, around the one that its strategy names.
+
+It tells each request what an earlier try has left, and waits until a file is on the disk before its page goes on: so no
+record ever names a file that a loss of power could take away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from crawler.errors import FetchError, RunError
+from crawler.export.download import Download
+from crawler.export.file_folder import NOTE, PART, FileFolder, NoRoom, partial_name
+from crawler.export.files import finish
+from crawler.fetch.base import REFUSED, Fetcher, Target
+from crawler.file_choice import FileChoice
+from crawler.models import Page, Request
+
+log = logging.getLogger("crawler")
+
+THREADS = 4  # that wait for the disk
+_OTHER_RESOURCES = (errno.EMFILE, errno.ENFILE)  # fewer requests under way may help
+
+
+class Downloads:
+    """Fetches like the fetcher that it is made around, except that bodies which are wanted go into files.
+
+    Args:
+        fetcher: Does the fetching; closed with this one.
+        run: The run's folder.
+        choice: Which bodies are wanted.
+        max_file_bytes: How much is written of each.
+        min_free_bytes: Left free on the disk.
+
+    Raises:
+        RunError: If the run's folder for files cannot be used.
+    """
+
+    def __init__(
+        self, fetcher: Fetcher, run: Path, choice: FileChoice, max_file_bytes: int, min_free_bytes: int
+    ) -> None:
+        self._fetcher = fetcher
+        self._choice = choice
+        self._max_bytes = max_file_bytes
+        self._where = run
+        try:
+            self._folder = FileFolder(run, min_free_bytes)
+            self._folder.tidy()
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="files")
+
+    @property
+    def name(self) -> str:
+        """The strategy's name."""
+        return self._fetcher.name
+
+    async def fetch(self, request: Request, target: Target) -> Page:
+        """Ask for one URL; see `Fetcher.fetch`.
+
+        Returns:
+            As any fetcher. A body that went into a file is in `Page.saved` if it is whole, and the page not complete if
+            it is not; `Page.truncated` is `REFUSED` where the URL has to be asked for again at once.
+
+        Raises:
+            FetchError: If no answer came.
+            RunError: If the disk is full, or has less free than it should, or fails.
+        """
+        try:
+            self._folder.check_room()
+            if request.kind != "page":
+                return await self._fetcher.fetch(request, target)
+            return await self._fetch(request, target)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    async def _fetch(self, request: Request, target: Target) -> Page:
+        download = Download(self._folder, self._choice, self._max_bytes, request.url)
+        headers = (*target.headers, *download.fields)
+        try:
+            page = await self._fetcher.fetch(request, msgspec.structs.replace(target, headers=headers, sink=download))
+        except FetchError as error:
+            if download.failure is None or download.failure.errno in _OTHER_RESOURCES:
+                raise
+            raise download.failure from error
+        finally:
+            download.close()
+        if download.is_refused:
+            log.info("asking for all of %s: its rest does not fit what had come", request.url)
+            return msgspec.structs.replace(page, truncated=REFUSED)
+        return await self._finish(page, download) if download.is_file else page
+
+    async def _finish(self, page: Page, download: Download) -> Page:
+        """The page of a download that has ended, well or not."""
+        # What came in parts counts as if it had come at once (RFC 9110, 15.3.7.3).
+        page = msgspec.structs.replace(page, status=200, headers=download.headers)
+        saved = None
+        if page.complete and download.is_whole:
+            loop = asyncio.get_running_loop()
+            saved = await loop.run_in_executor(self._threads, finish, self._folder, self._max_bytes, download)
+        if saved is None:
+            return msgspec.structs.replace(page, complete=False)
+        return msgspec.structs.replace(page, saved=saved, truncated="length" if download.is_cut else page.truncated)
+
+    def forget(self, url: str) -> None:
+        """Delete what has come of a URL that will not be asked for again."""
+        name = partial_name(url)
+        try:
+            self._folder.remove(name + PART, name + NOTE)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> RunError:
+        what = error.strerror or str(error)
+        remedy = "make room, then resume" if isinstance(error, NoRoom) else "what was committed before is safe"
+        return RunError(f"cannot write files in {self._where}: {what}; {remedy}")
+
+    async def close(self) -> None:
+        """Close the fetcher, and let what is being finished come to its end."""
+        try:
+            await self._fetcher.close()
+        finally:
+            await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+            self._folder.leave()
+            self._folder.close()

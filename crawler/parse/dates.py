@@ -1,0 +1,94 @@
+"""Dates as pages write them, read into ISO 8601 where only one reading makes sense."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from email.utils import parsedate_to_datetime
+
+from crawler.parse.text import fold
+
+MAX_DATE_CHARS = 100  # longer text is no date; whatever is read below is read in time that grows with it
+
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH = (
+    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_FLAGS = re.ASCII | re.IGNORECASE
+_ISO = re.compile(
+    r"(?<!\d)(\d{4}-\d\d-\d\d|\d{8}(?=T))"
+    r"(?:[T ]+(\d\d:?\d\d(?::?\d\d(?:[.,]\d{1,9})?)?)\s?(Z|[+-]\d\d(?::?\d\d)?(?!\d))?)?",
+    _FLAGS,
+)
+_MAIL = re.compile(r"\d{1,2} [a-z]{3} \d{4} \d\d:\d\d", _FLAGS)
+_REDUCED = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2]))?", _FLAGS)  # a year, a year and a month
+_YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?!\d)", _FLAGS)
+_DAY_FIRST = re.compile(r"(?<!\d)(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})(?!\d)", _FLAGS)
+_SLASHES = re.compile(r"(?<!\d)(\d{1,2})/(\d{1,2})/(\d{4})(?!\d)", _FLAGS)
+_DAY_MONTH = re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|\.)?[ -]{_MONTH},?[ -](\d{{4}})(?!\d)", _FLAGS)
+_MONTH_DAY = re.compile(rf"\b{_MONTH} (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})(?!\d)", _FLAGS)
+
+
+def iso_date(text: str) -> str | None:
+    """The date in a text as ISO 8601, with its time where it has one; None if there is none or it is ambiguous.
+
+    Month names are read in English. `02.01.2024` is the second of January; `02/01/2024` means one day to some and
+    another to others, and is not read.
+
+    Source: ISO 8601, RFC 5322 3.3.
+    """
+    text = fold(text[: MAX_DATE_CHARS + 1])
+    if len(text) > MAX_DATE_CHARS:
+        return None
+    if _REDUCED.fullmatch(text):
+        return text
+    for read in (_iso, _mail, _words_and_figures):
+        try:
+            if found := read(text):
+                return found
+        except (ValueError, OverflowError):  # 30 February, hour 25
+            continue
+    return None
+
+
+def _iso(text: str) -> str | None:
+    match = _ISO.search(text)
+    if match is None:
+        return None
+    day, time, zone = match.groups()
+    if time is None:
+        return date.fromisoformat(day).isoformat()
+    zone = (zone or "").upper()
+    moment = datetime.fromisoformat(f"{day}T{time.replace(',', '.')}{zone}")
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _mail(text: str) -> str | None:
+    if not _MAIL.search(text):
+        return None
+    return parsedate_to_datetime(text).isoformat().replace("+00:00", "Z")
+
+
+def _words_and_figures(text: str) -> str | None:
+    if match := _YEAR_FIRST.search(text):
+        year, month, day = map(int, match.groups())
+    elif match := _DAY_FIRST.search(text):
+        day, month, year = map(int, match.groups())
+    elif match := _SLASHES.search(text):
+        day, month, year = map(int, match.groups())
+        if day <= 12 and month <= 12 and day != month:
+            return None
+        if month > 12:
+            day, month = month, day
+    elif match := _DAY_MONTH.search(text):
+        day, month, year = int(match[1]), _month(match[2]), int(match[3])
+    elif match := _MONTH_DAY.search(text):
+        day, month, year = int(match[2]), _month(match[1]), int(match[3])
+    else:
+        return None
+    return date(year, month, day).isoformat()
+
+
+def _month(name: str) -> int:
+    return _MONTHS.index(name[:3].lower()) + 1

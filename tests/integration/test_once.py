@@ -1,0 +1,92 @@
+"""One record for each URL in every output, by whatever way it was come upon, and whatever the clock says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+from pathlib import Path
+
+from tests.contract.server import ScriptedServer, answer
+from tests.integration.conftest import COMMAND, ROOT, read_records, run_cli, settled
+
+HTML = "Content-Type: text/html"
+QUICK = ("--delay", 0, "--patience", 0)
+
+
+def moved(path: str) -> bytes:
+    return answer(b"", "302 Found", f"Location: {path}")
+
+
+def script(server: ScriptedServer, failures: int) -> str:
+    """A site on which one page has many names, and another answers after some failures; returns its seed."""
+    links = ("/one", "/two", "/three", "/page", "/page#part", "/./page", "/flaky", "/short")
+    body = "".join(f"<a href='{link}'>x</a>" for link in links).encode()
+    server.script("/", answer(body, "200 OK", HTML))
+    server.script("/one", moved("/page"))
+    server.script("/two", moved("/one"))
+    server.script("/three", moved("/page#again"))
+    server.script("/page", answer(b"<title>page</title>", "200 OK", HTML))
+    for _ in range(failures):
+        server.script("/flaky", answer(b"", "503 Service Unavailable"))
+    server.script("/flaky", answer(b"<title>at last</title>", "200 OK", HTML))
+    server.script("/robots.txt", answer(b""))
+    return server.url + "/"
+
+
+def test_retries_and_aliases_leave_one_record_for_each_url_in_every_output(tmp_path: Path) -> None:
+    # scenario 90
+    run, table, lines = tmp_path / "run", tmp_path / "out.csv", tmp_path / "out.jsonl"
+    config = tmp_path / "quick.toml"
+    config.write_text("[politeness]\nbackoff_s = 0.01\n")
+    with ScriptedServer() as server:
+        seed = script(server, failures=1)
+        options = (*QUICK, "--config", config, "--run", run, "-o", table, "-o", lines, "-o", "-")
+        done = run_cli("crawl", seed, seed + "#again", *options)
+        assert done.returncode == 0, done.stderr
+    paths = ("", "one", "two", "three", "page", "flaky", "short")
+    expected = sorted(f"{seed}{path}" for path in paths)
+    assert sorted(record["url"] for record in read_records(run)) == expected
+    assert sorted(json.loads(line)["url"] for line in done.stdout.splitlines()) == expected
+    assert sorted(json.loads(line)["url"] for line in lines.read_text().splitlines()) == expected
+    with table.open(encoding="utf-8", newline="") as file:
+        assert sorted(row["url"] for row in csv.DictReader(file)) == expected
+    records = {record["url"].removeprefix(seed): record for record in read_records(run)}
+    assert (records["flaky"]["outcome"], records["flaky"]["attempts"], records["flaky"]["title"]) == (
+        "ok",
+        3,
+        "at last",
+    )
+    assert server.seen.request_lines.count("GET /page HTTP/1.1") == 1
+
+
+JUMPING = """
+import itertools, sys, time
+real, jumps = time.time, itertools.cycle((0, 3600, -3600, 10**9))
+time.time = lambda: 1000.0 if (jump := next(jumps)) == 10**9 else real() + jump
+from crawler.cli import main
+sys.exit(main())
+"""
+
+
+def test_a_wall_clock_that_jumps_changes_no_record_and_stops_nothing(tmp_path: Path) -> None:
+    """An hour forth, an hour back and to 1970, at each look: waits and deadlines are measured by another clock."""
+    # scenario 111
+    records = []
+    for name, program in (("steady", COMMAND), ("jumping", [COMMAND[0], "-c", JUMPING])):
+        run = tmp_path / name
+        with ScriptedServer() as server:
+            options = ["--delay", "0.02", "--retries", "2", "--run", str(run), "--max-time", "60", "--json"]
+            done = subprocess.run(
+                [*program, "crawl", script(server, failures=0), *options],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["why"] == "finished"
+            port = f":{server.port}/"
+        table = settled(read_records(run))
+        records.append(json.loads(json.dumps(table).replace(port, "/")))
+    assert records[0] == records[1]

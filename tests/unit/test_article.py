@@ -1,0 +1,86 @@
+"""The main content of a page, by trafilatura; and what is said where the library is missing."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from crawler import assembly, settings
+from crawler.errors import UsageError
+from crawler.models import Page, Request
+from crawler.parse import extractors
+from crawler.parse.stage import PageParser, StageContext
+from crawler.parse.wanted import Wanted
+from crawler.scope import Scope, Site
+from crawler.seeds import Seeds
+
+URL = "https://a.example/news/1"
+needs_library = pytest.mark.skipif(
+    find_spec("trafilatura") is None, reason="trafilatura is not installed: pip install 'crawler[article]'"
+)
+SENTENCES = "The heron stood in the shallow water and waited. It had all the time in the world, and the fish had none. "
+PAGE = f"""<!DOCTYPE html><html lang="en"><head><title>Herons wait</title>
+<meta name="author" content="Ann Example"><meta property="article:published_time" content="2024-01-02T10:00:00Z"></head>
+<body><nav><ul><li><a href="/">Home</a></li><li><a href="/about">About us</a></li></ul></nav>
+<article><h1>Herons wait</h1><p>{SENTENCES * 3}</p><h2>Fish do <em>not</em></h2><p>{SENTENCES * 4}</p></article>
+<aside><p>Buy our newsletter today!</p></aside><footer><p>Copyright by nobody, all rights waived</p></footer></body>
+</html>"""
+
+
+def record(html: str, **wanted: Any) -> dict[str, Any]:
+    page = Page(Request(URL, "a.example", 1), 200, (("content-type", "text/html"),), html.encode(), 0.0, 0.0, "asyncio")
+    context = StageContext(Scope([Site(URL)]), wanted=Wanted(**wanted))
+    parsed = PageParser(context).parse(page)
+    assert parsed.outcome == "ok"
+    found: dict[str, Any] = json.loads(parsed.line)
+    return found
+
+
+@needs_library
+def test_an_article_is_the_main_content_without_what_is_around_it() -> None:
+    article = record(PAGE, article="text")["article"]
+    assert list(article) == ["text", "title", "author", "date", "language"]
+    assert article["text"].startswith("Herons wait\nThe heron stood")
+    assert article["text"].count("The heron stood") == 7
+    for outside in ("About us", "newsletter", "Copyright"):
+        assert outside not in article["text"]
+    assert (article["title"], article["author"]) == ("Herons wait", "Ann Example")
+    assert (article["date"], article["language"]) == ("2024-01-02", "en")
+
+
+@needs_library
+def test_as_markdown_it_keeps_headings_and_emphasis() -> None:
+    article = record(PAGE, article="markdown")["article"]
+    assert "# Herons wait" in article["text"]
+    assert "## Fish do *not*" in article["text"]
+
+
+@needs_library
+@pytest.mark.parametrize("html", ["", "<p>hi", "<title>t</title>", "\0", "word", "<?xml version='1.0'?><p>x"])
+def test_a_page_without_an_article_has_none_and_that_is_no_error(html: str) -> None:
+    found = record(html, article="text")
+    assert (found["article"], found["extract_error"]) == (None, None)
+
+
+@needs_library
+def test_what_the_library_fails_at_is_noted_and_the_page_keeps_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise IndexError("out of luck")
+
+    monkeypatch.setattr("trafilatura.extract", fails)
+    found = record(PAGE, article="text")
+    assert (found["article"], found["title"]) == (None, "Herons wait")
+    assert found["extract_error"] == "article: IndexError: out of luck"
+
+
+def test_a_missing_library_is_named_before_the_crawl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extractors, "find_spec", lambda name: None)
+    chosen = settings.build({"parse": {"article": True}}, "the test")
+    with pytest.raises(
+        UsageError, match=r"^--article needs trafilatura; get it with: pip install 'crawler\[article\]'$"
+    ):
+        assembly.check(chosen, Seeds((), ()))
+    assembly.check(settings.build({"parse": {"article_format": "markdown"}}, "the test"), Seeds((), ()))
