@@ -94,20 +94,26 @@ class Facts:
 
 
 class Base:
-    """Where a page's links start from, with the targets that are known in its folder.
+    """Where a page's links start from, with the targets that are known there.
 
     Args:
         url: Canonical URL of the page or of its base element.
-        known: href → canonical target, "" where there is none to follow.
+        known: href → canonical target, "" where there is none to follow; for the page's folder.
+        rooted: The same for hrefs that begin with `/`, whatever the folder.
     """
 
-    __slots__ = ("folder", "known", "origin", "url")
+    __slots__ = ("folder", "known", "origin", "rooted", "url")
 
-    def __init__(self, url: str, known: dict[str, str]) -> None:
+    def __init__(self, url: str, known: dict[str, str], rooted: dict[str, str]) -> None:
         self.url = url
         self.known = known
+        self.rooted = rooted
         self.origin = urls.origin(url)
         self.folder = _folder(url)
+
+    def table(self, href: str) -> dict[str, str]:
+        """Where the target of an href is remembered."""
+        return self.rooted if href[:1] == "/" else self.known
 
     def join(self, href: str) -> str:
         """The canonical target of an href, "" if it is none that can be followed."""
@@ -146,30 +152,33 @@ class Base:
 class Targets:
     """Resolves the links of many pages and remembers them: a site's navigation stands on each of its pages.
 
-    What an href leads to depends on its page's folder alone, unless it begins with `?` or `#` or is empty.
+    What an href leads to depends on its page's origin alone if it begins with `/`, else on its folder, unless it begins
+    with `?` or `#` or is empty.
     """
 
     def __init__(self) -> None:
         self._folders: dict[str, dict[str, str]] = {}
+        self._origins: dict[str, dict[str, str]] = {}
         self._size = 0
 
     def base(self, url: str) -> Base:
         """The base for the links of a page with this canonical URL."""
         if self._size > _CACHED_TARGETS:
             self._folders.clear()
+            self._origins.clear()
             self._size = 0
         known = self._folders.setdefault(_folder(url), {})
         self._size += not known  # a folder without targets takes room as well
-        return Base(url, known)
+        return Base(url, known, self._origins.setdefault(urls.origin(url), {}))
 
     def learn(self, href: str, base: Base) -> str:
-        """Resolve an href that `base.known` does not hold, and remember it where others can use it."""
+        """Resolve an href that the base does not know, and remember it where others can use it."""
         target = base.join(href)
         first = href[:1]
         if first <= " ":
             first = href.strip(_URL_SPACE)[:1]
         if len(href) <= _CACHED_HREF_CHARS and first not in ("", "?", "#"):
-            base.known[href] = target
+            base.table(href)[href] = target
             self._size += 1
         return target
 
@@ -228,7 +237,7 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int, wanted
 
 def _metadata(facts: Facts, url: str, base: Base, targets: Targets, max_links: int, wanted: Wanted) -> Metadata:
     def join(href: str) -> str:
-        target = base.known.get(href)
+        target = base.table(href).get(href)
         return targets.learn(href, base) if target is None else target
 
     found = NO_METADATA
@@ -258,10 +267,10 @@ def _headings(headings: Iterable[tuple[int, str]], room: int) -> list[tuple[int,
 def _links(
     anchors: list[tuple[str, str | None]], base: Base, targets: Targets, max_links: int
 ) -> tuple[list[str], frozenset[str]]:
-    known = base.known
+    known, rooted = base.known, base.rooted
     found: dict[str, bool] = {}  # target → whether it stands in nofollow links only
     for href, rel in anchors:
-        target = known.get(href)
+        target = (rooted if href[:1] == "/" else known).get(href)
         if target is None:
             target = targets.learn(href, base)
         if not target:

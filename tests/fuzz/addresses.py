@@ -117,7 +117,7 @@ def _check_reference(reference: str, base: str) -> str | None:
     if _SURROGATES.search(reference):  # no page holds any
         return target
     is_followed = target is not None and len(target) <= MAX_TARGET_CHARS and len(reference) <= MAX_HREF_CHARS
-    joined = Base(base, {}).join(reference)
+    joined = Base(base, {}, {}).join(reference)
     expect(joined == (target if is_followed else ""), "the fast way is the same way", (reference, base, joined, target))
     return target
 

@@ -59,6 +59,6 @@ def test_the_memory_of_links_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 @example("http://h.example/a//b/", "../y")
 @example("http://h.example/a/", "%2E%2E/y")
 def test_joining_strings_gives_what_the_url_parser_gives(base: str, href: str) -> None:
-    quick = facts.Base(base, {})._join_plain(href)
+    quick = facts.Base(base, {}, {})._join_plain(href)
     assert quick is None or quick == urls.canonicalize(href, base)
-    facts.Base(base, {}).join(href)  # it may learn an origin
+    facts.Base(base, {}, {}).join(href)  # it may learn an origin
