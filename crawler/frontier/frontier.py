@@ -380,8 +380,17 @@ class Frontier:
             elif not host.dead and (host.aside or host.has_more or host.peek() is not None):
                 self._kill(host, "failed", "unreachable", now)
         if delayed := self._delays.drain():
+            for request in delayed:
+                self._give_up_robots(request)
             self._drops.append(Drop(delayed, "failed", "unreachable"))
             self.queued -= len(delayed)
+
+    def _give_up_robots(self, request: Request) -> None:
+        """Ask for a robots.txt no more, for which no page may be waiting."""
+        first = request.chain[0] if request.chain else request.url
+        host = self._hosts.get(urls.host_key(first))
+        if request.kind == "robots" and host is not None and (known := host.robots.get(urls.origin(first))) is not None:
+            known.give_up()
 
     def _kill(self, host: HostQueue, outcome: Outcome, reason: str, now: float) -> None:
         """Give up a host for good: what waits is dropped, and so is what the store has and what will still be found."""

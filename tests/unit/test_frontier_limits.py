@@ -268,3 +268,12 @@ def test_a_host_that_has_just_one_answer_left_keeps_the_crawl_unfinished_until_i
     assert not crawl.frontier.finished
     crawl.run()
     assert crawl.count("ok") == 2
+
+
+@pytest.mark.parametrize("patience_s", [0.0, 120.0])
+def test_a_robots_txt_for_which_no_page_waits_does_not_keep_a_crawl_from_ending(patience_s: float) -> None:
+    """A run that goes on asks for its seeds' robots.txt for their sitemaps, though the server may be gone."""
+    crawl = Crawl([], lambda request, now: Answer(is_silent=True), CrawlSettings(patience_s=patience_s))
+    crawl.frontier.ask_robots("http://a.example", "a.example", crawl.now)
+    crawl.run()
+    assert crawl.frontier.finished
