@@ -13,6 +13,7 @@ from crawler import resume, urls
 from crawler.downloads import Downloads
 from crawler.engine import Engine
 from crawler.errors import RunError, UsageError
+from crawler.export.files import PageFiles
 from crawler.export.journal import Journal
 from crawler.export.warc import Archive
 from crawler.fetch import create as create_fetcher
@@ -82,6 +83,7 @@ def build(
         rules=UrlRules(crawl.strip_session_ids, crawl.strip_tracking, crawl.drop_params, crawl.sort_query),
         wants_novelty=crawl.trap_guard,
         wanted=_wanted(settings),
+        keep=_keep(settings, run),
     )
     engine: Engine
 
@@ -158,10 +160,18 @@ def _fetcher(settings: Settings, guard: Guard, held: ByteCount) -> Fetcher:
 def _downloads(settings: Settings, fetcher: Fetcher, run: Run | None) -> Downloads | None:
     """The fetcher that saves files, where any are wanted."""
     output = settings.output
-    if run is None or not (output.files or output.save_html):
+    if not (output.files or output.save_html):
         return None
+    if run is None:
+        raise UsageError("--files and --save-html need the folder of a run to save into")
     choice = FileChoice(output.files, output.save_html)
     return Downloads(fetcher, run.folder, choice, output.max_file_bytes, output.min_free_bytes)
+
+
+def _keep(settings: Settings, run: Run | None) -> Callable[[str, str | None, bytes], str | None] | None:
+    """What saves HTML pages where they are parsed; None where none are wanted."""
+    choice = FileChoice(settings.output.files, settings.output.save_html)
+    return None if run is None or not choice.has_pages else PageFiles(run.folder.absolute(), choice).keep
 
 
 def _archived_run(replay: str) -> Run | None:
@@ -202,6 +212,7 @@ def _wanted(settings: Settings) -> Wanted:
         article=parse.article_format if parse.article else None,
         rules=settings.extract,
         function=parse.extract,
+        embedded=FileChoice(settings.output.files).wants_embedded if settings.output.files else None,
     )
     if wanted.has_extractors:
         import_module("crawler.parse.extractors").check(wanted)  # parsers, which this process has no other use for

@@ -89,7 +89,7 @@ class FileChoice:
         """Whether an HTML page is kept as a file beside being parsed."""
         return self._saves_html or self._is_named(url) or _means(essence(content_type), self._types)
 
-    def may_want_embedded(self, url: str, kind: str) -> bool:
+    def wants_embedded(self, url: str, kind: str) -> bool:
         """Whether what a page shows is asked for, although nothing links to it.
 
         Args:

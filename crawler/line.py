@@ -28,7 +28,7 @@ from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
 from crawler.frontier.politeness import retry_after_s
 from crawler.frontier.retry import RetryBudget, RetryPolicy
 from crawler.frontier.store import Done, Found, Store
-from crawler.models import Link, Page, Parsed, Request
+from crawler.models import CANNOT_SAVE, Link, Page, Parsed, Request
 from crawler.records import record_line
 from crawler.report.ledger import Ledger
 from crawler.scope import Scope
@@ -150,6 +150,7 @@ class Line:
                 line = record_line(request, drop.outcome, error=drop.reason) if is_due else b""
                 if drop.outcome == "failed":
                     log.warning("failed %s: %s", request.url, drop.reason)
+                    self._forget(request)
                 self.committer.add(Done(request, drop.outcome, drop.reason, line, was_open=False))
 
     # The fetch and what comes of it
@@ -231,9 +232,14 @@ class Line:
             self.parts.flights.leave(done.request.seq)
         if done.outcome not in ("ok", "redirect"):
             log.warning("%s %s: %s", done.outcome, done.request.url, done.reason)
-        if done.outcome != "ok" and self.parts.downloads is not None:
-            self.parts.downloads.forget(done.request.url)
+        if done.outcome != "ok":
+            self._forget(done.request)
         self.committer.add(done, exchange)
+
+    def _forget(self, request: Request) -> None:
+        """What has come of a file will not be gone on with."""
+        if self.parts.downloads is not None:
+            self.parts.downloads.forget(request.url)
 
     def _try_again(self, request: Request, now: float, **facts: Any) -> bool:
         """Give a request back to the frontier if a second try can help and the budget allows it."""
@@ -303,6 +309,8 @@ class Line:
         request = page.request
         self.parsing -= 1
         self.parts.held.add(-len(page.body))
+        if isinstance(parsed, Parsed) and parsed.error == CANNOT_SAVE:
+            raise RunError("cannot write into the run's files/: the disk is full or failing; make room, then resume")
         if isinstance(parsed, ParseError):
             log.warning("quarantined %s: %s", request.url, parsed)
             line = record_line(request, "quarantined", page=page, error=parsed.reason)

@@ -12,6 +12,7 @@ from msgspec import Struct
 Kind = Literal["page", "robots", "sitemap", "file"]
 Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+CANNOT_SAVE = "cannot_save"  # `Parsed.error` of a page that could not be written to the disk
 EXAMPLES = 10  # kept of the URLs outside of the scope, for each host and reason
 
 
@@ -209,6 +210,7 @@ class Document(Struct, frozen=True):
         nofollow_hrefs: Those of `hrefs` that only ever stand in links with rel=nofollow.
         nofollow, noindex: What meta robots says.
         refresh: Target of a meta refresh, absolute and canonical, or None.
+        embedded: What it shows and is asked for as a file: canonical URLs of images, sounds and videos.
         metadata: What it says of itself.
         extraction: What was taken from it because the user asked for it.
     """
@@ -226,6 +228,7 @@ class Document(Struct, frozen=True):
     nofollow: bool = False
     noindex: bool = False
     refresh: str | None = None
+    embedded: list[str] = []
     metadata: Metadata = Metadata()
     extraction: Extraction = Extraction()
 

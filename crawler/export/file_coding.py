@@ -93,18 +93,23 @@ def _inflated(stream: zlib._Decompress, data: bytes) -> bytes:
 def _brotli(pieces: Pieces) -> Pieces:
     stream = brotli.Decompressor()
     for data in pieces:
-        while True:
-            try:
-                output = stream.process(data, output_buffer_limit=STEP_BYTES)
-            except brotli.error as error:
-                raise CodingError(str(error)) from None
-            yield output
+        while data or not stream.can_accept_more_data():
+            yield _from_brotli(stream, data)
             if stream.is_finished():
                 return
-            if stream.can_accept_more_data():
-                break
             data = b""
-    raise CodingError("it ends early")
+    while output := _from_brotli(stream, b""):  # what it held back, being full
+        yield output
+    if not stream.is_finished():
+        raise CodingError("it ends early")
+
+
+def _from_brotli(stream: brotli.Decompressor, data: bytes) -> bytes:
+    try:
+        output: bytes = stream.process(data, output_buffer_limit=STEP_BYTES)
+    except brotli.error as error:
+        raise CodingError(str(error)) from None
+    return output
 
 
 def _zstd(pieces: Pieces) -> Pieces:

@@ -55,7 +55,8 @@ class ReplayFetcher:
         headers = tuple(fields.items()) if isinstance(fields, Mapping) else fields
         check_head(headers, target.limits)
         intake = Intake(target, self._counter, started)
-        truncated = intake.begin(request.kind, status, headers)
+        is_unread = stored is not None and stored.truncated == "type"  # there is nothing that could go into a file
+        truncated = "type" if is_unread else intake.begin(request.kind, status, headers)
         if truncated is None and status not in (204, 304) and intake.add(body, started):
             truncated = "length"
         page = make_page(request, (status, headers), intake.take(), (started, started), self.name, truncated=truncated)

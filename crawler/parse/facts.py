@@ -11,7 +11,7 @@ White space (HTML's five characters) is folded, and lines without text are left 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from crawler import urls
 from crawler.errors import UrlError
 from crawler.models import Document, Metadata
+from crawler.parse.embedded import embedded_of
 from crawler.parse.metadata import NO_METADATA, images_of, link_details_of, metadata_of
 from crawler.parse.text import fold, fold_line, lines
 from crawler.parse.wanted import Wanted
@@ -76,6 +77,7 @@ class Facts:
         times, images: Attributes of each time and img element.
         author: Text of the first link with rel=author.
         anchor_texts: The text of each of `anchors`, if link details are wanted; that of an area is its alt.
+        embedded: Name and attributes of each of `embedded.ELEMENTS`, if those are wanted.
     """
 
     title: str | None = None
@@ -91,6 +93,7 @@ class Facts:
     author: str | None = None
     images: list[dict[str, str | None]] = field(default_factory=list)
     anchor_texts: list[str] = field(default_factory=list)
+    embedded: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
 
 
 class Base:
@@ -231,15 +234,30 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int, wanted
         nofollow=not robots.isdisjoint(("nofollow", "none")),
         noindex=not robots.isdisjoint(("noindex", "none")),
         refresh=_refresh(facts.metas, base),
+        embedded=_embedded(facts, base, targets, max_links, wanted),
         metadata=_metadata(facts, url, base, targets, max_links, wanted),
     )
 
 
-def _metadata(facts: Facts, url: str, base: Base, targets: Targets, max_links: int, wanted: Wanted) -> Metadata:
+def _joiner(base: Base, targets: Targets) -> Callable[[str], str]:
+    """A function that makes the canonical target of an href, "" where there is none."""
+
     def join(href: str) -> str:
         target = base.table(href).get(href)
         return targets.learn(href, base) if target is None else target
 
+    return join
+
+
+def _embedded(facts: Facts, base: Base, targets: Targets, max_links: int, wanted: Wanted) -> list[str]:
+    if wanted.embedded is None:
+        return []
+    join = _joiner(base, targets)
+    return embedded_of(facts.images, facts.embedded, facts.links, join, wanted.embedded, max_links)
+
+
+def _metadata(facts: Facts, url: str, base: Base, targets: Targets, max_links: int, wanted: Wanted) -> Metadata:
+    join = _joiner(base, targets)
     found = NO_METADATA
     if wanted.metadata:
         found = metadata_of(facts.metas, facts.links, facts.jsonld, facts.times, facts.author, join)

@@ -11,6 +11,7 @@ from functools import cache
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
 from crawler.models import Document
+from crawler.parse.embedded import ELEMENTS
 from crawler.parse.facts import (
     BLOCKS,
     HEADINGS,
@@ -25,12 +26,12 @@ from crawler.parse.facts import (
 from crawler.parse.text import EDGE
 from crawler.parse.wanted import USUAL, Wanted
 
-_BLOCK, _HEADING, _LINK, _HIDDEN, _SCRIPT, _TITLE, _META, _LINK_ELEMENT, _BASE, _TIME, _IMAGE, _SVG = range(12)
+_BLOCK, _HEADING, _LINK, _HIDDEN, _SCRIPT, _TITLE, _META, _LINK_ELEMENT, _BASE, _TIME, _IMAGE, _SVG, _MEDIA = range(13)
 _WITHOUT_EVENTS = int(LexborDocumentOptions.WO_EVENTS)
 
 
 @cache
-def _kinds(has_metadata: bool, has_images: bool) -> dict[int, int]:
+def _kinds(has_metadata: bool, has_images: bool, has_embedded: bool) -> dict[int, int]:
     """Lexbor's number of each element that matters → what to do with it; the numbers differ between versions."""
     kinds = {
         **dict.fromkeys(BLOCKS, _BLOCK),
@@ -41,8 +42,10 @@ def _kinds(has_metadata: bool, has_images: bool) -> dict[int, int]:
     }
     if has_metadata:
         kinds |= {"script": _SCRIPT, "time": _TIME}
-    if has_images:
+    if has_images or has_embedded:
         kinds["img"] = _IMAGE
+    if has_embedded:
+        kinds |= dict.fromkeys(ELEMENTS, _MEDIA)
     tree = LexborHTMLParser(b"")
     return {tree.create_node(name).tag_id: kind for name, kind in kinds.items()}
 
@@ -85,7 +88,7 @@ def _sort(root: LexborNode, facts: Facts, wanted: Wanted) -> list[LexborNode]:
     drawn: set[int] = set()  # nodes inside of drawings, kept while no title has been found
     nodes = list(root.traverse())
     # Outer elements come first: unwrapping moves each child once, whatever the depth.
-    kinds = _kinds(wanted.metadata, wanted.images)
+    kinds = _kinds(wanted.metadata, wanted.images, wanted.embedded is not None)
     for node, kind in zip(nodes, map(kinds.get, [node.tag_id for node in nodes]), strict=True):
         if kind is None:
             node.unwrap(True)  # takes out what is empty, comments too
@@ -160,5 +163,7 @@ def _element(node: LexborNode, kind: int, facts: Facts) -> None:
         facts.times.append(attributes)
     elif kind == _IMAGE:
         facts.images.append(attributes)
+    elif kind == _MEDIA:
+        facts.embedded.append((node.tag or "", attributes))
     elif "href" in attributes:
         facts.bases.append(attributes["href"] or "")

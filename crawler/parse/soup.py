@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 
 from crawler.models import Document
+from crawler.parse.embedded import ELEMENTS
 from crawler.parse.facts import (
     BLOCKS,
     HEADINGS,
@@ -124,6 +125,8 @@ class _Walk:
             facts.times.append(_attributes(tag))
         elif name == "img":
             facts.images.append(_attributes(tag))
+        elif name in ELEMENTS and self._wanted.embedded is not None:
+            facts.embedded.append((name, _attributes(tag)))
 
     def _link(self, tag: Tag, href: str, is_hidden: bool) -> None:
         facts, rel = self._facts, _attribute(tag, "rel")

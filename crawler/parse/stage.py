@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Literal
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.models import Document, Outcome, Page, Parsed
+from crawler.models import CANNOT_SAVE, Document, Outcome, Page, Parsed
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
 from crawler.parse.facts import Targets
@@ -62,6 +62,8 @@ class StageContext(Struct, frozen=True):
         rules: Rewrite links.
         wants_novelty: Whether `Parsed.novelty` is read.
         wanted: What is taken from pages besides text and links.
+        keep: Saves an HTML page, given URL, Content-Type and decoded body: returns where it is within the run's folder,
+            None if it is not wanted, and raises OSError if it cannot be written. None saves nothing.
     """
 
     scope: Scope
@@ -72,6 +74,7 @@ class StageContext(Struct, frozen=True):
     rules: UrlRules = UrlRules()
     wants_novelty: bool = False
     wanted: Wanted = USUAL
+    keep: Callable[[str, str | None, bytes], str | None] | None = None
 
 
 class PageParser:
@@ -99,6 +102,8 @@ class PageParser:
         started = time.thread_time()
         try:
             parsed = self._sitemap(page) if page.request.kind == "sitemap" else self._page(page, is_lone)
+        except OSError:  # nothing but keeping a page reaches for the disk
+            parsed = Parsed(b"", "failed", CANNOT_SAVE)
         except BaseException:
             self.forget_links()
             raise
@@ -120,6 +125,9 @@ class PageParser:
         complete = page.complete and (decoded.complete or page.truncated is not None)
         document, charset, has_failed = self._document(page, decoded, is_lone)
         outcome, error = _outcome(decoded, complete, has_failed)
+        file = None
+        if self._context.keep is not None and document is not None and complete:
+            file = self._context.keep(page.request.url, page.header("content-type"), decoded.body)
         has_body = decoded.fault != "too_many_codings"
         record = record_of(
             page.request,
@@ -132,6 +140,7 @@ class PageParser:
             digest="sha256:" + hashlib.sha256(decoded.body).hexdigest() if has_body else None,
             complete=complete,
             truncated=decoded.truncated,
+            file=file,
         )
         line = line_of(record)
         if document is None:
@@ -168,7 +177,7 @@ class PageParser:
         return document, charset, False
 
     def _followed(self, document: Document) -> list[str]:
-        """The targets of a page that may be followed, a refresh last."""
+        """The targets of a page that may be followed, a refresh and what it shows last."""
         hrefs = document.hrefs
         if self._context.nofollow:
             if document.nofollow:
@@ -177,6 +186,8 @@ class PageParser:
                 hrefs = [href for href in hrefs if href not in document.nofollow_hrefs]
         if document.refresh is not None and document.refresh not in hrefs:
             hrefs = [*hrefs, document.refresh]
+        if document.embedded:
+            hrefs = list(dict.fromkeys((*hrefs, *document.embedded)))
         return hrefs
 
     def _sitemap(self, page: Page) -> Parsed:

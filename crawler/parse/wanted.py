@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -21,6 +21,8 @@ class Wanted(Struct, frozen=True):
         article: Their main content by trafilatura: as text, as Markdown, or None for not at all.
         rules: The `[extract.NAME]` tables by name.
         function: `module:function` of an extractor in Python; empty for none.
+        embedded: Tells by URL and kind (`image/`, `audio/`, `video/`) what is asked for of that which pages show; None
+            for nothing.
     """
 
     metadata: bool = True
@@ -30,6 +32,7 @@ class Wanted(Struct, frozen=True):
     article: Literal["text", "markdown"] | None = None
     rules: Mapping[str, ExtractRule] = {}
     function: str = ""
+    embedded: Callable[[str, str], bool] | None = None
 
     @property
     def has_extractors(self) -> bool:

@@ -75,7 +75,7 @@ class Ledger:
 
     def answered(self, page: Page) -> None:
         """An answer came."""
-        self.wire_bytes += len(page.body)
+        self.wire_bytes += len(page.body) if page.saved is None else page.saved.wire_bytes
         self.fetch_s += page.elapsed_s
         self.first_byte_s += page.first_byte_s
         self.slot_s += page.elapsed_s

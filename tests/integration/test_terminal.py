@@ -117,5 +117,10 @@ def test_a_list_of_seeds_may_come_from_anywhere(tmp_path: Path) -> None:
 
 def test_an_error_repeats_nothing_with_power(tmp_path: Path) -> None:
     # scenario 87
-    for arguments in (["show", "\x1b]0;pwned\x07"], ["\x1b[2J"], ["crawl", "http://\x1b[2J\x9b/"], ["crawl", "-H\u202ex"]):
+    for arguments in (
+        ["show", "\x1b]0;pwned\x07"],
+        ["\x1b[2J"],
+        ["crawl", "http://\x1b[2J\x9b/"],
+        ["crawl", "-H\u202ex"],
+    ):
         assert_harmless(run_cli(*arguments, cwd=tmp_path).stderr)

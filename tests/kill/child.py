@@ -19,9 +19,10 @@ from crawler import cli, run
 from crawler.commit import Committer
 from crawler.engine import Engine
 from crawler.export.journal import Journal
-from crawler.frontier import sqlite_store
+from crawler.frontier import sqlite_file
 from crawler.frontier.flights import Flights
 from crawler.frontier.sqlite_store import SqliteStore
+from crawler.line import Line
 from crawler.parse.stage import PageParser
 
 
@@ -77,7 +78,7 @@ def _half_made(count: int) -> None:
             die()
             raise AssertionError
 
-    sqlite_store.sqlite3 = SimpleNamespace(  # type: ignore[assignment]
+    sqlite_file.sqlite3 = SimpleNamespace(  # type: ignore[assignment]
         **{**vars(sqlite3), "connect": partial(connect, factory=Mortal)}
     )
 
@@ -104,8 +105,8 @@ POINTS = {
     "created": Point("new run: settings written, no state yet", after(run, "create"), session="first"),
     "half made": Point("new run: state half made", _half_made, session="first"),
     "dispatched": Point("request noted, not sent", after(Flights, "enter"), 80),
-    "answered": Point("between fetch and parse", before(Engine, "_answer"), 80),
-    "parsed": Point("between parse and hand-over", before(Engine, "_parsed"), 60),
+    "answered": Point("between fetch and parse", before(Line, "_answer"), 80),
+    "parsed": Point("between parse and hand-over", before(Line, "_parsed"), 60),
     "gathered": Point("between hand-over and append", before(Committer, "_commit"), COMMITS),
     "torn": Point("in the middle of the append", _torn, COMMITS),
     "appended": Point("between append and fdatasync", before(Journal, "sync"), COMMITS),

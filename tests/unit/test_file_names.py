@@ -7,7 +7,7 @@ import unicodedata
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crawler import urls
@@ -135,6 +135,7 @@ def test_a_naughty_name_becomes_a_harmless_one_inside_of_the_folder(name: str, p
         assert_harmless(flat_path_of(url, kind, disposition))
 
 
+@settings(deadline=None)
 @given(names, kinds, names)
 def test_any_name_becomes_a_harmless_one(name: str, kind: str | None, suggestion: str) -> None:
     """Also those that nobody has thought of."""
@@ -158,6 +159,7 @@ documents = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(documents, kinds), min_size=2, max_size=8, unique_by=lambda each: each[0]))
 @example([("https://h.example/a.pdf", None), ("https://h.example/a.pdf/b.pdf", None)])
 @example([("https://h.example/Report.pdf", None), ("https://h.example/report.pdf", None)])
