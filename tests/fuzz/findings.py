@@ -15,12 +15,13 @@ from tests.fuzz.promise import BrokenPromise
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 5.0  # CPU seconds of one input, all its checks included
-MEMORY_BYTES = 2 * 1024**3  # address space of a process that is fuzzed
+MEMORY_BYTES = 2 * 1024**3  # that a process may take beside what it has when it is limited
 
 
 def limit_process() -> None:
     """Bound this process: its address space, and a profiling timer that kills, inside of C code as well."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
 
