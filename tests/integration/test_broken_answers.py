@@ -12,7 +12,7 @@ from tests.contract.conftest import STRATEGIES
 from tests.contract.server import CLOSE, HANG, RESET, ScriptedServer, Step, answer
 from tests.integration.conftest import read_records, run_cli
 
-QUICK = ("--delay", 0, "--patience", 0, "--no-robots", "--parse", "inline")
+QUICK = ("--delay", 0, "--patience", 20, "--no-robots", "--parse", "inline")
 TYPE = "Content-Type: text/html"
 HEAD = f"HTTP/1.1 200 OK\r\n{TYPE}\r\n".encode()
 WHOLE = answer(b"<title>whole</title>", "200 OK", TYPE)

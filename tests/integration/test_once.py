@@ -11,7 +11,7 @@ from tests.contract.server import ScriptedServer, answer
 from tests.integration.conftest import COMMAND, ROOT, read_records, run_cli, settled
 
 HTML = "Content-Type: text/html"
-QUICK = ("--delay", 0, "--patience", 0)
+QUICK = ("--delay", 0, "--patience", 20)
 
 
 def moved(path: str) -> bytes:
