@@ -40,6 +40,7 @@ log = logging.getLogger("crawler")
 
 _LINKS_ONLY = ("segments", "repeats")  # a path that a server leads to did not grow by accident
 SHED_PAUSE_S = 1.0  # when this machine has no descriptors or threads left, until the next try
+ANSWERS_TO_GROW = 100
 MAX_SHEDS = 5  # tries in a row with nothing else under way
 
 
@@ -116,6 +117,7 @@ class Line:
         self._retry = RetryPolicy(pace.retries, pace.backoff_s, pace.max_backoff_s)
         self._retry_budget = RetryBudget()
         self._sheds = 0  # in a row
+        self._answers_to_grow = 0  # until one request more is tried; 0 while all slots are in use
 
     # Before the fetch
 
@@ -126,7 +128,9 @@ class Line:
         except FetchError as error:
             now = time.monotonic()
             log.info("cannot resolve %s: %s", wanted.host, error)
-            if error.is_retryable:
+            if error.reason == "no_resources":
+                self.frontier.unresolved(wanted.host, now, SHED_PAUSE_S)
+            elif error.is_retryable:
                 self.frontier.unresolved(wanted.host, now)
             else:
                 self.frontier.fail_host(wanted.host, error.reason, now)
@@ -199,15 +203,25 @@ class Line:
         if self._sheds > MAX_SHEDS:
             self._on_failure(RunError(f"{error.detail or error}: {remedy}, then resume"))
             return
-        slots = self.frontier.shed()
+        slots = self.frontier.shed(request)
+        self._answers_to_grow = ANSWERS_TO_GROW
         self.ledger.note("no_resources", f"{error.detail or error}: fewer requests were kept under way; {remedy}")
         log.warning("%s: at most %d requests under way from now on", error.detail or error, slots)
         self.frontier.retry(request, now + SHED_PAUSE_S)
+
+    def _grow(self) -> None:
+        """What was short may be there again: after a while without trouble, have one request more under way."""
+        self._answers_to_grow -= 1
+        if not self._answers_to_grow:
+            self._answers_to_grow = ANSWERS_TO_GROW
+            self.frontier.grow()
 
     def _answer(self, exchange: Exchange) -> None:
         page = exchange.page
         request, now = page.request, time.monotonic()
         self._sheds = 0
+        if self._answers_to_grow:
+            self._grow()
         status = 200 if self._is_replay else page.status  # as far as the host's pace is concerned
         wait_s = retry_after_s(page.header("retry-after"), time.time()) if status >= 400 else None
         self.ledger.answered(page)
@@ -277,7 +291,9 @@ class Line:
         if request.is_seed and self.scope.site_of(target) is None:
             self.widen(request.chain[0] if request.chain else request.url, key)
         refusal = self.scope.refusal(target)
-        is_exempt = refusal in _LINKS_ONLY or (request.is_seed and refusal in ("include", "exclude"))
+        # A run that is parsed again has the URLs that it had, and no others.
+        is_seeds = request.is_seed and not (self._is_replay and self.settings.output.parent)
+        is_exempt = refusal in _LINKS_ONLY or (is_seeds and refusal in ("include", "exclude"))
         if refusal is not None and not is_exempt:
             self.ledger.left_out(key, refusal, target)
             return None

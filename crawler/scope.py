@@ -115,7 +115,7 @@ class Scope:
             wider = msgspec.structs.replace(site, aliases=(*site.aliases, key))
             self.sites = (*self.sites[:index], wider, *self.sites[index + 1 :])
             insort(self._by_key.setdefault(key, []), index)  # the first of several owners counts
-            self._candidate_cache.pop(key, None)
+            self._candidate_cache = {}  # a new one: another thread may be adding to the old one what is no more true
 
     @cached_property
     def _exclude(self) -> list[re.Pattern[str]]:
@@ -153,7 +153,8 @@ class Scope:
 
     def _candidates(self, key: str) -> list[_Candidate]:
         """The sites to ask for a host: those whose own it is, then the one that owns its domain, then any."""
-        known = self._candidate_cache.get(key)
+        cache = self._candidate_cache
+        known = cache.get(key)
         if known is None:
             own = [(index, self.sites[index]) for index in self._by_key.get(key, [])]
             known = [(index, _path(site.folder), site.kind == "prefix") for index, site in own]
@@ -161,9 +162,9 @@ class Scope:
             if self._by_domain and (owner := self._by_domain.get(_domain(key))) is not None:
                 known.append((owner, "", False))
             known += [(index, "", False) for index in self._borderless]
-            if len(self._candidate_cache) > 65_536:
-                self._candidate_cache.clear()
-            self._candidate_cache[key] = known
+            if len(cache) > 65_536:
+                cache.clear()
+            cache[key] = known
         return known
 
 

@@ -330,12 +330,17 @@ def make_page(
     )
 
 
-_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN})
+_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN})
 _LOST = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN, errno.EBADF})
 
 
 class DialRefused(OSError):
     """The guard did not allow an address; an OSError, because clients expect nothing else where they dial."""
+
+
+def is_shortage(error: OSError) -> bool:
+    """Whether an error says that this machine has no descriptors, memory or threads left."""
+    return error.errno in _RESOURCES
 
 
 def system_error(error: BaseException) -> FetchError:

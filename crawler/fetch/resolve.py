@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from itertools import chain, zip_longest
 
 from crawler.errors import FetchError, UsageError
+from crawler.fetch.base import is_shortage
 from crawler.fetch.workers import Workers
 
 POSITIVE_TTL_S = 300.0  # getaddrinfo tells no TTL
@@ -138,14 +139,15 @@ class Resolver:
                 answer = await self._try(host)
                 if not isinstance(answer, FetchError) or answer.reason == "dns_not_found":
                     break
-        self._remember(host, answer, _ttl_s(answer))
+        if not (isinstance(answer, FetchError) and answer.reason == "no_resources"):  # that says nothing of the name
+            self._remember(host, answer, _ttl_s(answer))
         return answer
 
     async def _try(self, host: str) -> Answer:
         try:
             call = self._workers.submit(lambda: self._lookup(host))
         except FetchError as error:
-            return FetchError("dns_failed", str(error))
+            return error
         try:
             async with asyncio.timeout(self._timeout_s):
                 found = await call.future
@@ -157,7 +159,8 @@ class Resolver:
         except UnicodeError as error:  # a name that IDNA does not take cannot exist
             return _caused(FetchError("dns_not_found", f"{host}: {error}"), error)
         except OSError as error:
-            return _caused(FetchError("dns_failed", f"{host}: {error}"), error)
+            reason = "no_resources" if is_shortage(error) else "dns_failed"
+            return _caused(FetchError(reason, f"{host}: {error}"), error)
         finally:
             if not call.future.done() or call.future.cancelled():
                 self._workers.abandon(call)

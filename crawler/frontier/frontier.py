@@ -226,25 +226,31 @@ class Frontier:
         """Take the answer to a Resolve; with `limits_address` the per-address limit counts for the first address."""
         host = self._hosts[key]
         host.is_resolved = True
-        self._land(host, key, now)
+        self._land(host, None, now)
         host.address = addresses[0] if limits_address else ""
 
-    def unresolved(self, key: str, now: float) -> None:
-        """Take notice that a Resolve failed for now: the host counts as one that does not answer."""
+    def unresolved(self, key: str, now: float, pause_s: float = 0.0) -> None:
+        """Take notice that a Resolve failed for now: the host counts as one that does not answer.
+
+        With `pause_s` it was no fault of the host, which is asked for again after so many seconds.
+        """
         host = self._hosts[key]
-        host.pace.failed(now, is_network=True)
-        self._land(host, key, now)
+        if pause_s:
+            host.pace.park(now, pause_s, "no_resources")
+        else:
+            host.pace.failed(now, is_network=True)
+        self._land(host, None, now)
 
     def fail_host(self, key: str, reason: str, now: float) -> None:
         """Answer a Resolve with the end of the host: what it has, and all that will still be found, fails."""
         host = self._hosts[key]
         self._kill(host, "failed", reason, now)
-        self._land(host, key, now)
+        self._land(host, None, now)
 
     def set_robots(self, origin: str, key: str, robots: Robots, now: float) -> None:
         """Take an origin's robots.txt; while it is unreachable its URLs wait and it is asked for again and again."""
-        host = self._hosts[key]
-        if host.dead or host.has_given_up(origin):
+        host = self._hosts.get(key)
+        if host is None or host.dead or host.has_given_up(origin):
             return
         known = host.robots.setdefault(origin, OriginRules())
         if (wait_s := known.take(robots, now)) is not None:
@@ -266,18 +272,24 @@ class Frontier:
         host.pace.answered(now, elapsed_s, status, retry_after_s)
         if status < 500 and status != 429:
             self._patience_until = None
-        self._land(host, request.fingerprint, now)
+        self._land(host, request, now)
 
     def failed(self, request: Request, now: float, is_network: bool) -> None:
         """Take notice that a fetch ended without an answer; `is_network` as opposed to an answer that we refuse."""
         host = self._hosts[request.host]
         host.is_proven = host.is_proven and not is_network
         host.pace.failed(now, is_network)
-        self._land(host, request.fingerprint, now)
+        self._land(host, request, now)
 
-    def shed(self) -> int:
-        """Have fewer requests in flight from now on, because there is no room for them; returns how many may be."""
+    def shed(self, request: Request) -> int:
+        """Have fewer requests in flight from now on, because there was no room for this one; returns how many may be."""
+        if request.kind == "page" and not request.attempts:
+            self._budget.uncount(request.host)
         return self._lanes.shed()
+
+    def grow(self) -> None:
+        """Have one more in flight again, up to what was allowed at first."""
+        self._lanes.grow()
 
     def done(self, request: Request, outcome: Outcome, now: float) -> None:
         """Take notice of a final outcome; only after the page's links are in."""
@@ -307,7 +319,7 @@ class Frontier:
             self._lanes.push(host, now)
             return None
         if not host.is_resolved:
-            self._lanes.fly(host, host.key)
+            self._lanes.fly(host, None)
             return Resolve(host.key, request.url)
         if host.address and self._addresses.is_full(host.address):
             self._addresses.wait(host)
@@ -322,7 +334,7 @@ class Frontier:
         if request.kind == "page" and not request.is_seed:
             if self.traps.is_closed(request.url, request.host):
                 return self._drop(host, "skipped", "trap", now)
-            if self._budget.is_used_up(request.host):
+            if not request.attempts and self._budget.is_used_up(request.host):
                 return self._drop(host, "skipped", "domain_budget", now)
         if request.kind == "page" and self._limits.counts_sites:
             site = self.scope.site_of(request.url)
@@ -341,7 +353,7 @@ class Frontier:
 
     def _dispatch(self, host: HostQueue, now: float) -> Request:
         request = self._take(host)
-        self._lanes.fly(host, request.fingerprint)
+        self._lanes.fly(host, request)
         self.open += 1
         if request.kind == "page":
             if not request.attempts:
@@ -424,8 +436,8 @@ class Frontier:
         self._stock.check(host)
         return request
 
-    def _land(self, host: HostQueue, token: int | str, now: float) -> None:
-        self._lanes.land(host, token)
+    def _land(self, host: HostQueue, request: Request | None, now: float) -> None:
+        self._lanes.land(host, request)
         if host.address:
             self._addresses.free(host.address)
             self._offer_address(host, now)

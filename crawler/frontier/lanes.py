@@ -10,6 +10,7 @@ import heapq
 import math
 
 from crawler.frontier.host import HostQueue
+from crawler.models import Request
 
 _LANES = (True, False)  # by whether the host has answered before
 
@@ -28,7 +29,8 @@ class Lanes:
         self._slots = {True: concurrency, False: probation}
         self._is_shared = probation == 0
         self._flying = {True: 0, False: 0}
-        self._taken: dict[int | str, bool] = {}  # the lane of each slot that is taken
+        self._taken: dict[object, bool] = {}  # the lane of each slot that is taken
+        self._full = dict(self._slots)
         self._heaps: dict[bool, list[tuple[float, int, HostQueue]]] = {True: [], False: []}
         self._entries = 0  # orders hosts that are due at the same moment, and tells the valid entry of a host
 
@@ -51,6 +53,10 @@ class Lanes:
         share = max(1, self.in_flight if self._is_shared else self.in_flight // 2)
         self._slots = {lane: min(slots, share) for lane, slots in self._slots.items()}
         return sum(self._slots.values())
+
+    def grow(self) -> None:
+        """Have one request more in flight in each lane, up to what was allowed at first."""
+        self._slots = {lane: min(slots + 1, self._full[lane]) for lane, slots in self._slots.items()}
 
     def push(self, host: HostQueue, now: float) -> None:
         """Let a host have its turn when it is due, if it has something to do and a slot of its own is free."""
@@ -94,17 +100,22 @@ class Lanes:
             for _, entry, host in heap
         )
 
-    def fly(self, host: HostQueue, token: int | str) -> None:
-        """Take a slot for what a token stands for: a request's fingerprint, or the key of a host that is resolved."""
+    def fly(self, host: HostQueue, request: Request | None) -> None:
+        """Take a slot for a request, or for looking the host up."""
         lane = self._lane(host)
         host.in_flight += 1
         self._flying[lane] += 1
-        self._taken[token] = lane
+        self._taken[_token(host, request)] = lane
 
-    def land(self, host: HostQueue, token: int | str) -> None:
+    def land(self, host: HostQueue, request: Request | None) -> None:
         """Free a slot in the lane in which it was taken: the host may be in the other one by now."""
         host.in_flight -= 1
-        self._flying[self._taken.pop(token)] -= 1
+        self._flying[self._taken.pop(_token(host, request))] -= 1
 
     def _lane(self, host: HostQueue) -> bool:
         return host.is_proven or self._is_shared
+
+
+def _token(host: HostQueue, request: Request | None) -> object:
+    """What a slot is taken for. One URL can be a page, a sitemap and where several robots.txt redirect to at once."""
+    return host.key if request is None else (request.kind, request.fingerprint, request.chain)

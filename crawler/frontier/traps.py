@@ -329,6 +329,11 @@ class DomainBudget:
             name = _domain_of(host)
             self._pages[name] = self._pages.get(name, 0) + 1
 
+    def uncount(self, host: str) -> None:
+        """Take back a page of a host that was not sent."""
+        if self._limit:
+            self._pages[_domain_of(host)] -= 1
+
     def is_used_up(self, host: str) -> bool:
         """Whether the domain of a host, by its politeness key, has had all its pages."""
         return self._limit > 0 and self._pages.get(_domain_of(host), 0) >= self._limit

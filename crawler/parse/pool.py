@@ -29,6 +29,9 @@ Answer = TypeVar("Answer")
 WINDOW_JOBS = 16  # jobs sent to one worker and not yet answered
 WINDOW_BYTES = 1024 * 1024  # and their payloads, in bytes; one job may exceed it
 SWEEP_S = 0.5  # how often deadlines are looked at, seconds
+REST_BYTES = 256 * 1024
+LAUNCHES = 10  # tries to start a worker where there is none at all
+LAUNCH_PAUSE_S = 1.0
 STARTS_WITHOUT_WORK = 3  # workers in a row that die before they are ready, until the pool gives up
 _DEATHS = {-signal.SIGPROF: "parse_cpu", -signal.SIGXCPU: "parse_cpu"}
 # The child gets the parent's import path and never imports the caller's main module.
@@ -77,6 +80,7 @@ class ProcessPool(Generic[Item, Answer]):
         self._queue: deque[Job[Answer]] = deque()
         self._workers: set[_Worker[Answer]] = set()
         self._failed_starts = 0
+        self._launches_failed = 0  # in a row
         self._sweeper: asyncio.TimerHandle | None = None
         self._is_closing = False
         self.replaced = 0
@@ -102,6 +106,11 @@ class ProcessPool(Generic[Item, Answer]):
             worker.send_frame(CHANGE, len(pickled), pickled)
 
     @property
+    def is_closing(self) -> bool:
+        """Whether answers are of no more use."""
+        return self._is_closing
+
+    @property
     def pids(self) -> list[int]:
         """Process ids of the workers that run now."""
         return [worker.process.pid for worker in self._workers]
@@ -116,19 +125,34 @@ class ProcessPool(Generic[Item, Answer]):
         self._workers.clear()
 
     async def _start_worker(self, lone: Job[Answer] | None = None, successor_of: _Worker[Answer] | None = None) -> None:
-        here, there = socket.socketpair()
-        with there:
-            boot = _BOOT.format(fd=there.fileno())
-            command = [sys.executable, "-c", boot, json.dumps(sys.path)]
-            try:
-                process = _launch(command, there.fileno())
-            except OSError as error:
-                here.close()
-                self._on_fatal(RunError(f"cannot start a parse worker: {error.strerror}"))
-                return
-        worker = _Worker(self, process, lone, successor_of)
-        here.setblocking(False)
+        try:
+            here, process = self._open_worker()
+        except OSError as error:
+            self._no_room(RunError(f"cannot start a parse worker: {error.strerror}"), lone, successor_of)
+            return
+        self._launches_failed = 0
+        worker = _Worker(self, process, lone, successor_of, here.dup())
         await asyncio.get_running_loop().connect_accepted_socket(lambda: worker, here)
+
+    def _open_worker(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        here, there = socket.socketpair()
+        try:
+            with there:
+                boot = _BOOT.format(fd=there.fileno())
+                process = _launch([sys.executable, "-c", boot, json.dumps(sys.path)], there.fileno())
+        except OSError:
+            here.close()
+            raise
+        here.setblocking(False)
+        return here, process
+
+    def _no_room(self, error: RunError, lone: Job[Answer] | None, successor_of: _Worker[Answer] | None) -> None:
+        """This machine has no descriptor or process left: try again, for there may be some when others have ended."""
+        self._launches_failed += 1
+        if self._launches_failed > LAUNCHES and not self._workers:
+            self._on_fatal(error)
+        elif not self._is_closing:
+            asyncio.get_running_loop().call_later(LAUNCH_PAUSE_S, self._spawn, lone, successor_of)
 
     def connected(self, worker: _Worker[Answer]) -> None:
         """Called by a worker's channel when it is open: what the worker runs comes before any job."""
@@ -237,8 +261,10 @@ class _Worker(asyncio.Protocol, Generic[Answer]):
         process: subprocess.Popen[bytes],
         lone: Job[Answer] | None,
         successor_of: _Worker[Answer] | None,
+        rest: socket.socket,
     ) -> None:
         self.pool = pool
+        self._rest = rest  # the channel once more: its transport drops what it has not read when a write fails
         self.process = process
         self.lone = lone
         self.successor_of = successor_of
@@ -313,6 +339,9 @@ class _Worker(asyncio.Protocol, Generic[Answer]):
                 self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        with self._rest, contextlib.suppress(OSError):
+            while not self.pool.is_closing and (data := self._rest.recv(REST_BYTES, socket.MSG_DONTWAIT)):
+                self.data_received(data)
         unanswered, self.outstanding = self.outstanding, deque()
         if self.lone:
             unanswered.appendleft(self.lone)

@@ -119,7 +119,7 @@ async def test_an_answer_that_requests_holds_is_a_page(client: Client) -> None:
         (BrokenPipeError(errno.EPIPE, "x"), "connection_lost"),
         (OSError(errno.EHOSTUNREACH, "x"), "unreachable"),
         (OSError(errno.ETIMEDOUT, "x"), "connect_timeout"),
-        (OSError(errno.EADDRNOTAVAIL, "x"), "no_resources"),
+        (OSError(errno.EADDRNOTAVAIL, "x"), "unreachable"),
         (OSError(errno.ENFILE, "x"), "no_resources"),
         (TimeoutError("x"), "connect_timeout"),
         (OSError("no number"), "unreachable"),

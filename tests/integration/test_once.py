@@ -71,8 +71,8 @@ def test_a_table_for_a_spreadsheet_is_asked_for_by_crawl_resume_and_export(tmp_p
         server.script("/robots.txt", answer(b""))
         options = (*QUICK, "--run", run, "--spreadsheet-safe", "-o", tmp_path / "crawl.csv")
         assert run_cli("crawl", seed, *options).returncode == 0
+        assert run_cli("resume", run, "-o", tmp_path / "resume.csv").returncode == 0
     assert title_in("crawl.csv") == "'=1+1"
-    assert run_cli("resume", run, "-o", tmp_path / "resume.csv").returncode == 0
     assert title_in("resume.csv") == "'=1+1"
     assert run_cli("export", run, tmp_path / "safe.csv", "--spreadsheet-safe").returncode == 0
     assert title_in("safe.csv") == "'=1+1"
