@@ -16,6 +16,7 @@ from crawler.errors import RunError, UsageError
 from crawler.export.files import PageFiles
 from crawler.export.journal import Journal
 from crawler.export.warc import Archive
+from crawler.fetch import check as check_fetcher
 from crawler.fetch import create as create_fetcher
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import ByteCount, Fetcher
@@ -115,8 +116,9 @@ def check(settings: Settings, seeds: Seeds) -> None:
     """Find out before a run begins whether its settings fit together.
 
     Raises:
-        UsageError: If an address, a network, a header, an extractor or what is to be replayed cannot be used.
+        UsageError: If a library is missing, or an address, a network, a header, an extractor or what is to be replayed cannot be used.
     """
+    check_fetcher(settings.fetch.strategy)
     _addressing(settings, seeds)
     _wanted(settings)
     if settings.fetch.strategy == "replay":

@@ -15,7 +15,7 @@ from zlib import crc32
 from crawler.errors import RunError
 from crawler.export.journal import Journal
 from crawler.export.warc import Archive, Exchange
-from crawler.frontier.store import Done, Found, HostState, Output, Store
+from crawler.frontier.store import Done, Found, Output, States, Store
 from crawler.models import Request
 
 log = logging.getLogger("crawler")
@@ -37,7 +37,7 @@ class Committer:
         journal: Where records go; None keeps none.
         on_commit: Called on the event loop after each commit.
         on_error: Called on the event loop, once, when nothing can be committed any more.
-        host_states: Called on the event loop before each commit: what to note of the hosts of what is finished.
+        states: Called on the event loop before each commit: what to note beside what is finished.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class Committer:
         journal: Journal | None,
         on_commit: Committed,
         on_error: Callable[[RunError], None],
-        host_states: Callable[[Sequence[Done]], Sequence[HostState]] = lambda done: (),
+        states: Callable[[Sequence[Done]], States] = lambda done: States(),
     ) -> None:
-        self._host_states = host_states
+        self._states = states
         self._store = store
         self._journal = journal
         self._on_commit = on_commit
@@ -170,14 +170,10 @@ class Committer:
         self._started = time.monotonic()
         self._cancel_timer()
         loop = asyncio.get_running_loop()
-        self._running = loop.run_in_executor(
-            self._thread, self._commit, done, found, exchanges, self._host_states(done)
-        )
+        self._running = loop.run_in_executor(self._thread, self._commit, done, found, exchanges, self._states(done))
         self._running.add_done_callback(lambda future: self._finish(done, future))
 
-    def _commit(
-        self, done: list[Done], found: list[Found], exchanges: list[Exchange], hosts: Sequence[HostState]
-    ) -> list[Request]:
+    def _commit(self, done: list[Done], found: list[Found], exchanges: list[Exchange], states: States) -> list[Request]:
         """Runs in the thread: outputs first, then the store, which holds their committed length."""
         started = time.thread_time()
         files = [] if self._journal is None else [self._journal]
@@ -190,7 +186,7 @@ class Committer:
                 outputs += _append(self._journal, [each.line for each in done if each.line])
             if self.archive is not None:
                 outputs += _append(self.archive.file, self.archive.members(exchanges))
-            novel = self._store.commit(done, found, outputs, hosts)
+            novel = self._store.commit(done, found, outputs, states)
         except BaseException:
             for file, length in zip(files, lengths, strict=True):
                 with suppress(OSError):  # a disk that fails altogether; readers stop at the committed length anyway

@@ -21,7 +21,7 @@ from crawler import urls
 from crawler.commit import Committer
 from crawler.errors import RunError
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
-from crawler.frontier.store import Done, Found, HostState
+from crawler.frontier.store import Done, Found, HostState, States
 from crawler.line import Line, Parts
 from crawler.models import Link, Outcome, Request
 from crawler.report.ledger import Ledger
@@ -90,7 +90,7 @@ class Engine:
         # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
         probation = 0 if is_single else settings.concurrency
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
-        self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._host_states)
+        self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states)
         self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
         self.prepare: Callable[[], None] = lambda: None  # runs first of all; what it raises ends the crawl
         self.before: Mapping[Outcome, int] = {}  # URLs by outcome when the run went on
@@ -283,11 +283,12 @@ class Engine:
     async def _keep_traps(self) -> None:
         await self.committer.ask(self.parts.store.keep_traps, self.frontier.traps.snapshot())
 
-    def _host_states(self, done: Sequence[Done]) -> list[HostState]:
-        """The hosts of what is finished that may not be visited for a while."""
+    def _states(self, done: Sequence[Done]) -> States:
+        """The hosts of what is finished that may not be visited for a while, and whose sitemaps are being read."""
         now, wall = time.monotonic(), time.time()
         times = {key: self.frontier.next_visit(key) for key in {each.request.host for each in done}}
-        return [HostState(key, wall + at - now) for key, at in times.items() if at > now + NOTEWORTHY_WAIT_S]
+        hosts = [HostState(key, wall + at - now) for key, at in times.items() if at > now + NOTEWORTHY_WAIT_S]
+        return States(hosts, *self.line.site_files.take_changes())
 
     @_entry
     def _committed(self, done: Sequence[Done], novel: Sequence[Request]) -> None:

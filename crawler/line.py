@@ -148,6 +148,8 @@ class Line:
         for request in drop.requests:
             if request.kind == "robots":
                 self.site_files.take_robots(request, None, b"")
+            elif request.kind == "sitemap":
+                self.site_files.end_sitemap(request)
             elif request.kind == "page":
                 # What was never asked for has an outcome, but a record only if the user named it.
                 is_due = request.is_seed or request.attempts > 0
@@ -333,6 +335,7 @@ class Line:
             if request.kind == "page":
                 self._finish(Done(request, "quarantined", parsed.reason, line), exchange)
             else:
+                self.site_files.end_sitemap(request)
                 self.frontier.done(request, "quarantined", time.monotonic())
         elif parsed.complete or not self._try_again(request, time.monotonic(), complete=False):
             self.ledger.parsed_page(parsed)

@@ -49,7 +49,7 @@ def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
         engine.frontier.pages_done_earlier(engine.before.get("ok", 0) + engine.before.get("http_error", 0))
     engine.frontier.restore(store.pending(), time.monotonic(), time.time())
     if not was_new:
-        _ask_for_sitemaps(engine)
+        _ask_for_sitemaps(engine, store)
 
 
 def _restore_traps(engine: Engine, store: SqliteStore, before: Settings) -> None:
@@ -63,11 +63,11 @@ def _allows_more_traps(before: Settings, now: Settings) -> bool:
     return before.crawl.trap_guard and (not now.crawl.trap_guard or now.crawl.trap_pages > before.crawl.trap_pages)
 
 
-def _ask_for_sitemaps(engine: Engine) -> None:
-    """Sitemaps have no place in the store, so those of the seeds are read again: what they name is known or is not."""
+def _ask_for_sitemaps(engine: Engine, store: SqliteStore) -> None:
+    """Sitemaps have no place in the store, so those that were not read to their end are begun again."""
     crawl = engine.settings.crawl
     if crawl.sitemaps and crawl.robots:
-        for origin in {urls.origin(site.seed) for site in engine.scope.sites}:
+        for origin in store.reading():
             engine.frontier.ask_robots(origin, urls.host_key(origin + "/"), time.monotonic())
 
 

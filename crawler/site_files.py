@@ -41,6 +41,10 @@ class SiteFiles:
         self._ledger = ledger
         self._seen: set[int] = set()  # fingerprints of the sitemaps asked for
         self._named = Counter[str]()  # and how many each host has named
+        self._origins: dict[tuple[int, tuple[str, ...]], str] = {}  # whose robots.txt led to a sitemap under way
+        self._open = Counter[str]()  # sitemaps under way, by that origin
+        self._begun: list[str] = []
+        self._ended: list[str] = []
 
     def answer_robots(self, request: Request, page: Page | None) -> None:
         """Take the answer to a robots request, None if none came; a redirect is followed wherever it leads."""
@@ -90,9 +94,9 @@ class SiteFiles:
             self._ledger.note(f"crawl-delay {origin}", sentence)
         if self._settings.crawl.sitemaps and self._frontier.max_depth(first) >= SITEMAP_DEPTH and delay <= longest:
             for url in rules.sitemaps:
-                self._add_sitemap(url, key)
+                self._add_sitemap(url, key, origin)
 
-    def _add_sitemap(self, url: str, host: str, depth: int = 0, chain: tuple[str, ...] = ()) -> None:
+    def _add_sitemap(self, url: str, host: str, origin: str, depth: int = 0, chain: tuple[str, ...] = ()) -> None:
         """Ask for a sitemap once, if it is on the host that names it or within the scope."""
         try:
             url = urls.canonicalize(url)
@@ -116,7 +120,30 @@ class SiteFiles:
         self._seen.add(fingerprint)
         self._named[host] += 1
         sitemap = Request(url, key, fingerprint, kind="sitemap", depth=depth, chain=chain)
+        self._origins[fingerprint, chain] = origin
+        if not self._open[origin]:
+            self._begun.append(origin)
+        self._open[origin] += 1
         self._frontier.add(sitemap, time.monotonic())
+
+    def _origin_of(self, request: Request) -> str:
+        return self._origins.get((request.fingerprint, request.chain), urls.origin(request.url))
+
+    def take_changes(self) -> tuple[list[str], list[str]]:
+        """Whose sitemaps began to be read, and whose were read, since this was asked last: two lists of origins."""
+        changes = (self._begun, [origin for origin in self._ended if not self._open[origin]])
+        self._begun, self._ended = [], []
+        return changes
+
+    def end_sitemap(self, request: Request) -> None:
+        """A sitemap has been read, or never will be."""
+        origin = self._origins.pop((request.fingerprint, request.chain), None)
+        if origin is None:
+            return
+        self._open[origin] -= 1
+        if not self._open[origin]:
+            self._ended.append(origin)
+            self._committer.add_found(Found([], SITEMAP_DEPTH))  # so that a commit notes it
 
     def answer_sitemap(self, request: Request, page: Page | None) -> None:
         """Take an answer to a sitemap request that holds no sitemap."""
@@ -127,7 +154,10 @@ class SiteFiles:
             except UrlError:
                 target = None
             if target is not None:
-                self._add_sitemap(target, request.host, request.depth, (*request.chain, request.url))
+                self._add_sitemap(
+                    target, request.host, self._origin_of(request), request.depth, (*request.chain, request.url)
+                )
+        self.end_sitemap(request)
         self._frontier.done(request, "ok", time.monotonic())
 
     def take_sitemap(self, request: Request, parsed: Parsed) -> None:
@@ -135,10 +165,11 @@ class SiteFiles:
         self._ledger.sitemaps += 1
         if request.depth < MAX_INDEX_DEPTH:
             for url in parsed.sitemaps:
-                self._add_sitemap(url, request.host, request.depth + 1)
+                self._add_sitemap(url, request.host, self._origin_of(request), request.depth + 1)
         elif parsed.sitemaps:
             sentence = f"{request.url} names sitemaps more than {MAX_INDEX_DEPTH} levels deep, which are left"
             self._ledger.note(f"sitemap levels {request.host}", sentence)
         if parsed.links:
             self._committer.add_found(Found(parsed.links, SITEMAP_DEPTH, request.url))
+        self.end_sitemap(request)
         self._frontier.done(request, "ok", time.monotonic())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from ssl import SSLContext
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from crawler.errors import UsageError
@@ -37,16 +38,29 @@ def create(name: str, settings: Settings, guard: Guard, counter: ByteCount, tls:
     Raises:
         UsageError: If there is no such strategy, or its library is not installed, or the proxy cannot be used.
     """
+    module = _module(name)
+    fetcher: Fetcher = module.create(settings, guard, counter, tls)
+    return fetcher
+
+
+def check(name: str) -> None:
+    """Find out whether a strategy can be used, before there is a loop to run it.
+
+    Raises:
+        UsageError: If there is no such strategy, or its library is not installed.
+    """
+    _module(name)
+
+
+def _module(name: str) -> ModuleType:
     if name not in STRATEGIES:
         raise UsageError(f"there is no strategy {name!r}; known are {', '.join(STRATEGIES)}")
     module_name, library = STRATEGIES[name]
     try:
-        module = importlib.import_module(module_name)
+        return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "crawler":
             raise
         raise UsageError(
             f"the strategy {name!r} needs {error.name}, which is not installed: pip install {library}"
         ) from error
-    fetcher: Fetcher = module.create(settings, guard, counter, tls)
-    return fetcher

@@ -21,6 +21,7 @@ from crawler.frontier.hosts import Hosts
 from crawler.frontier.lanes import Lanes
 from crawler.frontier.limits import AddressSlots, PageLimits
 from crawler.frontier.origins import OriginRules
+from crawler.frontier.politeness import PARK_S
 from crawler.frontier.robots import Robots
 from crawler.frontier.stock import MEMORY_REQUESTS, Stock
 from crawler.frontier.store import Pending
@@ -58,6 +59,7 @@ class Frontier:
     ) -> None:
         self.scope = scope
         self._crawl = crawl
+        self._longest_park_s = max(PARK_S[-1], politeness.max_retry_after_s)
         self._lanes = Lanes(politeness.per_host, concurrency, probation)
         self._delays = Delays()
         self._drops: deque[Drop] = deque()
@@ -146,7 +148,8 @@ class Frontier:
             host = self._hosts.of(Request(each.url, each.key, 0), now)
             host.pace.asked(now)
             if each.next_at is not None and each.next_at > wall:
-                host.pace.park(now, each.next_at - wall)
+                # The clock may have been set back since: no longer than hosts are ever left alone.
+                host.pace.park(now, min(each.next_at - wall, self._longest_park_s))
             self._stock.set_more(host, True)
             self._stock.check(host)
 
@@ -282,7 +285,7 @@ class Frontier:
         self._land(host, request, now)
 
     def shed(self, request: Request) -> int:
-        """Have fewer requests in flight from now on, because there was no room for this one; returns how many may be."""
+        """Have fewer requests in flight, because there was no room for this one; returns how many may be."""
         if request.kind == "page" and not request.attempts:
             self._budget.uncount(request.host)
         return self._lanes.shed()

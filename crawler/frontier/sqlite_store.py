@@ -19,7 +19,7 @@ import msgspec
 
 from crawler import urls
 from crawler.frontier.sqlite_file import damaged, open_file
-from crawler.frontier.store import Done, Found, HostState, Output, Pending
+from crawler.frontier.store import NO_STATES, Done, Found, Output, Pending, States
 from crawler.models import OUTCOMES, Link, Outcome, Request
 
 ROWS_PER_INSERT = 500  # SQLite takes 32,766 parameters a statement
@@ -75,7 +75,7 @@ class SqliteStore:
         done: Sequence[Done],
         found: Sequence[Found],
         outputs: Sequence[Output] = (),
-        hosts: Sequence[HostState] = (),
+        states: States = NO_STATES,
     ) -> list[Request]:
         """See `Store.commit`."""
         try:
@@ -83,13 +83,19 @@ class SqliteStore:
                 novel = self._insert([*found, *(each.found for each in done if each.found is not None)])
                 self._mark(done)
                 self._mark_outputs(outputs)
-                self._db.executemany("UPDATE hosts SET next_at = ? WHERE key = ?", ((h.next_at, h.key) for h in hosts))
+                self._note(states)
         except BaseException:
             self._recent.clear()  # what was rolled back is not seen
             self._older.clear()
             self._host_ids.clear()
             raise
         return novel
+
+    def _note(self, states: States) -> None:
+        times = ((host.next_at, host.key) for host in states.hosts)
+        self._db.executemany("UPDATE hosts SET next_at = ? WHERE key = ?", times)
+        self._db.executemany("INSERT OR IGNORE INTO reading VALUES (?)", ((origin,) for origin in states.reading))
+        self._db.executemany("DELETE FROM reading WHERE origin = ?", ((origin,) for origin in states.read))
 
     def _insert(self, groups: Iterable[Found]) -> list[Request]:
         """Insert links that were never seen, and give them their place in the order of discovery."""
@@ -280,6 +286,10 @@ class SqliteStore:
     def seeds(self) -> list[Request]:
         """The URLs that the user named, and where they redirected to."""
         return [_request(*row) for row in self._rows(f"SELECT {_REQUEST} WHERE d.is_seed ORDER BY d.seq")]
+
+    def reading(self) -> list[str]:
+        """The origins whose sitemaps an earlier session did not read to their end."""
+        return [origin for (origin,) in self._rows("SELECT origin FROM reading")]
 
     def keep_traps(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """See `Store.keep_traps`."""

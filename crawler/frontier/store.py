@@ -83,6 +83,23 @@ class HostState(Struct, frozen=True):
     next_at: float
 
 
+class States(Struct, frozen=True):
+    """What has to be known beside URLs when the run goes on.
+
+    Args:
+        hosts: Hosts that may not be visited for a while.
+        reading: Origins whose sitemaps are being read from now on.
+        read: Origins whose sitemaps have been read.
+    """
+
+    hosts: Sequence[HostState] = ()
+    reading: Sequence[str] = ()
+    read: Sequence[str] = ()
+
+
+NO_STATES = States()
+
+
 class Pending(Struct, frozen=True):
     """A host that has pending URLs.
 
@@ -105,9 +122,9 @@ class Store(Protocol):
         done: Sequence[Done],
         found: Sequence[Found],
         outputs: Sequence[Output] = (),
-        hosts: Sequence[HostState] = (),
+        states: States = NO_STATES,
     ) -> list[Request]:
-        """Record outcomes, links, what outputs grew by and hosts' states in one transaction.
+        """Record outcomes, links, what outputs grew by and other states in one transaction.
 
         Returns:
             Requests for the URLs that were never seen before, in order.
@@ -148,7 +165,7 @@ class MemoryStore:
         done: Sequence[Done],
         found: Sequence[Found],
         outputs: Sequence[Output] = (),
-        hosts: Sequence[HostState] = (),
+        states: States = NO_STATES,
     ) -> list[Request]:
         """See `Store.commit`."""
         for each in done:

@@ -19,7 +19,7 @@ from crawler import commit, urls
 from crawler.commit import Committer
 from crawler.errors import RunError
 from crawler.export.journal import Journal, read_lines
-from crawler.frontier.store import Done, Found, HostState, MemoryStore, Output
+from crawler.frontier.store import NO_STATES, Done, Found, MemoryStore, Output, States
 from crawler.models import Link, Request
 
 TIMEOUT_S = 20.0
@@ -42,7 +42,7 @@ class GatedStore(MemoryStore):
         done: Sequence[Done],
         found: Sequence[Found],
         outputs: Sequence[Output] = (),
-        hosts: Sequence[HostState] = (),
+        states: States = NO_STATES,
     ) -> list[Request]:
         self.begun.set()
         assert self.gate.wait(TIMEOUT_S)
@@ -50,7 +50,7 @@ class GatedStore(MemoryStore):
             raise self.error
         self.groups.append([each.request.url for each in done])
         self.outputs += outputs
-        return super().commit(done, found, outputs, hosts)
+        return super().commit(done, found, outputs, states)
 
 
 class Bench:

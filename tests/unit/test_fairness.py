@@ -185,3 +185,10 @@ def test_hosts_that_hang_after_their_robots_txt_do_not_starve_the_others() -> No
         return max(fetch.end for fetch in crawl.fetches if fetch.request.host.startswith("good")) - START
 
     assert end_of_the_good([*good, *slow]) <= end_of_the_good(good) + 30.0 * 4  # 200 hosts in turns of 64
+
+
+def test_a_wall_clock_in_1970_does_not_park_hosts_for_decades() -> None:
+    # scenario 111
+    frontier = Frontier(Scope([Site("http://a.example/")]), CrawlSettings(), PolitenessSettings(), 4, 4)
+    frontier.restore([Pending("a.example", "http://a.example/", 1_800_000_000.0)], 50.0, 1_000.0)
+    assert frontier.next_visit("a.example") - 50.0 <= 3600.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -10,7 +11,6 @@ from crawler import site_files, urls
 from crawler.commit import Committer
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import Robots
-from crawler.frontier.store import MemoryStore
 from crawler.models import Page, Parsed, Request
 from crawler.report.ledger import Ledger
 from crawler.scope import Scope, Site
@@ -52,8 +52,8 @@ class Crawl:
         self.answers = answers
         self.ledger = Ledger()
         self.frontier = Waiting(*(seeds or (OWN,)))
-        committer = Committer(MemoryStore(), None, lambda done, novel: None, lambda error: None, lambda done: [])
-        self.site_files = SiteFiles(Settings(), cast(Frontier, self.frontier), committer, self.ledger)
+        committer = SimpleNamespace(add_found=lambda found: None)
+        self.site_files = SiteFiles(Settings(), cast(Frontier, self.frontier), cast(Committer, committer), self.ledger)
 
     def run(self, *named: str, host: str = "a.example") -> list[str]:
         """Read sitemaps that a host's robots.txt names, and all that follows from them."""

@@ -14,7 +14,7 @@ from crawler.commit import Committer
 from crawler.errors import RunError
 from crawler.export.journal import Journal
 from crawler.export.warc import Archive, Exchange
-from crawler.frontier.store import Done, Found, HostState, MemoryStore, Output
+from crawler.frontier.store import NO_STATES, Done, Found, MemoryStore, Output, States
 from crawler.models import Request
 from crawler.settings import Settings
 from tests.unit.made_warc import SENT, page
@@ -38,12 +38,12 @@ class NotingStore(MemoryStore):
         done: Sequence[Done],
         found: Sequence[Found],
         outputs: Sequence[Output] = (),
-        hosts: Sequence[HostState] = (),
+        states: States = NO_STATES,
     ) -> list[Request]:
         if self.error is not None:
             raise self.error
         self.outputs.append(list(outputs))
-        return super().commit(done, found, outputs, hosts)
+        return super().commit(done, found, outputs, states)
 
 
 def committer(store: NotingStore, journal: Journal, archive: Archive | None, errors: list[Any]) -> Committer:
