@@ -116,7 +116,8 @@ def check(settings: Settings, seeds: Seeds) -> None:
     """Find out before a run begins whether its settings fit together.
 
     Raises:
-        UsageError: If a library is missing, or an address, a network, a header, an extractor or what is to be replayed cannot be used.
+        UsageError: If a library is missing, or an address, a network, a header, an extractor or what is to be
+            replayed cannot be used.
     """
     check_fetcher(settings.fetch.strategy)
     _addressing(settings, seeds)

@@ -11,6 +11,7 @@ from crawler import site_files, urls
 from crawler.commit import Committer
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import Robots
+from crawler.frontier.store import Found
 from crawler.models import Page, Parsed, Request
 from crawler.report.ledger import Ledger
 from crawler.scope import Scope, Site
@@ -52,7 +53,8 @@ class Crawl:
         self.answers = answers
         self.ledger = Ledger()
         self.frontier = Waiting(*(seeds or (OWN,)))
-        committer = SimpleNamespace(add_found=lambda found: None)
+        self.found: list[Found] = []
+        committer = SimpleNamespace(add_found=self.found.append)
         self.site_files = SiteFiles(Settings(), cast(Frontier, self.frontier), cast(Committer, committer), self.ledger)
 
     def run(self, *named: str, host: str = "a.example") -> list[str]:
@@ -131,12 +133,10 @@ def test_a_redirect_of_a_sitemap_leads_to_no_other_site() -> None:
         assert [each.url for each in crawl.frontier.requests] == asked
 
 
-def test_the_pages_of_a_sitemap_wait_for_the_next_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_of_a_sitemap_wait_for_the_next_commit() -> None:
     """They have the depth of a link from the seed, and the sitemap as the place where they were found."""
-    found = []
-    monkeypatch.setattr(Committer, "add_found", lambda self, each: found.append(each))
     crawl = Crawl({})
     request = Request(f"{OWN}s.xml", "a.example", 1, kind="sitemap")
     crawl.site_files.take_sitemap(request, Parsed(b"", "ok", links=("link",)))  # type: ignore[arg-type]
-    assert [(each.links, each.depth, each.via) for each in found] == [(("link",), 1, request.url)]
+    assert [(each.links, each.depth, each.via) for each in crawl.found] == [(("link",), 1, request.url)]
     assert site_files.SITEMAP_DEPTH == 1
