@@ -29,7 +29,8 @@ def healthy(stack: ExitStack, count: int) -> list[ScriptedServer]:
     servers = [stack.enter_context(ScriptedServer()) for _ in range(count)]
     for server in servers:
         for number in range(PAGES):
-            page = answer(f"<a href=/{number + 1}>next</a>".encode(), "200 OK", "Content-Type: text/html")
+            link = f"<a href=/{number + 1}>next</a>" if number < PAGES - 1 else "the end"
+            page = answer(link.encode(), "200 OK", "Content-Type: text/html")
             server.script(f"/{number}" if number else "/", page, *([TELL] if number == PAGES - 1 else []))
     return servers
 
