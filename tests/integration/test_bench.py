@@ -74,7 +74,7 @@ def test_a_folder_of_pages_is_measured_whole(tmp_path: Path) -> None:
 
 def test_the_costs_at_scale_are_those_of_real_crawls_and_stores(tmp_path: Path) -> None:
     """First and last quarter of a crawl, few and many URLs known, slow hosts; as text of 80 columns."""
-    sizes = ("--count", 100, "--strategy", "asyncio", "--scale-pages", 1_500, "--scale-urls", 20_000)
+    sizes = ("--count", 100, "--strategy", "asyncio", "--scale-pages", 6_000, "--scale-urls", 20_000)
     done = run_cli("bench", "--rounds", 1, "--only", "scale", "--only", "latency", *sizes, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
