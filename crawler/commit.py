@@ -54,6 +54,7 @@ class Committer:
         self._on_commit = on_commit
         self._on_error = on_error
         self._done: list[Done] = []
+        self._done_at: list[float] = []
         self._found: list[Found] = []
         self._exchanges: list[Exchange] = []
         self._bytes = self._bytes_running = 0
@@ -66,7 +67,9 @@ class Committer:
         self._is_broken = False
         self.archive: Archive | None = None  # where exchanges go, set before the first comes; closed with the rest
         self.commits = 0
-        self.busy_s = 0.0
+        self.busy_s = 0.0  # CPU time
+        self.wall_s = 0.0  # and by the clock, with what the disk took
+        self.finished_at: list[float] = []  # monotonic, of each of the pages that the present or the last commit holds
         self.records = 0
 
     @property
@@ -97,6 +100,7 @@ class Committer:
     def add(self, done: Done, exchange: Exchange | None = None) -> None:
         """Take a finished request for the next commit, with its answer if there was one."""
         self._done.append(done)
+        self._done_at.append(time.monotonic())
         if exchange is not None:
             self._keep(exchange)
         self._bytes += len(done.line)
@@ -163,6 +167,7 @@ class Committer:
 
     def _start(self) -> None:
         done, self._done = self._done, []
+        self.finished_at, self._done_at = self._done_at, []
         found, self._found = self._found, []
         exchanges, self._exchanges = self._exchanges, []
         self._bytes, self._bytes_running = 0, self._bytes
@@ -175,7 +180,7 @@ class Committer:
 
     def _commit(self, done: list[Done], found: list[Found], exchanges: list[Exchange], states: States) -> list[Request]:
         """Runs in the thread: outputs first, then the store, which holds their committed length."""
-        started = time.thread_time()
+        started, began = time.thread_time(), time.monotonic()
         files = [] if self._journal is None else [self._journal]
         if self.archive is not None:
             files.append(self.archive.file)
@@ -196,6 +201,7 @@ class Committer:
             self.records += sum(bool(each.line) for each in done)
         self.commits += 1
         self.busy_s += time.thread_time() - started
+        self.wall_s += time.monotonic() - began
         return novel
 
     def _finish(self, done: list[Done], future: asyncio.Future[list[Request]]) -> None:

@@ -24,7 +24,10 @@ from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
 from crawler.frontier.store import Done, Found, HostState, States
 from crawler.line import Line, Parts
 from crawler.models import Link, Outcome, Request
+from crawler.report.crawl_log import tell
 from crawler.report.ledger import Ledger
+from crawler.report.sampler import Sampler
+from crawler.report.terminal import counted
 from crawler.scope import Scope
 from crawler.settings import Settings
 
@@ -46,10 +49,12 @@ class Ending(Struct, frozen=True):
     Args:
         why: finished; max_pages or max_time, limits that the user set; stopped by a signal; failed.
         error: What failed.
+        cause: What stopped it, in words, as `by SIGINT`; empty where `why` says all.
     """
 
     why: Why
     error: RunError | None = None
+    cause: str = ""
 
 
 def _entry(method: Callable[Concatenate[Engine, P], None]) -> Callable[Concatenate[Engine, P], None]:
@@ -85,11 +90,12 @@ class Engine:
         self.settings = settings
         self.scope = scope
         self.parts = parts
-        self.ledger = Ledger()
         is_single = settings.fetch.strategy == "sequential"
         # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
         probation = 0 if is_single else settings.concurrency
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
+        self.ledger = Ledger(settings, self.frontier.gap_s)
+        self._sampler = Sampler(self)
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states)
         self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
         self.prepare: Callable[[], None] = lambda: None  # runs first of all; what it raises ends the crawl
@@ -110,7 +116,9 @@ class Engine:
         self._timer: asyncio.TimerHandle | None = None
         self._kept_traps = 0
         self._is_due = False  # a look at what can be handed out
+        self._due_at = 0.0  # since then, monotonic seconds
         self._stopping: Why | None = None
+        self._cause = ""  # of stopping, in words
         self._is_clean = True  # what gets as far as closing its parts was killed by no page
         self._over: asyncio.Future[Ending]
 
@@ -124,40 +132,62 @@ class Engine:
         try:
             self.prepare()
             await self.parts.pool.start()
+            self._sampler.start()
+            self._tell_start(len(seeds))
             links = [Link(url, urls.host_key(url), urls.fingerprint(url)) for url in seeds]
             self.committer.add_found(Found(links, 0, are_seeds=True))
             self.committer.flush()
             if self.settings.crawl.max_time_s:
                 timers.append(loop.call_later(self.settings.crawl.max_time_s, self.stop, "max_time"))
-            return await self._over
+            ending = await self._over
+            self._tell_end(ending)
+            return ending
         finally:
             for timer in timers:
                 timer.cancel()
             await self._close()
+
+    def _tell_start(self, seeds: int) -> None:
+        strategy, parse = self.settings.fetch.strategy, self.settings.parse.mode
+        sentence = f"crawling from {counted(seeds, 'seed')} by {strategy}, parsing by {parse}"
+        tell(logging.INFO, "started", sentence, seeds=seeds, strategy=strategy, parse=parse)
+
+    def _tell_end(self, ending: Ending) -> None:
+        if not_extracted := self.ledger.extract_errors.sentence:
+            tell(logging.WARNING, "extract_errors", not_extracted, pages=self.ledger.extract_errors.pages)
+        cause = str(ending.error or ending.cause)
+        sentence = f"ended after {counted(self.ledger.pages, 'page')}: {ending.why}{' ' if cause else ''}{cause}"
+        level = logging.ERROR if ending.error else logging.INFO
+        tell(level, "ended", sentence, why=ending.why, cause=cause or None, pages=self.ledger.pages)
 
     @property
     def has_answers(self) -> bool:
         """Whether a server ever said something, in this session or an earlier one."""
         return bool(self.ledger.answers or any(self.before.get(each) for each in ("ok", "http_error", "redirect")))
 
-    def stop(self, why: Why = "stopped") -> None:
+    def stop(self, why: Why = "stopped", cause: str = "") -> None:
         """Stop in order: no new requests, answers that come soon are kept, all else stays pending. Twice: at once."""
         if self._over.done():
             return
         if self._stopping is not None and why == "stopped":
-            self._end(Ending(why))
+            self._end(Ending(why, cause=cause or self._cause))
             return
         if self._stopping is None:
-            self._stopping = why
+            self._stopping, self._cause = why, cause
             loop = asyncio.get_running_loop()
             loop.call_later(GRACE_S, self._cancel_fetches)
-            loop.call_later(DRAIN_S, lambda: self._end(Ending(why)))
+            loop.call_later(DRAIN_S, lambda: self._end(Ending(why, cause=cause)))
             self._pump()
 
     @property
     def is_over(self) -> bool:
         """Whether the end is decided, and only closing is left."""
         return self._over.done()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing new is sent any more, and what is under way is being brought to its end."""
+        return self._stopping is not None
 
     def wake(self) -> None:
         """Look again: room was made, or something else outside has changed."""
@@ -186,7 +216,7 @@ class Engine:
 
     async def _close(self) -> None:
         """Close every part in order, even if closing one of them fails."""
-        self.ledger.ended = time.monotonic()
+        self.ledger.end()
         if self._timer:
             self._timer.cancel()
         self._cancel_fetches()
@@ -198,6 +228,7 @@ class Engine:
                 await close()
             except Exception:
                 log.exception("closing a part failed")
+        self._sampler.stop()
         with ExitStack() as files:
             for file in (parts.journal, parts.flights):
                 if file is not None:
@@ -209,7 +240,7 @@ class Engine:
     def _pump(self) -> None:
         """See to what can be handed out, once for all that happens in this turn of the loop."""
         if not self._is_due:
-            self._is_due = True
+            self._is_due, self._due_at = True, time.monotonic()
             asyncio.get_running_loop().call_soon(self._drive)
 
     @_entry
@@ -217,19 +248,23 @@ class Engine:
         self._is_due = False
         if not self._over.done():
             self._hand_out()
+        # A loop with nothing else to do drives at once; the rest of its turn is what it was busy with.
+        self.ledger.loop_s += time.monotonic() - self._due_at
 
     def _hand_out(self) -> None:
         if self._stopping is not None:
             if not self._tasks and not self.line.parsing:
                 self.committer.flush()
                 if self.committer.is_idle:
-                    self._end(Ending(self._stopping))
+                    self._end(Ending(self._stopping, cause=self._cause))
             return
         now = time.monotonic()
         while self.parts.held.used + self.committer.bytes_waiting < self.settings.parse.hand_off_bytes:
             decision = self.frontier.next(now)
             match decision:
                 case Request():
+                    if decision.kind == "page":
+                        self.ledger.waited(decision.host, self.frontier.waits)
                     self._start(self.line.fetch(decision))
                 case Resolve():
                     self._start(self.line.resolve(decision))
@@ -238,14 +273,17 @@ class Engine:
                 case Refill():
                     self._start(self.line.refill(decision))
                 case _:
+                    self.ledger.look(now, self.frontier.hold(now), self.frontier.in_flight)
                     self._idle(decision, now)
                     return
+        self.ledger.look(now, "hand_off", self.frontier.in_flight)
         self.committer.flush()
 
     def _idle(self, wait: Wait | None, now: float) -> None:
         """Nothing can be handed out: commit if a slot is free and that may bring links, or wait, or end."""
         is_starving = not self.line.parsing or self.committer.age_s > SMALL_COMMIT_S
-        if self.committer.has_links and self.frontier.has_room and is_starving:
+        is_last = wait is None and not self._tasks and not self.line.parsing  # nothing comes that could be added
+        if is_last or (self.committer.has_links and self.frontier.has_room and is_starving):
             self.committer.flush()
         if wait is not None:
             if self._timer:
@@ -294,12 +332,13 @@ class Engine:
     def _committed(self, done: Sequence[Done], novel: Sequence[Request]) -> None:
         now = time.monotonic()
         for each in done:
-            self.ledger.finished(each.outcome, each.reason)
+            self.ledger.finished(each.request.host, each.outcome, each.reason)
             if each.was_open:
                 self.frontier.done(each.request, each.outcome, now)
         for request in novel:
             self.frontier.add(request, now)
         self.ledger.new_urls += len(novel)
+        self.ledger.committed([now - at for at in self.committer.finished_at], self.committer.wall_s)
         if self.frontier.traps.traps != self._kept_traps:
             self._kept_traps = self.frontier.traps.traps
             self._start(self._keep_traps())

@@ -30,6 +30,7 @@ from crawler.frontier.retry import RetryBudget, RetryPolicy
 from crawler.frontier.store import Done, Found, Store
 from crawler.models import CANNOT_SAVE, Link, Page, Parsed, Request
 from crawler.records import record_line
+from crawler.report.crawl_log import EventLog
 from crawler.report.ledger import Ledger
 from crawler.scope import Scope
 from crawler.settings import Settings
@@ -107,6 +108,7 @@ class Line:
         self.committer = committer
         self.ledger = ledger
         self.site_files = SiteFiles(settings, frontier, committer, ledger)
+        self.events = EventLog()
         self.parsing = 0  # pages in the parse stage
         self._is_replay = settings.fetch.strategy == "replay"  # then there is no server to spare
         self.lone = 0  # the `seq` of the request that runs alone, 0 for none
@@ -123,20 +125,24 @@ class Line:
 
     async def resolve(self, wanted: Resolve) -> None:
         """Find the addresses of a host."""
+        started = time.monotonic()
         try:
             addresses = await self.parts.targets.resolve(wanted.url)
         except FetchError as error:
             now = time.monotonic()
-            log.info("cannot resolve %s: %s", wanted.host, error)
+            self.ledger.resolved(now - started)
+            self.events.unresolved(wanted.host, error)
             if error.reason == "no_resources":
                 self.frontier.unresolved(wanted.host, now, SHED_PAUSE_S)
             elif error.is_retryable:
                 self.frontier.unresolved(wanted.host, now)
+                self.events.paused(wanted.host, self.frontier.parked_until(wanted.host), now)
             else:
                 self.frontier.fail_host(wanted.host, error.reason, now)
             return
-        shared = self.parts.targets.has_address_limit(addresses)
-        self.frontier.resolved(wanted.host, addresses, shared, time.monotonic())
+        shared, now = self.parts.targets.has_address_limit(addresses), time.monotonic()
+        self.ledger.resolved(now - started)
+        self.frontier.resolved(wanted.host, addresses, shared, now)
 
     async def refill(self, wanted: Refill) -> None:
         """Bring more of a host's requests from the store."""
@@ -154,8 +160,8 @@ class Line:
                 # What was never asked for has an outcome, but a record only if the user named it.
                 is_due = request.is_seed or request.attempts > 0
                 line = record_line(request, drop.outcome, error=drop.reason) if is_due else b""
+                self.events.dropped(request, drop.outcome, drop.reason)
                 if drop.outcome == "failed":
-                    log.warning("failed %s: %s", request.url, drop.reason)
                     self._forget(request)
                 self.committer.add(Done(request, drop.outcome, drop.reason, line, was_open=False))
 
@@ -163,7 +169,7 @@ class Line:
 
     async def fetch(self, request: Request) -> None:
         """Send a request, and take what comes of it."""
-        self.ledger.asked()
+        self.ledger.asked(request.host)
         self._retry_budget.count_request()
         if self.parts.flights is not None:
             self.parts.flights.enter(request.seq, alone=request.seq == self.lone)
@@ -182,21 +188,30 @@ class Line:
             self._shed(request, error, now)
             return
         self._sheds = 0
-        self.ledger.no_answer(elapsed_s)
-        log.info("no answer from %s: %s (attempt %d)", request.url, error, request.attempts + 1)
+        self.ledger.no_answer(request.host, elapsed_s)
+        self.events.failed_try(request.host, error)
+        if error.is_not_tls:
+            sentence = f"{request.host} does not speak TLS; perhaps http://{request.host}/ is meant"
+            self.ledger.note(f"tls {request.host}", sentence)
         self.frontier.failed(request, now, is_network=error.is_retryable)
+        self.events.paused(request.host, self.frontier.parked_until(request.host), now)
         if self._try_again(request, now, error=error):
             return
         if request.kind == "page":
             line = record_line(
                 request, "failed", error=error.reason, elapsed_s=elapsed_s, strategy=self.settings.fetch.strategy
             )
-            self._finish(Done(request, "failed", error.reason, line))
+            self._finish(Done(request, "failed", error.reason, line), detail=error.detail)
         else:
-            self._side_answer(request, None)
+            self.events.ended(request, "failed", error.reason, error.detail)
+            if request.kind == "robots" and error.reason == "tls_failed":
+                self.site_files.fail_robots(request, error.reason)
+            else:
+                self._side_answer(request, None)
 
     def _shed(self, request: Request, error: FetchError, now: float) -> None:
         """This machine has no room for a request: have fewer under way from now on, or end if there is none at all."""
+        self.parts.fetcher.close_idle()  # connections of hosts that have nothing to say may hold all descriptors
         self.frontier.failed(request, now, is_network=False)
         if self.parts.flights is not None:
             self.parts.flights.leave(request.seq)
@@ -227,12 +242,15 @@ class Line:
         status = 200 if self._is_replay else page.status  # as far as the host's pace is concerned
         wait_s = retry_after_s(page.header("retry-after"), time.time()) if status >= 400 else None
         self.ledger.answered(page)
+        self.events.fetched(page)
         self.parts.targets.learn(page)
         longest_s = self.settings.politeness.max_retry_after_s
         if wait_s is not None and wait_s > longest_s:
             sentence = f"{request.host} asks to be left alone for {wait_s:.0f} s; its pages wait for it or fail"
             self.ledger.note(f"retry-after {request.host}", sentence)
         self.frontier.answered(request, now, page.elapsed_s, status, wait_s)
+        if status >= 400:
+            self.events.paused(request.host, self.frontier.parked_until(request.host), now)
         if page.truncated == REFUSED:
             self._give_back(request, now)
         elif self._try_again(request, now, status=page.status, complete=page.complete, retry_after_s=wait_s):
@@ -242,12 +260,11 @@ class Line:
         else:
             self._side_answer(request, exchange)
 
-    def _finish(self, done: Done, exchange: Exchange | None = None) -> None:
+    def _finish(self, done: Done, exchange: Exchange | None = None, detail: str = "") -> None:
         """A page has its outcome, which takes effect with the next commit."""
         if self.parts.flights is not None:
             self.parts.flights.leave(done.request.seq)
-        if done.outcome not in ("ok", "redirect"):
-            log.warning("%s %s: %s", done.outcome, done.request.url, done.reason)
+        self.events.ended(done.request, done.outcome, done.reason, detail)
         if done.outcome != "ok":
             self._forget(done.request)
         self.committer.add(done, exchange)
@@ -262,6 +279,9 @@ class Line:
         wait_s = self._retry.after(request.attempts + 1, rand=random.random(), **facts)
         if wait_s is None or wait_s > self.settings.politeness.max_retry_after_s or not self._retry_budget.take():
             return False
+        error, status = facts.get("error"), facts.get("status")
+        reason = error.reason if error else "incomplete" if not facts.get("complete", True) else str(status)
+        self.events.retried(request, reason, error.detail if error else "", wait_s)
         self._give_back(request, now + wait_s)
         return True
 
@@ -313,16 +333,16 @@ class Line:
 
     def _parse(self, exchange: Exchange) -> None:
         self.parsing += 1
-        self.parts.pool.submit(exchange.page, partial(self._parsed, exchange))
+        self.parts.pool.submit(exchange.page, partial(self._parsed, exchange, time.monotonic()))
 
-    def _parsed(self, exchange: Exchange, parsed: Parsed | ParseError) -> None:
+    def _parsed(self, exchange: Exchange, handed_at: float, parsed: Parsed | ParseError) -> None:
         try:
-            self._take_parsed(exchange, parsed)
+            self._take_parsed(exchange, parsed, time.monotonic() - handed_at)
         except Exception as error:
             self._on_crash(error)
         self._on_parsed()
 
-    def _take_parsed(self, exchange: Exchange, parsed: Parsed | ParseError) -> None:
+    def _take_parsed(self, exchange: Exchange, parsed: Parsed | ParseError, elapsed_s: float) -> None:
         page = exchange.page
         request = page.request
         self.parsing -= 1
@@ -330,15 +350,18 @@ class Line:
         if isinstance(parsed, Parsed) and parsed.error == CANNOT_SAVE:
             raise RunError("cannot write into the run's files/: the disk is full or failing; make room, then resume")
         if isinstance(parsed, ParseError):
-            log.warning("quarantined %s: %s", request.url, parsed)
             line = record_line(request, "quarantined", page=page, error=parsed.reason)
             if request.kind == "page":
-                self._finish(Done(request, "quarantined", parsed.reason, line), exchange)
+                self._finish(Done(request, "quarantined", parsed.reason, line), exchange, parsed.detail)
             else:
+                self.events.ended(request, "quarantined", parsed.reason, parsed.detail)
                 self.site_files.end_sitemap(request)
                 self.frontier.done(request, "quarantined", time.monotonic())
         elif parsed.complete or not self._try_again(request, time.monotonic(), complete=False):
-            self.ledger.parsed_page(parsed)
+            self.ledger.parsed_page(parsed, elapsed_s)
+            fault = parsed.extract_error
+            if fault is not None and self.ledger.extract_errors.add(request.url, fault):
+                self.events.not_extracted(request, fault)
             if parsed.outcome == "ok":
                 self.frontier.traps.saw(request.url, request.host, parsed.novelty)
             found = Found(parsed.links, request.depth + 1, request.url) if parsed.links else None

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-Kind = Literal["page", "robots", "sitemap", "file"]
+Kind = Literal["page", "robots", "sitemap"]
 Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 CANNOT_SAVE = "cannot_save"  # `Parsed.error` of a page that could not be written to the disk
@@ -91,6 +91,8 @@ class Page(Struct, frozen=True, array_like=True):
         truncated: None, or why we stopped reading: `length`, `time`, `type` (body not wanted).
         first_byte_s: From the start of the fetch to the end of the answer's head, seconds.
         saved: The file that the body went into, None where it did not.
+        connect_s: Until there was a connection, seconds; 0 where one was used again.
+        tls_s: What TLS took after that, likewise.
     """
 
     request: Request
@@ -104,6 +106,8 @@ class Page(Struct, frozen=True, array_like=True):
     truncated: str | None = None
     first_byte_s: float = 0.0
     saved: Saved | None = None
+    connect_s: float = 0.0
+    tls_s: float = 0.0
 
     def header(self, name: str) -> str | None:
         """The first value of a header field, or None; `name` in lower case."""
@@ -331,6 +335,8 @@ class Parsed(Struct, frozen=True, array_like=True):
         novelty: What the page says, as `patterns.novelty_of` has it; 0 where that is not wanted.
         sitemaps: For sitemap indexes, the sitemaps that they name.
         cpu_s: CPU time of this page in the worker, seconds.
+        laps_s: What decoding, parsing, extracting and serialising took there by the clock, seconds.
+        extract_error: The record's extract_error, or None.
     """
 
     line: bytes
@@ -344,3 +350,5 @@ class Parsed(Struct, frozen=True, array_like=True):
     novelty: int = 0
     sitemaps: tuple[str, ...] = ()
     cpu_s: float = 0.0
+    laps_s: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    extract_error: str | None = None

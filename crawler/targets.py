@@ -153,7 +153,7 @@ def _limits_by_kind(settings: FetchSettings) -> dict[Kind, Limits]:
     pages = Limits.from_settings(settings)
     rules = msgspec.structs.replace(pages, max_body_bytes=MAX_FILE_BYTES + 1)  # one more tells that it was cut
     sitemaps = msgspec.structs.replace(pages, max_body_bytes=MAX_SITEMAP_BYTES)
-    return {"page": pages, "file": pages, "robots": rules, "sitemap": sitemaps}
+    return {"page": pages, "robots": rules, "sitemap": sitemaps}
 
 
 def _cookie_pairs(fields: list[tuple[str, str]]) -> tuple[str, ...]:

@@ -61,6 +61,8 @@ class _Exchange:
         self.target = target
         self.started = time.monotonic()
         self.head_at = self.started
+        self.connected_at = 0.0  # when a new connection was there, TLS aside
+        self.tls_s = 0.0
         self.intake = Intake(target, counter, self.started)
         self.phase: Literal["connect", "head", "body"] = "connect"
         self.needs_fresh = False  # a connection that was used before is not good enough
@@ -76,6 +78,17 @@ class _Exchange:
         self.clock = asyncio.timeout_at(
             min(target.deadline + self._offset, loop.time() + target.limits.connect_timeout_s)
         )
+
+    def note_dial(self, protocol: _Protocol, is_tls: bool) -> None:
+        """Note how long a connection took, if it is a new one."""
+        if not protocol.uses:
+            self.connected_at = protocol.connected_at
+            self.tls_s = time.monotonic() - self.connected_at if is_tls else 0.0
+
+    @property
+    def dial(self) -> tuple[float, float]:
+        """What its connection took and then TLS, seconds; 0 where one was used again."""
+        return (self.connected_at - self.started, self.tls_s) if self.connected_at else (0.0, 0.0)
 
     def enter(self, phase: Literal["connect", "head", "body"], patience_s: float) -> None:
         """Begin a phase, or a wait in it, that may take this many seconds."""
@@ -103,6 +116,8 @@ class _Protocol(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
+        # The loop makes it when there is a connection, and before TLS.
+        self.connected_at = time.monotonic()
         self.uses = 0
         self._exchange: _Exchange | None = None
         self._answer: AnswerParser | None = None
@@ -198,8 +213,16 @@ class _Connector(aiohttp.TCPConnector):
         while exchange.needs_fresh and connection.protocol.uses:  # type: ignore[union-attr]
             connection.close()
             connection = await super().connect(req, traces, timeout)
+        exchange.note_dial(connection.protocol, req.is_ssl())  # type: ignore[arg-type]
         exchange.enter("head", exchange.target.limits.first_byte_timeout_s)
         return connection
+
+    def close_idle(self) -> None:
+        """Close the connections that wait in the pool."""
+        for kept in self._conns.values():
+            for protocol, _ in kept:
+                protocol.close()
+        self._conns.clear()
 
 
 class _Vetted(AbstractResolver):
@@ -263,8 +286,9 @@ class AsyncioFetcher:
     def __init__(self, guard: Guard, counter: ByteCount, tls: SSLContext, proxy: Proxy | None = None) -> None:
         self._counter = counter
         self._proxy = URL(proxy.url) if proxy else None
+        self._connector = _Connector(guard, proxy, tls)
         self._session = aiohttp.ClientSession(
-            connector=_Connector(guard, proxy, tls),
+            connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
@@ -303,6 +327,7 @@ class AsyncioFetcher:
             self.name,
             complete=exchange.truncated is not None or not exchange.is_broken,
             truncated=exchange.truncated,
+            dial=exchange.dial,
         )
 
     async def _ask(self, request: Request, exchange: _Exchange) -> None:
@@ -340,6 +365,10 @@ class AsyncioFetcher:
             if exchange.intake.add(piece, time.monotonic()):
                 exchange.truncated = "length"
                 return
+
+    def close_idle(self) -> None:
+        """Close the connections that wait for their next request; see `Fetcher.close_idle`."""
+        self._connector.close_idle()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -50,7 +50,6 @@ class Limits(Struct, frozen=True):
         min_rate_bytes_s: Slower bodies are given up, measured over `RATE_WINDOW_S`; 0 is no limit.
         max_body_bytes: Bytes kept of a body.
         max_header_bytes, max_header_fields: Size and number of an answer's header fields.
-        want_files: Whether images, archives and their like are read too.
     """
 
     connect_timeout_s: float = 10.0
@@ -61,10 +60,9 @@ class Limits(Struct, frozen=True):
     max_body_bytes: int = 10 * 1024 * KIB
     max_header_bytes: int = 256 * KIB
     max_header_fields: int = 1000
-    want_files: bool = False
 
     @classmethod
-    def from_settings(cls, settings: FetchSettings, want_files: bool = False) -> Limits:
+    def from_settings(cls, settings: FetchSettings) -> Limits:
         """The limits that a group of settings asks for."""
         return cls(
             connect_timeout_s=settings.connect_timeout_s,
@@ -75,7 +73,6 @@ class Limits(Struct, frozen=True):
             max_body_bytes=settings.max_body_bytes,
             max_header_bytes=settings.max_header_bytes,
             max_header_fields=settings.max_header_fields,
-            want_files=want_files,
         )
 
 
@@ -132,6 +129,9 @@ class Fetcher(Protocol):
             FetchError: If no answer came; nothing of it stays in the byte count.
         """
 
+    def close_idle(self) -> None:
+        """Close the connections that are kept for later requests, because descriptors are short."""
+
     async def close(self) -> None:
         """Free connections, threads and tasks; fetches still under way end with an error."""
 
@@ -174,7 +174,6 @@ class Intake:
 
     def __init__(self, target: Target, counter: ByteCount, now: float) -> None:
         self.deadline = target.deadline
-        self._limits = target.limits
         self._sink = target.sink
         self._is_file = False
         self._room = target.limits.max_body_bytes
@@ -202,7 +201,7 @@ class Intake:
             self._is_file = True
             self.deadline = math.inf
             return None
-        return unread_reason(kind, status, headers, self._limits)
+        return unread_reason(kind, status, headers)
 
     def add(self, piece: bytes, now: float) -> bool:
         """Take a piece; True when the size limit cut it, and nothing more is wanted.
@@ -254,7 +253,7 @@ def check_head(headers: Headers, limits: Limits) -> None:
         raise FetchError("header_too_large", f"{size} bytes of header fields")
 
 
-def unread_reason(kind: Kind, status: int, headers: Headers, limits: Limits) -> str | None:
+def unread_reason(kind: Kind, status: int, headers: Headers) -> str | None:
     """Why the body of an answer is not read, judged by status and header fields alone.
 
     Bodies of redirects are never read. Those of other refusals are read only if they announce that they are small,
@@ -278,7 +277,7 @@ def unread_reason(kind: Kind, status: int, headers: Headers, limits: Limits) -> 
     if length == "0" and not is_chunked:
         return None
     if 200 <= status < 300:
-        return "type" if kind == "page" and not limits.want_files and is_file_type(kind_of_body) else None
+        return "type" if kind == "page" and is_file_type(kind_of_body) else None
     is_small = length.isdecimal() and not is_chunked and int(length) <= MAX_ERROR_BODY_BYTES
     return None if status >= 400 and is_small else "type"
 
@@ -313,6 +312,7 @@ def make_page(
     strategy: str,
     complete: bool = True,
     truncated: str | None = None,
+    dial: tuple[float, float] = (0.0, 0.0),
 ) -> Page:
     """A page that is complete at this moment.
 
@@ -321,12 +321,16 @@ def make_page(
         head: Status and header fields.
         body: What was read of the body.
         times: When the fetch began and when the head was complete, `time.monotonic()` seconds.
+        complete, truncated: See `Page`.
+        dial: What the connection took and then TLS, seconds; 0 where a connection was used again.
     """
     started, head_at = times
     elapsed = time.monotonic() - started
     status, headers = head
+    head_s = max(0.0, head_at - started)
+    # By place, which is what it costs least.
     return Page(
-        request, status, headers, body, time.time(), elapsed, strategy, complete, truncated, max(0.0, head_at - started)
+        request, status, headers, body, time.time(), elapsed, strategy, complete, truncated, head_s, None, *dial
     )
 
 

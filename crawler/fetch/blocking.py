@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import queue
 import socket
 import threading
 import time
+from contextlib import suppress
 from ssl import SSLContext
 from typing import Any, Literal
 
@@ -55,6 +57,8 @@ class Exchange:
         self.addresses = proxy.addresses if proxy else target.addresses
         self.started = time.monotonic()
         self.head_at = self.started
+        self.connect_s = self.tls_s = 0.0  # 0 where a connection is used again
+        self.connected_at = self.started
         self.intake = Intake(target, counter, self.started)
         self.phase: Literal["connect", "head", "body"] = "connect"
         self.until = self.started
@@ -201,14 +205,19 @@ class _Connection(HTTPConnection):
             raise exchange.late() from error
         except OSError as error:
             raise system_error(error) from error
+        if isinstance(self, HTTPSConnection):
+            exchange.tls_s = time.monotonic() - exchange.connected_at
 
     def _new_conn(self) -> socket.socket:
         exchange: Exchange = current.exchange
         exchange.enter("connect", exchange.target.limits.connect_timeout_s)
-        failure = OSError("no address to dial")
+        failure, began = OSError("no address to dial"), time.monotonic()
         for tried, address in enumerate(exchange.addresses):
             try:
-                return self._dial(address, exchange.left() / (len(exchange.addresses) - tried), exchange)
+                sock = self._dial(address, exchange.left() / (len(exchange.addresses) - tried), exchange)
+                exchange.connected_at = time.monotonic()
+                exchange.connect_s = exchange.connected_at - began
+                return sock
             except OSError as error:
                 failure = error
         exchange.left()
@@ -286,6 +295,21 @@ class _Pool(HTTPConnectionPool):
         elif connection is not None:
             connection.close()
 
+    def close_idle(self) -> None:
+        """Close the connections that nobody is using; the pool stays open, for threads that come meanwhile too."""
+        kept = self.pool
+        if kept is None:
+            return
+        taken = []
+        with suppress(queue.Empty):
+            while True:
+                taken.append(kept.get(block=False))
+        for connection in taken:
+            if connection is not None:
+                connection.close()
+            with suppress(queue.Full):  # a thread has given its connection back into this place
+                kept.put(None, block=False)
+
 
 class _SecurePool(_Pool, HTTPSConnectionPool):
     """The connections to one https origin."""
@@ -318,6 +342,14 @@ class Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, ssl_context=self._tls, **options)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody is using."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():
+                pool = manager.pools.get(key)
+                if pool is not None:
+                    pool.close_idle()
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None

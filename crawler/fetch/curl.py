@@ -109,6 +109,10 @@ class CurlFetcher:
             del self._speaks_http2[next(iter(self._speaks_http2))]
         self._speaks_http2[origin] = speaks_http2
 
+    def close_idle(self) -> None:
+        """Close what waits for its next request, except libcurl's own of HTTP/2; see `Fetcher.close_idle`."""
+        self._pool.close_idle()
+
     async def close(self) -> None:
         """End what is under way, and close every connection and handle."""
         if self._all_over is not None:

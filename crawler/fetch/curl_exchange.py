@@ -39,6 +39,7 @@ class Exchange:
         self.truncated: str | None = None
         self.is_broken = False  # the body cannot come to a proper end
         self._loop = loop
+        self._connect_s = self._tls_s = 0.0  # 0 where a connection is used again
         self._head_at = self.started
         self._intake = Intake(target, counter, self.started)
         self._phase: Phase = "connect"
@@ -88,6 +89,11 @@ class Exchange:
             self.finish()
         else:
             self.fail(FetchError("deadline", f"while waiting for {self._phase}"))
+
+    def note_dial(self, dial_s: tuple[float, float]) -> None:
+        """Note what a connection took and then TLS, seconds; a second one adds to the first."""
+        self._connect_s += dial_s[0]
+        self._tls_s += dial_s[1]
 
     def take_head(self, status: int, headers: Headers) -> bool:
         """Take the answer's head; whether its body is wanted."""
@@ -147,4 +153,5 @@ class Exchange:
             strategy,
             complete=self.truncated is not None or not self.is_broken,
             truncated=self.truncated,
+            dial=(self._connect_s, self._tls_s),
         )

@@ -172,6 +172,7 @@ class Streams:
             self._transfers.remove(stream)
         if stream.needs_fresh:
             return False
+        exchange.note_dial(stream.dial_s)
         if outcome is not None:  # None: the clock has ended it, and what has come is kept
             stream.conclude(outcome)
         return True

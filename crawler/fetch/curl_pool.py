@@ -98,6 +98,7 @@ class ConnectionPool:
             outcome = await ended
             if outcome[0]:
                 raise dial.error(outcome)
+            exchange.note_dial(dial.dial_s)
             if not dial.speaks_http2:
                 connection = self._make(dial, key, is_tls=url.startswith("https:"))
             return connection
@@ -120,12 +121,16 @@ class ConnectionPool:
         self._forget(connection)
         connection.close()
 
-    def close(self) -> None:
+    def close_idle(self) -> None:
         """Close all that are kept."""
-        if self._timer is not None:
-            self._timer.cancel()
         for connection in list(self._idle):
             self.drop(connection)
+
+    def close(self) -> None:
+        """Close all that are kept, and the handles."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.close_idle()
         for dial in self._dials:
             dial.curl.close()
 

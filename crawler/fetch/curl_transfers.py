@@ -129,6 +129,15 @@ class Easy:
             return address
         return next((allowed for allowed in self.addresses if _is_same(address, allowed)), None)
 
+    @property
+    def dial_s(self) -> tuple[float, float]:
+        """What the connection of the transfer took and then TLS, seconds; 0 where one was used again."""
+        curl = self.curl
+        if not curl.getinfo(pycurl.NUM_CONNECTS):
+            return 0.0, 0.0
+        connect_s, secured_s = curl.getinfo(pycurl.CONNECT_TIME), curl.getinfo(pycurl.APPCONNECT_TIME)
+        return connect_s, max(0.0, secured_s - connect_s)
+
     def error(self, outcome: Outcome) -> FetchError:
         """What it means that a transfer failed before an answer's head."""
         code, message = outcome

@@ -79,6 +79,9 @@ class ReplayFetcher:
         except KeyError:
             raise FetchError("not_in_replay", request.url[:200]) from None
 
+    def close_idle(self) -> None:
+        """Nothing: no connection is ever made."""
+
     async def close(self) -> None:
         """Close the WARC, if it is one."""
         if isinstance(self._source, ArchivedAnswers):

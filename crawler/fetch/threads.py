@@ -87,9 +87,9 @@ class ThreadsFetcher:
         self._session = Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = Adapter(tls, threads)
+        self._adapter = Adapter(tls, threads)
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter)
+            self._session.mount(scheme, self._adapter)
 
     async def fetch(self, request: Request, target: Target) -> Page:
         """Ask for one URL; see `Fetcher.fetch`."""
@@ -149,6 +149,7 @@ class ThreadsFetcher:
             self.name,
             complete=exchange.truncated is not None or exchange.answer is None or exchange.answer.broken is None,
             truncated=exchange.truncated,
+            dial=(exchange.connect_s, exchange.tls_s),
         )
 
     def _ask(self, exchange: Exchange) -> requests.Response:
@@ -196,6 +197,10 @@ class ThreadsFetcher:
                 return
             if exchange.intake.add(piece, time.monotonic()):
                 exchange.truncated = "length"
+
+    def close_idle(self) -> None:
+        """Close the connections that no thread is using; see `Fetcher.close_idle`."""
+        self._adapter.close_idle()
 
     async def close(self) -> None:
         """Wake every thread, wait for them, and close every connection."""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from crawler import urls
-from crawler.frontier.decisions import Decision, Drop, Refill, Resolve, Verdict, Wait
+from crawler.frontier.decisions import NO_WAITS, Decision, Drop, Hold, Refill, Resolve, Verdict, Wait
 from crawler.frontier.delays import Delays
 from crawler.frontier.host import HostQueue, robots_request
 from crawler.frontier.hosts import Hosts
@@ -72,6 +72,8 @@ class Frontier:
         self._patience_until: float | None = None
         self.open = 0
         self.queued = 0
+        self.stored = 0
+        self.waits = NO_WAITS  # of the request that was handed out last
 
     def __repr__(self) -> str:
         return (
@@ -95,6 +97,21 @@ class Frontier:
     def in_flight(self) -> int:
         """Requests that are being fetched now, and hosts that are being resolved."""
         return self._lanes.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are known and have still to be sent, those that only the store has among them."""
+        return self.queued + self.stored
+
+    def pages_left(self, host: HostQueue) -> int:
+        """Pages of a host that wait, as far as the limits of the crawl and of the host's site let them be asked for."""
+        site = self.scope.site_of(host.pages[0].url) if host.pages and self._limits.counts_sites else None
+        return self._limits.left(host.known, site)
+
+    @property
+    def slots(self) -> int:
+        """Requests that may be in flight to hosts that have answered before."""
+        return self._lanes.slots
 
     @property
     def has_room(self) -> bool:
@@ -129,10 +146,26 @@ class Frontier:
         """All hosts, for progress and reports."""
         return self._hosts
 
+    def gap_s(self, key: str) -> float | None:
+        """Seconds between two requests to a host as things are; None for one that is not known."""
+        host = self._hosts.get(key)
+        return None if host is None else host.pace.gap_s
+
+    def hold(self, now: float) -> Hold:
+        """What keeps the next request from being handed out, when `next` has none."""
+        if not self.queued or self._limits.is_closed:
+            return "nothing"
+        return "slots" if not self.has_room or self._lanes.is_kept_waiting(now) else "turn"
+
     def next_visit(self, key: str) -> float:
         """When a host may be visited again, monotonic seconds; minus infinity for one that is not known."""
         host = self._hosts.get(key)
         return -math.inf if host is None else host.next_at
+
+    def parked_until(self, key: str) -> float:
+        """Until when a host is left alone for longer than its gap, monotonic seconds; minus infinity if it is not."""
+        host = self._hosts.get(key)
+        return -math.inf if host is None else host.pace.parked_until
 
     # What comes in
 
@@ -151,6 +184,7 @@ class Frontier:
                 # The clock may have been set back since: no longer than hosts are ever left alone.
                 host.pace.park(now, min(each.next_at - wall, self._longest_park_s))
             self._stock.set_more(host, True)
+            self._leave(host, each.count)
             self._stock.check(host)
 
     def count_earlier(self, pages: Iterable[str]) -> None:
@@ -177,6 +211,7 @@ class Frontier:
             self._drops.append(Drop((request,), *host.dead))
             return
         host.put(request)
+        host.arrivals.came(now)
         self.queued += 1
         self._lanes.push(host, now)
 
@@ -190,11 +225,10 @@ class Frontier:
         host = self._hosts.of(request, now)
         if request.kind == "page":
             # What is not judged here is judged when a refill brings it, so that it is judged once.
-            if not self._stock.has_room(host):
+            if not self._stock.has_room(host) or (request.seq and request.seq <= host.cursor):
+                self._leave(host, 1)  # or the last refill brought it already, and took it from what was left
                 return "in_store"
-            if request.seq and request.seq <= host.cursor:  # the last refill brought it already
-                return "in_store"
-            verdict = self._admit(host, request)
+            verdict = self._admit(host, request, now)
         elif host.dead:
             self._drops.append(Drop((request,), *host.dead))
             verdict = "dead"
@@ -209,12 +243,13 @@ class Frontier:
         """Take what the store had for a Refill of `asked` requests; fewer mean that there are no more."""
         host = self._hosts[key]
         self._stock.arrived(host)
+        self._leave(host, -len(requests))
         if host.dead and requests:
             host.cursor = requests[-1].seq
             self._drops.append(Drop(tuple(requests), *host.dead))
         else:
             for request in requests:
-                self._admit(host, request)
+                self._admit(host, request, now)
         if len(requests) == asked:
             self._stock.set_more(host, True)
         self._stock.check(host)
@@ -265,6 +300,20 @@ class Frontier:
             return
         host.release(origin)
         self._lanes.push(host, now)
+
+    def fail_origin(self, origin: str, key: str, reason: str, now: float) -> bool:
+        """Wait no more for a robots.txt that no second try would bring: the origin's pages fail with this reason.
+
+        Returns:
+            Whether it is so; not if there is an old copy, which still holds.
+        """
+        host = self._hosts.get(key)
+        if host is None or host.dead or host.robots.setdefault(origin, OriginRules()).rules is not None:
+            return False
+        host.robots[origin].give_up(reason)
+        host.release(origin)
+        self._lanes.push(host, now)
+        return True
 
     def answered(
         self, request: Request, now: float, elapsed_s: float, status: int, retry_after_s: float | None
@@ -351,6 +400,8 @@ class Frontier:
 
     def _drop(self, host: HostQueue, outcome: Outcome, reason: str, now: float) -> Drop:
         request = self._take(host)
+        if request.kind == "page":
+            host.arrivals.left(now)
         self._lanes.push(host, now)
         return Drop((request,), outcome, reason)
 
@@ -358,7 +409,9 @@ class Frontier:
         request = self._take(host)
         self._lanes.fly(host, request)
         self.open += 1
+        self.waits = NO_WAITS
         if request.kind == "page":
+            self.waits = host.arrivals.waits(now, host.due, host.pace.last_at)
             if not request.attempts:
                 self._budget.count(request.host)
             self._limits.opened(request, self.scope.site_of(request.url) if self._limits.counts_sites else None)
@@ -420,7 +473,12 @@ class Frontier:
 
     # Bookkeeping
 
-    def _admit(self, host: HostQueue, request: Request) -> Verdict:
+    def _leave(self, host: HostQueue, count: int) -> None:
+        """Count pages that the store keeps for later, or gives out where `count` is negative."""
+        host.stored += count
+        self.stored += count
+
+    def _admit(self, host: HostQueue, request: Request, now: float) -> Verdict:
         """Take a page into the window of its host, or drop it."""
         host.cursor = max(host.cursor, request.seq)
         if host.dead:
@@ -430,6 +488,7 @@ class Frontier:
             self._drops.append(Drop((request,), "skipped", "depth"))
             return "depth"
         host.put(request)
+        host.arrivals.came(now)
         self.queued += 1
         return "accepted"
 
@@ -471,4 +530,6 @@ class Frontier:
                 self._drops.append(Drop((request,), *host.dead))
             else:
                 host.put_back(request)
+                if request.kind == "page":
+                    host.arrivals.came_back(now)
                 self._lanes.push(host, now)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from crawler import urls
+from crawler.frontier.arrivals import Arrivals
 from crawler.frontier.origins import OriginRules
 from crawler.frontier.politeness import Pace
 from crawler.models import Outcome, Request
@@ -23,6 +24,7 @@ class HostQueue:
 
     __slots__ = (
         "address",
+        "arrivals",
         "aside",
         "aside_count",
         "cursor",
@@ -42,6 +44,7 @@ class HostQueue:
         "robots",
         "rules",
         "side",
+        "stored",
         "was_side",
     )
 
@@ -51,12 +54,14 @@ class HostQueue:
         self.pages: deque[Request] = deque()
         self.side: deque[Request] = deque()  # sitemaps
         self.rules: deque[Request] = deque()  # robots.txt, of its own origins and where others redirect to
+        self.arrivals = Arrivals()  # of its pages
         self.aside: dict[str, list[Request]] = {}  # by origin: what waits for its robots.txt
         self.aside_count = 0
         self.was_side = False
         self.in_flight = 0
         self.cursor = 0  # `seq` of the last request that was taken into the window
         self.has_more = False  # the store has requests after `cursor`
+        self.stored = 0  # and this many
         self.is_hungry = False  # a refill is to be asked for
         self.is_refilling = False
         self.entry = 0  # its valid entry in a heap, 0 for none
@@ -82,6 +87,11 @@ class HostQueue:
     def window(self) -> int:
         """Pages in memory; those set aside count, so that an origin without robots.txt cannot fill it."""
         return len(self.pages) + self.aside_count
+
+    @property
+    def known(self) -> int:
+        """Pages that wait here and in the store."""
+        return self.window + self.stored
 
     def peek(self) -> Request | None:
         """The request whose turn it is: robots first, then sitemaps and pages in turn, so that neither starves."""
@@ -160,10 +170,11 @@ class HostQueue:
         """With which outcome and reason a request is dropped for the robots.txt of its origin; None if it is not."""
         if request.kind == "robots":
             return None
-        rules = self.robots[urls.origin(request.url)].rules
+        known = self.robots[urls.origin(request.url)]
+        rules = known.rules
         assert rules is not None
         if rules.is_unreachable:
-            return "failed", "unreachable"
+            return "failed", known.reason
         return None if rules.allows(request.url) else ("skipped", "robots")
 
     @property
@@ -181,6 +192,7 @@ class HostQueue:
         for queue in (self.rules, self.side, self.pages):
             while queue:
                 yield queue.popleft()
+        self.arrivals.clear()
 
     def _queue(self, request: Request) -> deque[Request]:
         if request.kind == "page":

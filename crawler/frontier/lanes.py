@@ -44,9 +44,20 @@ class Lanes:
         return self._flying[True] + self._flying[False]
 
     @property
+    def slots(self) -> int:
+        """How many there are for hosts that have answered before."""
+        return self._slots[True]
+
+    @property
     def has_room(self) -> bool:
         """Whether a host that has answered before would find a slot."""
         return self._flying[True] < self._slots[True]
+
+    def is_kept_waiting(self, now: float) -> bool:
+        """Whether the turn of a host has come, and its lane has no slot for it."""
+        return any(
+            heap and heap[0][0] <= now and self._flying[lane] >= self._slots[lane] for lane, heap in self._heaps.items()
+        )
 
     def shed(self) -> int:
         """Have fewer requests in flight: no more than now, both lanes together; returns how many may be."""

@@ -64,6 +64,13 @@ class PageLimits:
             return "free"
         return "used_up" if self._site_done[site] >= allowed else "in_use"
 
+    def left(self, count: int, site: int | None) -> int:
+        """How many of so many pages of a site the limits allow."""
+        allowed = self._per_site if site is None else self._own.get(site, self._per_site)
+        if allowed:
+            count = min(count, max(0, allowed - self._site_done[site] - self._site_open[site]))
+        return min(count, max(0, self._max_pages - self.done - self.open)) if self._max_pages else count
+
     def wait(self, site: int | None, host: HostQueue) -> None:
         """Remember a host whose turn came while its site's limit was in use."""
         self._waiting.setdefault(site, {})[host] = None

@@ -17,11 +17,12 @@ class OriginRules:
     Source: RFC 9309, 2.3.1.4 and 2.4.
     """
 
-    __slots__ = ("_failures", "_fetched_at", "fresh_until", "is_asked", "rules")
+    __slots__ = ("_failures", "_fetched_at", "fresh_until", "is_asked", "reason", "rules")
 
     def __init__(self) -> None:
         self.rules: Robots | None = None  # None: never had; UNREACHABLE: given up
         self.is_asked = False
+        self.reason = "unreachable"  # with which its pages fail if it is given up
         self.fresh_until = -math.inf  # monotonic seconds
         self._fetched_at = -math.inf
         self._failures = 0
@@ -56,6 +57,6 @@ class OriginRules:
         self.rules = None
         return wait_s
 
-    def give_up(self) -> None:
-        """Wait for it no more: what it could allow fails."""
-        self.rules, self.fresh_until = UNREACHABLE, math.inf
+    def give_up(self, reason: str = "unreachable") -> None:
+        """Wait for it no more: what it could allow fails, with this reason."""
+        self.rules, self.fresh_until, self.reason = UNREACHABLE, math.inf, reason

@@ -68,6 +68,11 @@ class Pace:
         return max(self._delay_s, self._crawl_delay_s, self._adaptive_s, self._slow_s)
 
     @property
+    def last_at(self) -> float:
+        """Monotonic time at which a request left or ended last; minus infinity if none did."""
+        return self._since
+
+    @property
     def next_at(self) -> float:
         """Monotonic time from which the host may be asked; minus infinity if it never was."""
         return max(self._since + self.gap_s, self.parked_until)
@@ -78,9 +83,24 @@ class Pace:
         return self._crawl_delay_s > self._settings.max_crawl_delay_s
 
     @property
+    def firm_gap_s(self) -> float:
+        """The part of the gap that never shrinks: what the user and robots.txt ask for, seconds."""
+        return max(self._delay_s, self._crawl_delay_s)
+
+    @property
+    def has_crawl_delay(self) -> bool:
+        """Whether it is robots.txt that asks for the firm part of the gap."""
+        return self._crawl_delay_s > self._delay_s
+
+    @property
     def is_calm(self) -> bool:
         """Whether the host has given no cause to be spared more than any other."""
         return not (self._failures or self._parks or self._slow_s or self.park_reason)
+
+    @property
+    def failures(self) -> int:
+        """Network failures in a row."""
+        return self._failures
 
     def is_parked(self, now: float) -> bool:
         """Whether the host is being left alone for longer than its gap."""

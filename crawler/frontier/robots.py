@@ -157,18 +157,12 @@ class _Group:
 
 
 _ALLOW_ALL = Robots()
-_REFUSE_ALL = Robots([(False, "/")])
 UNREACHABLE = Robots([(False, "/")], is_unreachable=True)
 
 
 def allow_all() -> Robots:
     """The rules of a host that has none."""
     return _ALLOW_ALL
-
-
-def refuse_all() -> Robots:
-    """The rules of a host that wants no crawler at all."""
-    return _REFUSE_ALL
 
 
 def from_answer(status: int | None, body: bytes, user_agent: str) -> Robots:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from crawler.errors import RunError
 from crawler.frontier.sqlite_file import damaged
@@ -65,12 +66,29 @@ def committed_length(state: Path, name: str) -> int:
     Raises:
         RunError: If the state is missing or damaged.
     """
+    rows = _rows(state, "SELECT length FROM state.outputs WHERE name = ?", name)
+    return int(rows[0][0]) if rows else 0
+
+
+def committed_batches(state: Path, name: str) -> list[tuple[int, int, int]]:
+    """What each commit appended to an output: where it begins and how long it is, bytes, and its CRC-32.
+
+    Args:
+        state: The run's state file.
+        name: The output's file name.
+
+    Raises:
+        RunError: If the state is missing or damaged.
+    """
+    return _rows(state, "SELECT offset, length, crc32 FROM state.batches WHERE output = ? ORDER BY id", name)
+
+
+def _rows(state: Path, query: str, *parameters: object) -> list[Any]:
     if not state.is_file():
         raise RunError(f"{state} is missing")
     try:
         with closing(scratch()) as db:
             attach(db, state)
-            row = db.execute("SELECT length FROM state.outputs WHERE name = ?", (name,)).fetchone()
+            return db.execute(query, parameters).fetchall()
     except sqlite3.DatabaseError as error:
         raise damaged(state, error) from None
-    return 0 if row is None else int(row[0])

@@ -203,18 +203,19 @@ class SqliteStore:
         return [_request(*row) for row in self._rows(query, (host, after, count))]
 
     def pending(self) -> Iterator[Pending]:
-        """Every host that has pending URLs, with one of them and the time before which it may not be visited."""
+        """Every host that has pending URLs: one of them, how many, and when it may be visited."""
         query = """
             WITH RECURSIVE waiting (host) AS (
                 SELECT min(host) FROM pending
                 UNION ALL SELECT (SELECT min(host) FROM pending WHERE host > waiting.host) FROM waiting
                 WHERE waiting.host IS NOT NULL
             )
-            SELECT h.key, h.next_at, d.url FROM waiting JOIN hosts h ON h.id = waiting.host
+            SELECT h.key, h.next_at, d.url, (SELECT count(*) FROM pending WHERE host = waiting.host)
+            FROM waiting JOIN hosts h ON h.id = waiting.host
             JOIN details d ON d.seq = (SELECT min(seq) FROM pending WHERE host = waiting.host)
         """
-        for key, next_at, url in self._rows(query):
-            yield Pending(key, url, next_at)
+        for key, next_at, url, count in self._rows(query):
+            yield Pending(key, url, next_at, count)
 
     def counts(self) -> dict[Outcome, int]:
         """How many URLs have which outcome."""

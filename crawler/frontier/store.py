@@ -107,11 +107,13 @@ class Pending(Struct, frozen=True):
         key: Politeness key.
         url: The first of them.
         next_at: Wall clock before which it may not be visited, Unix seconds; None if that was never noted.
+        count: How many it has.
     """
 
     key: str
     url: str
     next_at: float | None
+    count: int = 1
 
 
 class Store(Protocol):

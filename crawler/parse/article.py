@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+import re
+from copy import deepcopy
+from typing import Any, Literal
 
+import htmldate
+import lxml.html
 import trafilatura
+from lxml import etree
 
 from crawler.models import Article, Document
 
 for _name in ("trafilatura", "htmldate", "justext"):
     # They tell of every page without an article; the record does as well.
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+
+_MAX_STATEMENT_CHARS = 200  # of a text that states a date
+# Where pages state their date: an element for it, one that is named for it, or a line that begins like this.
+_DATED_NAME = re.compile(r"date|time|publi|posted|(?<!version)modified|byline", re.IGNORECASE)
+_DATED_LINE = re.compile(r"\s*(?:last |first )?(?:updated|modified|published|posted)\b", re.IGNORECASE)
+_DATED_TAGS = ("time", "abbr", "h1")
+_NAMES = ("class", "id", "itemprop")
+# `authority` and `authorization` begin like `author`, by which trafilatura looks for one.
+_NO_AUTHOR = re.compile(r"author(?!s?(?![a-z])|s?(?:name|info|link|line|box|bio|meta))", re.IGNORECASE)
+# A format that is none: trafilatura then looks for no date.
+_NO_DATE = {"outputformat": "none"}
 
 
 def read(html: str, url: str, document: Document, form: Literal["text", "markdown"]) -> Article | None:
@@ -20,7 +36,7 @@ def read(html: str, url: str, document: Document, form: Literal["text", "markdow
     Args:
         html: The page.
         url: Its canonical URL.
-        document: What the parser read; it fills in what trafilatura does not find.
+        document: What the parser read; its author counts, and it fills in what trafilatura does not find.
         form: What `Article.text` is.
     """
     tree = trafilatura.load_html(html)
@@ -35,12 +51,38 @@ def read(html: str, url: str, document: Document, form: Literal["text", "markdow
     )
     if not text:
         return None
-    # The extensive search would take a date from anywhere in the text.
-    found = trafilatura.extract_metadata(tree, default_url=url, extensive=False)
+    date = _date(tree, url)
+    for element in tree.iter(etree.Element):
+        for name in _NAMES:
+            if _NO_AUTHOR.search(element.get(name, "")):
+                del element.attrib[name]
+    found = trafilatura.extract_metadata(tree, default_url=url, date_config=_NO_DATE)
     return Article(
         text=text,
         title=found.title or document.title,
-        author=found.author or document.metadata.author,
-        date=found.date,
+        author=document.metadata.author or found.author,  # which takes names apart, and an address for one
+        date=date,
         language=found.language or document.lang,
+    )
+
+
+def _date(tree: Any, url: str) -> str | None:
+    """The date that a page states of itself, in ISO 8601; a date that its text happens to speak of is not it."""
+    stated = lxml.html.Element("html")
+    stated.extend(map(deepcopy, tree.findall("head")))
+    body = etree.SubElement(stated, "body")
+    for element in tree.iter(etree.Element):
+        if _is_dated(element) and len("".join(element.itertext())) <= _MAX_STATEMENT_CHARS:
+            copy = deepcopy(element)
+            copy.tail = None
+            body.append(copy)
+    date: str | None = htmldate.find_date(stated, url=url, extensive_search=False)
+    return date
+
+
+def _is_dated(element: Any) -> bool:
+    return (
+        element.tag in _DATED_TAGS
+        or any(_DATED_NAME.search(element.get(name, "")) for name in _NAMES)
+        or _DATED_LINE.match(element.text or "") is not None
     )

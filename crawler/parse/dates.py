@@ -18,7 +18,7 @@ _MONTH = (
 _FLAGS = re.ASCII | re.IGNORECASE
 _ISO = re.compile(
     r"(?<!\d)(\d{4}-\d\d-\d\d|\d{8}(?=T))"
-    r"(?:[T ]+(\d\d:?\d\d(?::?\d\d(?:[.,]\d{1,9})?)?)\s?(Z|[+-]\d\d(?::?\d\d)?(?!\d))?)?",
+    r"(?:[T ]+(\d\d:?\d\d(?::?\d\d(?:[.,]\d{1,9})?)?)\s?((?:Z|UTC|GMT)(?!\w| ?[+-])|[+-]\d\d(?::?\d\d)?(?!\d))?)?",
     _FLAGS,
 )
 _MAIL = re.compile(r"\d{1,2} [a-z]{3} \d{4} \d\d:\d\d", _FLAGS)
@@ -59,7 +59,7 @@ def _iso(text: str) -> str | None:
     day, time, zone = match.groups()
     if time is None:
         return date.fromisoformat(day).isoformat()
-    zone = (zone or "").upper()
+    zone = "Z" if zone and zone[0].isalpha() else zone or ""
     moment = datetime.fromisoformat(f"{day}T{time.replace(',', '.')}{zone}")
     return moment.isoformat().replace("+00:00", "Z")
 

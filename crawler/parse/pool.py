@@ -29,6 +29,7 @@ Answer = TypeVar("Answer")
 WINDOW_JOBS = 16  # jobs sent to one worker and not yet answered
 WINDOW_BYTES = 1024 * 1024  # and their payloads, in bytes; one job may exceed it
 SWEEP_S = 0.5  # how often deadlines are looked at, seconds
+START_LIMIT_S = 60.0  # for a worker to be ready; no page is charged for a machine that is slow to start one
 REST_BYTES = 256 * 1024
 LAUNCHES = 10  # tries to start a worker where there is none at all
 LAUNCH_PAUSE_S = 1.0
@@ -174,7 +175,8 @@ class ProcessPool(Generic[Item, Answer]):
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         for worker in self._workers:
-            if worker.outstanding and loop.time() - worker.since > self._wall_limit_s:
+            limit_s = self._wall_limit_s if worker.is_ready else START_LIMIT_S
+            if worker.outstanding and loop.time() - worker.since > limit_s:
                 worker.kill("parse_timeout")
         self._sweeper = loop.call_later(SWEEP_S, self._sweep)
 

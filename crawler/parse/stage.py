@@ -17,6 +17,7 @@ from crawler.models import CANNOT_SAVE, Document, Outcome, Page, Parsed
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
 from crawler.parse.facts import Targets
+from crawler.parse.laps import DECODE, EXTRACT, PARSE, SERIALISE, Laps
 from crawler.parse.links import LinkJudge
 from crawler.parse.wanted import USUAL, Wanted
 from crawler.patterns import NO_NOVELTY, novelty_of
@@ -89,6 +90,7 @@ class PageParser:
         self._read = import_module(_PARSERS[context.parser]).read
         self._targets = Targets()
         self._links = LinkJudge(context.scope, context.rules)
+        self._laps = Laps()
         has_more = context.wanted.simhash or context.wanted.has_extractors
         self._extractors = import_module(_EXTRACTORS).Extractors(context.wanted) if has_more else None
 
@@ -100,6 +102,7 @@ class PageParser:
         Answers have to be taken in the order in which they are given: links are in the first that has them.
         """
         started = time.thread_time()
+        self._laps.start()
         try:
             parsed = self._sitemap(page) if page.request.kind == "sitemap" else self._page(page, is_lone)
         except OSError:  # nothing but keeping a page reaches for the disk
@@ -109,7 +112,7 @@ class PageParser:
             raise
         if not parsed.complete:  # the page may be asked for again, and this answer thrown away
             self._links.forget()
-        return msgspec.structs.replace(parsed, cpu_s=time.thread_time() - started)
+        return msgspec.structs.replace(parsed, cpu_s=time.thread_time() - started, laps_s=self._laps.seconds)
 
     def forget_links(self) -> None:
         """Hand out again all links that were handed out before, because an answer was lost."""
@@ -117,10 +120,11 @@ class PageParser:
 
     def _page(self, page: Page, is_lone: bool) -> Parsed:
         if not 200 <= page.status < 300:
-            return Parsed(line_of(record_of(page.request, "http_error", page=page)), "http_error")
+            return self._bare(page, "http_error")
         if page.truncated == "type":  # the body was not wanted
-            return Parsed(line_of(record_of(page.request, "ok", page=page)), "ok", complete=page.complete)
+            return self._bare(page, "ok", complete=page.complete)
         decoded = undo_codings(page.body, page.header_all("content-encoding"), self._context.max_body_bytes)
+        self._laps.lap(DECODE)
         # Where we stopped reading ourselves, the coded data ends early and nothing is missing that was wanted.
         complete = page.complete and (decoded.complete or page.truncated is not None)
         document, charset, has_failed = self._document(page, decoded, is_lone)
@@ -143,14 +147,23 @@ class PageParser:
             file=file,
         )
         line = line_of(record)
+        self._laps.lap(SERIALISE)
         if document is None:
             return Parsed(line, outcome, error, complete)
         novelty = NO_NOVELTY
         if self._context.wants_novelty:
             novelty = novelty_of(page.request.url, document.title, document.text)
         judged = self._links.judge(self._followed(document))
+        self._laps.lap(PARSE)
         links, followed, outside, merged = judged.links, judged.followed, judged.outside, judged.merged
-        return Parsed(line, outcome, error, complete, links, followed, outside, merged, novelty)
+        fault = document.extraction.extract_error
+        return Parsed(line, outcome, error, complete, links, followed, outside, merged, novelty, extract_error=fault)
+
+    def _bare(self, page: Page, outcome: Outcome, complete: bool = True) -> Parsed:
+        """A page whose body is not read."""
+        line = line_of(record_of(page.request, outcome, page=page))
+        self._laps.lap(SERIALISE)
+        return Parsed(line, outcome, complete=complete)
 
     def _document(self, page: Page, decoded: Decoded, is_lone: bool) -> tuple[Document | None, str | None, bool]:
         """The Document of a page and the encoding it was read with, if it is one; and whether a parser failed at it."""
@@ -158,11 +171,13 @@ class PageParser:
         if not is_html(content_type, decoded.body, is_as_received=decoded.is_as_received):
             return None, None, False
         html, charset = decode_text(decoded.body, charset_of_type(content_type))
+        self._laps.lap(DECODE)
         try:
             document = self._read(html, page.request.url, self._targets, self._context.max_links, self._context.wanted)
         except MemoryError:
             raise  # the worker's business: it is replaced and the page gets another try
         except Exception:
+            self._laps.lap(PARSE)
             return None, charset, True
         said = robots_directives(page.header_all("x-robots-tag"))
         if said:
@@ -171,9 +186,11 @@ class PageParser:
                 nofollow=document.nofollow or not said.isdisjoint(("nofollow", "none")),
                 noindex=document.noindex or not said.isdisjoint(("noindex", "none")),
             )
+        self._laps.lap(PARSE)
         if self._extractors is not None:
             extraction = self._extractors.extract(html, page.request.url, document, is_lone)
             document = msgspec.structs.replace(document, extraction=extraction)
+            self._laps.lap(EXTRACT)
         return document, charset, False
 
     def _followed(self, document: Document) -> list[str]:
@@ -193,10 +210,12 @@ class PageParser:
     def _sitemap(self, page: Page) -> Parsed:
         sitemap = import_module(_SITEMAPS)
         decoded = undo_codings(page.body, page.header_all("content-encoding"), sitemap.MAX_SITEMAP_BYTES)
+        self._laps.lap(DECODE)
         found = sitemap.parse(decoded.body)
         complete = page.complete and (decoded.complete or page.truncated is not None)
         sitemaps = tuple(_canonical(found.sitemaps, page.request.url))
         judged = self._links.judge(_canonical(found.pages, page.request.url))
+        self._laps.lap(PARSE)
         links, followed, outside, merged = judged.links, judged.followed, judged.outside, judged.merged
         return Parsed(b"", "ok", None, complete, links, followed, outside, merged, sitemaps=sitemaps)
 

@@ -1,21 +1,50 @@
-"""What happened so far, in counters cheap enough to be kept for every page."""
+"""What happened so far, and where the time went, in figures cheap enough to be kept for every page."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
+import msgspec
+
+from crawler.frontier.decisions import Waits
 from crawler.models import EXAMPLES, Outcome, Page, Parsed
+from crawler.report.evidence import Evidence
+from crawler.report.extract_errors import ExtractErrors
+from crawler.report.histogram import Histogram
+from crawler.report.host_times import HostTable, HostTimes
+from crawler.report.occupancy import Hold, Occupancy, Timeline
+from crawler.report.verdict import Verdict, judge
+from crawler.settings import Settings, cores
+
+# In the order in which a page goes through them.
+STAGES = (
+    "queue", "politeness", "dns", "connect", "tls", "first_byte", "download",
+    "hand_off", "decode", "parse", "extract", "serialise", "commit",
+)  # fmt: skip
 
 MAX_OUTSIDE = 10_000  # hosts outside of the scope that are counted one by one
 OTHER_HOSTS = "(others)"
 MAX_NOTES = 1_000
+HELD_SHARE = 0.5  # of the crawl's time: hosts that took more are what a polite crawl waits for
 
 
 class Ledger:
-    """The counters of one run; written by the engine, read by progress, summary and stats.json."""
+    """The figures of one session; written by the engine, read by progress, summary and stats.json.
 
-    def __init__(self) -> None:
+    Args:
+        settings: All settings, by which the figures are judged.
+        gap_of: The gap between two requests to a host as things are, seconds; None for one that is not known.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, gap_of: Callable[[str], float | None] = lambda host: None
+    ) -> None:
+        self._settings = settings or Settings()
+        self._gap_of = gap_of
+        self.started_at = datetime.now(UTC)
         self.started = time.monotonic()
         self.ended: float | None = None
         self.outcomes: Counter[Outcome] = Counter()
@@ -37,11 +66,27 @@ class Ledger:
         self.outside: dict[tuple[str, str], tuple[int, list[str]]] = {}
         self.merged: dict[str, tuple[int, list[tuple[str, str]]]] = {}  # by rule: links rewritten, and examples
         self.notes: dict[str, str] = {}  # by key, so that each is said once
+        self.extract_errors = ExtractErrors()
+        self.hosts = HostTable()
+        self.occupancy = Occupancy()
+        self.timeline = Timeline()
+        self._stages = {name: Histogram() for name in STAGES}
+        self._of_worker = [self._stages[name] for name in ("decode", "parse", "extract", "serialise")]
+        self._cpu_before_s = 0.0  # of this process, when the first request left
+        self._cpu_after_s = 0.0  # and when the crawl ended, 0 while it runs
+        self.commits = 0  # that were made
+        self.loop_s = 0.0  # for which the event loop had something to do before it could hand out requests
+        self.commit_s = 0.0  # for which the thread that commits was at it
 
     @property
     def elapsed_s(self) -> float:
         """Seconds from the start to the end, or to now."""
         return (self.ended or time.monotonic()) - self.started
+
+    @property
+    def main_cpu_s(self) -> float:
+        """CPU time of this process, start-up included, seconds."""
+        return self._cpu_after_s or time.process_time()
 
     @property
     def pages(self) -> int:
@@ -67,30 +112,72 @@ class Ledger:
         spent = (self.ended or time.monotonic()) - begun if begun is not None else 0.0
         return self.slot_s / spent if spent > 0 else 0.0
 
-    def asked(self) -> None:
+    def stage(self, name: str) -> Histogram:
+        """The time that pages took in a stage, one of `STAGES`."""
+        return self._stages[name]
+
+    def verdict(self) -> Verdict:
+        """What binds the crawl, as far as it has come."""
+        return judge(self.evidence())
+
+    def end(self) -> None:
+        """The crawl has ended: its clocks stand still."""
+        self.ended, self._cpu_after_s = time.monotonic(), time.process_time()
+
+    def waited(self, host: str, waits: Waits) -> None:
+        """A page is handed out that has waited for so long."""
+        self._stages["queue"].add(waits.queue_s)
+        self._stages["politeness"].add(waits.politeness_s)
+        self.hosts.of(host).politeness_s += waits.gap_s
+
+    def resolved(self, seconds: float) -> None:
+        """A name was looked up, with an answer or without."""
+        self._stages["dns"].add(seconds)
+
+    def asked(self, host: str) -> None:
         """A request leaves."""
         self.requests += 1
+        self.hosts.of(host).requests += 1
         if self.first_request is None:
             self.first_request = time.monotonic()
+            self._cpu_before_s = time.process_time()
 
     def answered(self, page: Page) -> None:
         """An answer came."""
-        self.wire_bytes += len(page.body) if page.saved is None else page.saved.wire_bytes
+        stages, host = self._stages, self.hosts.of(page.request.host)
+        count = len(page.body) if page.saved is None else page.saved.wire_bytes
+        self.wire_bytes += count
+        host.bytes += count
         self.fetch_s += page.elapsed_s
+        host.fetch_s += page.elapsed_s
         self.first_byte_s += page.first_byte_s
+        host.first_byte_s += page.first_byte_s
         self.slot_s += page.elapsed_s
+        if page.connect_s:  # else its connection was there before
+            stages["connect"].add(page.connect_s)
+        if page.tls_s:
+            stages["tls"].add(page.tls_s)
+        stages["first_byte"].add(page.first_byte_s - page.connect_s - page.tls_s)
+        stages["download"].add(page.elapsed_s - page.first_byte_s)
         if page.request.kind == "page":
             self.statuses[page.status] += 1
 
-    def no_answer(self, elapsed_s: float) -> None:
+    def no_answer(self, host: str, elapsed_s: float) -> None:
         """A fetch ended without an answer."""
         self.fetch_s += elapsed_s
         self.slot_s += elapsed_s
+        times = self.hosts.of(host)
+        times.failures += 1
+        times.fetch_s += elapsed_s
 
-    def parsed_page(self, parsed: Parsed) -> None:
-        """A worker gave a page back."""
+    def parsed_page(self, parsed: Parsed, elapsed_s: float) -> None:
+        """A worker gave a page back, so long after it was fetched."""
         self.parsed += 1
         self.parse_cpu_s += parsed.cpu_s
+        for histogram, seconds in zip(self._of_worker, parsed.laps_s, strict=True):
+            if seconds:  # else the page did not go through this stage
+                histogram.add(seconds)
+        self._stages["hand_off"].add(elapsed_s - sum(parsed.laps_s))
         self.links += parsed.followed
         for each in parsed.outside:
             self.left_out(each.host, each.reason, *each.examples, count=each.count)
@@ -99,11 +186,70 @@ class Ledger:
             examples += rewritten.examples[: EXAMPLES - len(examples)]
             self.merged[rewritten.rule] = (count + rewritten.count, examples)
 
-    def finished(self, outcome: Outcome, reason: str | None) -> None:
+    def finished(self, host: str, outcome: Outcome, reason: str | None) -> None:
         """A URL has its final outcome."""
         self.outcomes[outcome] += 1
+        if outcome in ("ok", "http_error"):
+            self.hosts.of(host).pages += 1
         if reason is not None:
             self.reasons[outcome, reason] += 1
+
+    def committed(self, waited_s: Sequence[float], commit_s: float) -> None:
+        """A commit was made.
+
+        Args:
+            waited_s: How long what it holds had been finished, seconds.
+            commit_s: What all commits so far took.
+        """
+        self.commits += 1
+        self.commit_s = commit_s
+        for seconds in waited_s:
+            self._stages["commit"].add(seconds)
+
+    def look(self, now: float, hold: Hold, in_flight: int) -> None:
+        """See what keeps the next request from leaving; see `Occupancy.look`."""
+        if self.first_request is not None:
+            self.occupancy.look(now, hold, in_flight)
+
+    def evidence(self) -> Evidence:
+        """What a verdict is judged from."""
+        settings, seen, stages = self._settings, self.occupancy, self._stages
+        span_s = seen.observed_s or 1.0
+        work_s = sum(histogram.total_s for histogram in self._of_worker)
+        first = self.hosts.by_cost(1)
+        name, host = first[0] if first else (None, HostTimes())
+        return Evidence(
+            elapsed_s=seen.observed_s,
+            strategy=settings.fetch.strategy,
+            parse=settings.parse.mode,
+            parser=settings.parse.parser,
+            has_extractor=bool(settings.parse.extract),
+            writes_warc=settings.output.warc,
+            concurrency=settings.concurrency,
+            per_host=settings.politeness.per_host,
+            delay_s=settings.politeness.delay_s,
+            workers=settings.parse_workers,
+            cores=cores(),
+            requests=self.requests,
+            fetches=stages["first_byte"].count,
+            in_flight=seen.in_flight_s / span_s,
+            bytes=self.wire_bytes,
+            waiting_s=self.first_byte_s,
+            download_s=stages["download"].total_s,
+            parsed=self.parsed,
+            work_s=work_s,
+            extract_s=stages["extract"].total_s,
+            parse_cpu_s=self.parse_cpu_s,
+            main_cpu_s=self.main_cpu_s - self._cpu_before_s,
+            loop_s=self.loop_s,
+            commits=self.commits,
+            writer_s=self.commit_s,
+            holds=dict(seen.holds),
+            host=name,
+            host_fetch_s=host.fetch_s / max(1, host.requests),
+            host_gap_s=host.politeness_s / max(1, host.requests),
+            held_hosts=self.hosts.count_above(HELD_SHARE * seen.observed_s),
+        )
 
     def left_out(self, host: str, reason: str, *examples: str, count: int = 1) -> None:
         """Links lead out of the crawl."""
@@ -119,6 +265,10 @@ class Ledger:
         """Something that the user should read in the summary, once for each key."""
         if len(self.notes) < MAX_NOTES:
             self.notes.setdefault(key, sentence)
+
+    def _delay_of(self, host: str) -> float:
+        gap_s = self._gap_of(host)
+        return self._settings.politeness.delay_s if gap_s is None else gap_s
 
     def as_dict(self) -> dict[str, object]:
         """All figures for stats.json."""
@@ -145,7 +295,7 @@ class Ledger:
             "fetch_s": round(self.fetch_s, 3),
             "first_byte_s": round(self.first_byte_s, 3),
             "parse_cpu_s": round(self.parse_cpu_s, 3),
-            "main_cpu_s": round(time.process_time(), 3),  # of the whole process, start-up included
+            "main_cpu_s": round(self.main_cpu_s, 3),
             "effective_concurrency": round(self.effective_concurrency, 2),
             "outside": [
                 {"host": host, "reason": reason, "count": count, "examples": examples}
@@ -158,5 +308,10 @@ class Ledger:
                 {"rule": rule, "count": count, "examples": examples}
                 for rule, (count, examples) in sorted(self.merged.items())
             ],
+            "extract_errors": self.extract_errors.as_dict(),
             "notes": list(self.notes.values()),
+            "stages": {name: histogram.as_dict() for name, histogram in self._stages.items()},
+            "timeline": self.timeline.as_dict(),
+            "verdict": msgspec.to_builtins(self.verdict()),
+            "hosts": self.hosts.as_list(self._delay_of),
         }

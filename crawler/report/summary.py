@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from crawler.engine import Ending, Engine
-from crawler.report.terminal import duration, printable, size
+from crawler.report.terminal import counted, duration, printable, size, wrapped
 from crawler.run import Run
-from crawler.seeds import Seeds
 from crawler.settings import Settings
 
 TOP_REASONS = 8
 TOP_NOTES = 5
-_ENDINGS = {
+WAITING = ("dns", "connect", "tls", "first_byte", "download")
+COMPUTING = ("decode", "parse", "extract", "serialise")
+ENDINGS = {
     "finished": "finished: every URL that belongs to the crawl has its outcome",
     "max_pages": "stopped at --max-pages",
     "max_time": "stopped at --max-time",
@@ -21,35 +23,15 @@ _ENDINGS = {
 }
 
 
-def opening(settings: Settings, seeds: Seeds, folder: Path) -> str:
-    """One line before the crawl: scope, rate, where the run is kept, and how long it takes if that can be known."""
-    count = len(seeds.sites)
-    what = printable(seeds.sites[0].seed, 60) if count == 1 else f"{count:,} sites"
-    pace = settings.politeness
-    own = " (some have their own)" if any(site.delay_s is not None for site in seeds.sites) else ""
-    rate = f"{pace.per_host} at a time, {pace.delay_s:g} s apart{own}"
-    text = f"Crawling {what} (scope {settings.crawl.scope}) by {settings.fetch.strategy}\n"
-    text += f"{rate} on each host; run: {folder}"
-    bound = shortest_s(settings, seeds)
-    return f"{text}\nIt takes at least {duration(bound)}." if bound >= 10 else text
-
-
-def shortest_s(settings: Settings, seeds: Seeds) -> float:
-    """The time below which politeness alone keeps a limited crawl of one host, seconds; 0 where it cannot be known."""
-    crawl = settings.crawl
-    if len(seeds.sites) != 1 or crawl.scope != "host":
-        return 0.0
-    site = seeds.sites[0]
-    pages = min((limit for limit in (crawl.max_pages, crawl.max_pages_per_site, site.max_pages) if limit), default=0)
-    depth = crawl.max_depth if site.max_depth is None else site.max_depth
-    if depth == 0:
-        pages = 1
-    delay = settings.politeness.delay_s if site.delay_s is None else site.delay_s
-    return max(0, pages - 1) * delay
-
-
-def figures(engine: Engine, ending: Ending, settings: Settings) -> dict[str, object]:
-    """The figures of stats.json."""
+def figures(engine: Engine, ending: Ending, settings: Settings, run: Run) -> dict[str, object]:
+    """The figures of stats.json; those of earlier sessions are in the one that it replaces."""
+    ledger = engine.ledger
+    session = {
+        "started_at": ledger.started_at.isoformat(timespec="seconds"),
+        "elapsed_s": round(ledger.elapsed_s, 3),
+        "pages": ledger.pages,
+        "why": ending.why,
+    }
     return {
         "why": ending.why,
         "error": None if ending.error is None else str(ending.error),
@@ -57,7 +39,7 @@ def figures(engine: Engine, ending: Ending, settings: Settings) -> dict[str, obj
         "parse": settings.parse.mode,
         "parser": settings.parse.parser,
         "concurrency": settings.concurrency,
-        **engine.ledger.as_dict(),
+        **ledger.as_dict(),
         "traps": [
             {
                 "domain": trap.domain,
@@ -70,28 +52,47 @@ def figures(engine: Engine, ending: Ending, settings: Settings) -> dict[str, obj
         ],
         "commits": engine.committer.commits,
         "commit_cpu_s": round(engine.committer.busy_s, 3),
+        "commit_s": round(engine.committer.wall_s, 3),
+        "sessions": [*run.earlier_sessions(), session],
     }
+
+
+def _ending(ending: Ending, settings: Settings, elapsed_s: float) -> str:
+    """How a crawl ended, with the limit or the cause that stopped it."""
+    limits = {"max_pages": f" {settings.crawl.max_pages:,}", "max_time": f" {settings.crawl.max_time_s:g} s"}
+    return f"{ENDINGS[ending.why]}{limits.get(ending.why, '')} after {duration(elapsed_s)} {ending.cause}".rstrip()
+
+
+def _nothing(engine: Engine, ending: Ending) -> str:
+    """Why there is not a single page."""
+    if engine.ledger.outcomes["failed"] or ending.why not in ("max_time", "stopped"):
+        return "no seed could be fetched; the log has the causes"
+    return "nothing was fetched before that"
 
 
 def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> str:
     """The summary after a crawl, at most 80 columns wide where names allow."""
     ledger = engine.ledger
     guard = engine.frontier.traps
-    lines = ["", f"{_ENDINGS[ending.why]} after {duration(ledger.elapsed_s)}"]
+    is_reparse = bool(engine.settings.output.parent) and engine.settings.fetch.strategy == "replay"
+    lines = ["", _ending(ending, engine.settings, ledger.elapsed_s)]
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in ledger.outcomes.most_common())
     lines.append(f"  outcomes   {outcomes or 'none'}")
-    if engine.before:
-        earlier = ", ".join(f"{count:,} {outcome}" for outcome, count in engine.before.items() if outcome != "pending")
-        lines.append(f"  before     {earlier or 'none'}; the figures here are those of this session")
+    earlier = ", ".join(f"{count:,} {outcome}" for outcome, count in engine.before.items() if outcome != "pending")
+    if earlier and is_reparse and not engine.before.get("ok"):
+        lines.append(f"  carried    {earlier}: they had no answer that could be parsed again")
+    elif earlier:
+        lines.append(f"  before     {earlier}; the figures here are those of this session")
     lines.append(
         f"  speed      {ledger.pages_per_s:,.1f} pages/s, {size(ledger.wire_bytes)} received, "
         f"{ledger.effective_concurrency:.1f} of {engine.settings.concurrency} slots busy"
     )
-    lines.append(f"  time       {_shares(engine)}")
-    if ledger.outside:
+    lines += _times(engine)
+    if ledger.outside and not is_reparse:  # which leaves out all links, because it asks for nothing
         count = sum(number for number, _ in ledger.outside.values())
         hosts = len({host for host, _ in ledger.outside})
-        lines.append(f"  left out   {count:,} links to {hosts:,} hosts; examples are in stats.json")
+        what = f"{counted(count, 'link')} to {counted(hosts, 'host')}"
+        lines.append(f"  left out   {what}; examples are in stats.json")
     for rule, (count, examples) in sorted(ledger.merged.items()):
         lines.append(f"  merged     {count:,} links by {rule}, like {printable(' → '.join(examples[0]), 120)}")
     reasons = [each for each in ledger.reasons.most_common() if each[0][0] != "redirect"]
@@ -102,10 +103,13 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         rest = len(reasons) - TOP_REASONS
         if rest > 0:
             lines.append(f"             and {rest} more in stats.json")
+    if sentence := ledger.extract_errors.sentence:
+        lines += wrapped("  extraction ", sentence)
     if not engine.has_answers:
-        lines.append("  no seed could be fetched; the log has the causes")
+        lines.append(f"  {_nothing(engine, ending)}")
     notes = [trap.sentence(guard.limit) for trap in guard.reports()] + list(ledger.notes.values())
-    lines += [f"  note       {printable(note)}" for note in notes[:TOP_NOTES]]
+    for note in notes[:TOP_NOTES]:
+        lines += wrapped("  note       ", printable(note))
     if len(notes) > TOP_NOTES:
         lines.append(f"             and {len(notes) - TOP_NOTES} more notes in stats.json")
     lines += [f"  output     {path}" for path in written]
@@ -117,10 +121,25 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
     return "\n".join(lines)
 
 
-def _shares(engine: Engine) -> str:
-    """Where the time went: waiting overlaps, so its sum can exceed the clock; computing is CPU time."""
+def _times(engine: Engine) -> list[str]:
+    """Where the time went, what bound the crawl, and what to change."""
     ledger = engine.ledger
-    return (
-        f"waiting {duration(ledger.fetch_s)} (overlapping), parsing {duration(ledger.parse_cpu_s)} CPU, "
-        f"writing {duration(engine.committer.busy_s)} CPU"
-    )
+    lines = []
+    if waiting := _shares(engine, WAITING):
+        lines += wrapped("  waiting    ", f"{waiting}; waits overlap")
+    if computing := _shares(engine, COMPUTING):
+        cpu = f"CPU: main process {duration(ledger.main_cpu_s)}, parsing {duration(ledger.parse_cpu_s)}"
+        lines += wrapped("  computing  ", f"{computing}; {cpu}")
+    verdict = ledger.verdict()
+    lines += wrapped("  verdict    ", printable(verdict.sentence))
+    for each in verdict.advice:
+        lines += wrapped("  advice     ", printable(each))
+    return lines
+
+
+def _shares(engine: Engine, stages: Sequence[str]) -> str:
+    """The time that some stages took in all, and the shares of those that took any of it, as `4.2 s: download 83 %`."""
+    times = {name: engine.ledger.stage(name).total_s for name in stages}
+    total = sum(times.values())
+    shares = [f"{name.replace('_', ' ')} {time / total:.0%}" for name, time in times.items() if 200 * time >= total > 0]
+    return f"{duration(total)}: {', '.join(shares)}" if shares else ""

@@ -1,0 +1,115 @@
+"""What a verdict is judged from: where a crawl's time went, in figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from crawler.report.occupancy import HOLDS, Hold
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """Where a crawl's time went since its first request.
+
+    Args:
+        elapsed_s: How long that is, seconds.
+        strategy, parse, parser: As in the settings.
+        has_extractor: Whether pages are given to a function of the user's.
+        writes_warc: Whether bodies are kept.
+        concurrency, per_host: Requests that may be in flight, in all and for one host.
+        delay_s: The gap between two requests to one host that the settings ask for.
+        workers: Parse workers.
+        cores: Processors that this process may use.
+        requests: That left.
+        fetches: That ended.
+        in_flight: How many there were at a time, on average.
+        bytes: Of bodies that were received.
+        waiting_s: From the start of a fetch to the end of the answer's head, summed over fetches.
+        download_s: From there to its end, likewise.
+        parsed: Pages that were parsed.
+        work_s: What the workers took for them, wall clock, summed over workers.
+        extract_s: The part of it that extractors took.
+        parse_cpu_s, main_cpu_s: CPU time of the workers and of this process.
+        loop_s: How long the event loop had something to do, by the clock; longer than its CPU time where other programs
+            or threads have the processor meanwhile.
+        commits: That were made.
+        writer_s: How long the thread that writes was at it.
+        holds: Seconds for which each was what kept the next request from leaving.
+        host: The host that took most time.
+        host_fetch_s, host_gap_s: What a request took there on average, and what its gap was.
+        held_hosts: Hosts that took most of the crawl's time each.
+    """
+
+    elapsed_s: float = 0.0
+    strategy: str = "asyncio"
+    parse: str = "processes"
+    parser: str = "lexbor"
+    has_extractor: bool = False
+    writes_warc: bool = False
+    concurrency: int = 64
+    per_host: int = 1
+    delay_s: float = 1.0
+    workers: int = 1
+    cores: int = 1
+    requests: int = 0
+    fetches: int = 0
+    in_flight: float = 0.0
+    bytes: int = 0
+    waiting_s: float = 0.0
+    download_s: float = 0.0
+    parsed: int = 0
+    work_s: float = 0.0
+    extract_s: float = 0.0
+    parse_cpu_s: float = 0.0
+    main_cpu_s: float = 0.0
+    loop_s: float = 0.0
+    commits: int = 0
+    writer_s: float = 0.0
+    holds: Mapping[Hold, float] = msgspec.field(default_factory=lambda: dict.fromkeys(HOLDS, 0.0))
+    host: str | None = None
+    host_fetch_s: float = 0.0
+    host_gap_s: float = 0.0
+    held_hosts: int = 0
+
+    def _share(self, seconds: float) -> float:
+        return min(1.0, seconds / self.elapsed_s) if self.elapsed_s > 0 else 0.0
+
+    @property
+    def own_cpu_s(self) -> float:
+        """CPU time of this process but for what it parsed itself, seconds."""
+        return max(0.0, self.main_cpu_s - (0.0 if self.parse == "processes" else self.parse_cpu_s))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Shares of the time for which each part was busy, and requests waited for nothing but their hosts' turn."""
+        return {
+            "slots": min(1.0, self.in_flight / self.concurrency),
+            "workers": self._share(self.work_s / self.workers),
+            "main": max(self.main_cpu, self._share(self.loop_s) if self.parse == "processes" else 0.0),
+            "writer": self._share(self.writer_s),
+            "polite_wait": self._share(self.holds["turn"]),
+        }
+
+    @property
+    def main_cpu(self) -> float:
+        """The share of the time for which this process computed, what it parsed itself left out."""
+        return self._share(self.own_cpu_s)
+
+    @property
+    def workers_cpu(self) -> float:
+        """The share of the time for which a worker computed."""
+        return self._share(self.parse_cpu_s / self.workers)
+
+    @property
+    def cores_busy(self) -> float:
+        """The share of the cores that the crawl can use that it had; one process of Python has the use of one."""
+        cores = self.cores if self.parse == "processes" else 1
+        return self._share((self.own_cpu_s + self.parse_cpu_s) / cores)
+
+    @property
+    def host_rate(self) -> float:
+        """Requests a second that the host that took most time let through."""
+        each = self.host_fetch_s + self.host_gap_s
+        return self.per_host / each if each > 0 else 0.0

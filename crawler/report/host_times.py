@@ -1,0 +1,106 @@
+"""What each host was asked and how long that took, for as many hosts as are worth it."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+KEPT_HOSTS = 10_000  # twice as many are counted one by one, then those that took least time become one
+SHOWN_HOSTS = 1_000
+OTHER_HOSTS = "(others)"
+
+
+class HostTimes:
+    """What one host was asked.
+
+    Attributes:
+        requests: That left for it.
+        pages: That have an answer.
+        failures: Requests without an answer.
+        bytes: Of all bodies, as received.
+        fetch_s: From the start to the end of each fetch, seconds, summed over fetches that may overlap.
+        first_byte_s: From its start to the end of the answer's head, summed likewise.
+        politeness_s: For which its pace alone kept the next request from leaving.
+    """
+
+    __slots__ = ("bytes", "failures", "fetch_s", "first_byte_s", "pages", "politeness_s", "requests")
+
+    def __init__(self) -> None:
+        self.requests = self.pages = self.failures = self.bytes = 0
+        self.fetch_s = self.first_byte_s = self.politeness_s = 0.0
+
+    @property
+    def cost_s(self) -> float:
+        """The time that the host took in all, seconds."""
+        return self.fetch_s + self.politeness_s
+
+    def add(self, other: HostTimes) -> None:
+        """Count what another was asked as well."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def as_dict(self, host: str, delay_s: float) -> dict[str, object]:
+        """The row for stats.json."""
+        return {
+            "host": host,
+            "requests": self.requests,
+            "pages": self.pages,
+            "failures": self.failures,
+            "bytes": self.bytes,
+            "fetch_s": round(self.fetch_s, 3),
+            "first_byte_s": round(self.first_byte_s, 3),
+            "politeness_s": round(self.politeness_s, 3),
+            "delay_s": round(delay_s, 3),
+        }
+
+
+class HostTable:
+    """The hosts of a crawl, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, HostTimes] = {}
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def of(self, host: str) -> HostTimes:
+        """The times of a host, to be added to."""
+        times = self._hosts.get(host)
+        if times is None:
+            if len(self._hosts) >= 2 * KEPT_HOSTS:
+                self._fold()
+            times = self._hosts[host] = HostTimes()
+        return times
+
+    def typical_s(self, host: str, usual_s: float) -> float:
+        """What a fetch from a host takes on average, seconds; `usual_s` for one that was never asked."""
+        times = self._hosts.get(host)
+        return times.fetch_s / times.requests if times and times.requests else usual_s
+
+    def by_cost(self, count: int) -> list[tuple[str, HostTimes]]:
+        """The hosts that took most time, the first the most."""
+        named = (each for each in self._hosts.items() if each[0] != OTHER_HOSTS)
+        return heapq.nlargest(count, named, key=lambda each: each[1].cost_s)
+
+    def count_above(self, cost_s: float) -> int:
+        """How many hosts took more time than this, seconds."""
+        return sum(each.cost_s > cost_s for each in self._hosts.values())
+
+    def _fold(self) -> None:
+        others = self._hosts.pop(OTHER_HOSTS, None) or HostTimes()
+        kept = dict(self.by_cost(KEPT_HOSTS - 1))
+        for host, times in self._hosts.items():
+            if host not in kept:
+                others.add(times)
+        self._hosts = {**kept, OTHER_HOSTS: others}
+
+    def as_list(self, delay_of: Callable[[str], float]) -> list[dict[str, object]]:
+        """The rows for stats.json.
+
+        Args:
+            delay_of: Seconds between two requests to a host.
+        """
+        rows = [times.as_dict(host, delay_of(host)) for host, times in self.by_cost(SHOWN_HOSTS)]
+        if others := self._hosts.get(OTHER_HOSTS):
+            rows.append(others.as_dict(OTHER_HOSTS, 0.0))
+        return rows

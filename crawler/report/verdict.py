@@ -1,0 +1,174 @@
+"""What a crawl was bound by, in words, and what to change: judged from where its time went, by a few rules.
+
+A part that works all the time is what the others wait for. Where none does, the crawl waits for what kept the next
+request from leaving for most of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from crawler.report import advice
+from crawler.report.evidence import Evidence
+from crawler.report.terminal import duration, printable, size
+
+Cause = Literal["politeness", "latency", "bandwidth", "parse", "extraction", "disk", "event_loop", "supply", "unknown"]
+
+MIN_S = 1.5  # a shorter crawl has hardly begun; its start is most of it
+MIN_REQUESTS = 3
+BUSY = 0.8  # share of the time: a part that works longer is what the others wait for
+WORKERS_BUSY = 0.7  # for parse workers, whose clocks stand still on a page's way to them and back
+HALF = 0.5  # share of the time: enough to blame a part where no request could leave for want of its results
+CORES_BUSY = 0.9  # share of this machine's cores: then nobody works all the time, and what works most is to blame
+MAX_NAME_CHARS = 60
+
+
+class Verdict(Struct, frozen=True):
+    """What bound a crawl.
+
+    Args:
+        bound_by: The one part that all others waited for.
+        host: The host that it is about, None if it is about no single one.
+        sentence: The same in words.
+        advice: What to change and what that would give, the best first.
+        shares: Shares of the time, 0 to 1, for which each part was busy: `slots`, `workers`, `main`, `writer`; and for
+            which requests waited for nothing but their hosts' turn: `polite_wait`.
+    """
+
+    bound_by: Cause
+    host: str | None
+    sentence: str
+    advice: tuple[str, ...]
+    shares: Mapping[str, float]
+
+
+def judge(seen: Evidence) -> Verdict:
+    """What binds a crawl, and what to do about it."""
+    cause = cause_of(seen)
+    host = seen.host if cause == "politeness" else None
+    shares = {name: round(share, 4) for name, share in seen.shares.items()}
+    return Verdict(cause, host, _SENTENCES[cause](seen), advice.for_cause(cause, seen), shares)
+
+
+def cause_of(seen: Evidence) -> Cause:
+    """The one part that all others wait for."""
+    if seen.elapsed_s < MIN_S or seen.requests < MIN_REQUESTS:
+        return "unknown"
+    shares = seen.shares
+    if shares["main"] >= BUSY and shares["main"] >= shares["workers"]:
+        return "event_loop"
+    if shares["workers"] >= WORKERS_BUSY:
+        return _of_workers(seen)
+    if shares["writer"] >= BUSY:
+        return "disk"
+    if seen.cores_busy >= CORES_BUSY:
+        return "event_loop" if shares["main"] >= seen.workers_cpu else _of_workers(seen)
+    return _of_hold(seen)
+
+
+def _of_hold(seen: Evidence) -> Cause:
+    """What kept the next request from leaving for most of the time."""
+    hold = max(seen.holds, key=lambda each: seen.holds[each])
+    if hold == "turn":
+        return "politeness"
+    if hold == "slots":
+        return "bandwidth" if seen.download_s > seen.waiting_s else "latency"
+    workers, writer = seen.shares["workers"], seen.shares["writer"]
+    if max(workers, writer) < HALF:  # memory that is full of what is being received is no fault of theirs
+        return "supply" if hold == "nothing" else "bandwidth"
+    return _of_workers(seen) if workers >= writer else "disk"
+
+
+def _of_workers(seen: Evidence) -> Cause:
+    return "extraction" if seen.extract_s > HALF * seen.work_s else "parse"
+
+
+def _unknown(seen: Evidence) -> str:
+    return f"{seen.requests:,} requests in {duration(seen.elapsed_s)}: too short a crawl to tell what bound it"
+
+
+def _politeness(seen: Evidence) -> str:
+    name = printable(seen.host or "the host", MAX_NAME_CHARS)
+    rate = f"{name} lets {seen.host_rate:.2g} requests/s through"
+    if seen.host_fetch_s > seen.host_gap_s:
+        rate += f", {seen.per_host} at a time that take {_short(seen.host_fetch_s)} each"
+    if seen.held_hosts > 1:
+        rate = f"{seen.held_hosts:,} hosts were waited for; {rate}"
+    return f"bound by politeness: {rate}; {_idle(seen)}"
+
+
+def _idle(seen: Evidence) -> str:
+    idle = max(0, round(seen.concurrency - seen.in_flight))
+    if not idle:
+        return f"{seen.in_flight:.1f} of {seen.concurrency} slots were in use"
+    return f"{idle:,} of {seen.concurrency:,} slots were idle"
+
+
+def _short(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else duration(seconds)
+
+
+def _latency(seen: Evidence) -> str:
+    each = seen.waiting_s / max(1, seen.fetches)
+    return (
+        f"bound by latency: an answer takes {_short(each)} to begin, and {seen.in_flight:.1f} of "
+        f"{seen.concurrency:,} slots waited for one"
+    )
+
+
+def _bandwidth(seen: Evidence) -> str:
+    rate = size(seen.bytes / seen.elapsed_s)
+    share = seen.download_s / max(seen.download_s + seen.waiting_s, 0.001)
+    return f"bound by bandwidth: bodies came in at {rate}/s in all and took {share:.0%} of the time of their requests"
+
+
+def _parse(seen: Evidence) -> str:
+    workers = "1 worker was" if seen.workers == 1 else f"{seen.workers} workers were"
+    each = 1000 * seen.work_s / max(1, seen.parsed)
+    return f"bound by parsing: {workers} busy {seen.shares['workers']:.0%} of the time, {each:.1f} ms a page"
+
+
+def _extraction(seen: Evidence) -> str:
+    each = 1000 * seen.extract_s / max(1, seen.parsed)
+    share = seen.extract_s / seen.work_s
+    return f"bound by extraction: it takes {each:.1f} ms a page, {share:.0%} of the workers' time"
+
+
+def _disk(seen: Evidence) -> str:
+    each = 1000 * seen.writer_s / max(1, seen.commits)
+    return (
+        f"bound by the disk: it was being written to {seen.shares['writer']:.0%} of the time, "
+        f"{each:.0f} ms for each of {seen.commits:,} commits"
+    )
+
+
+def _event_loop(seen: Evidence) -> str:
+    each = 1e6 * seen.own_cpu_s / max(1, seen.requests)
+    busy = seen.shares["main"]
+    text = f"bound by the main process: it was busy {busy:.0%} of the time, {each:,.0f} µs of CPU for each request"
+    if seen.main_cpu < advice.HAS_CORE * busy:
+        text += f"; other programs, or parsing, left it a processor for {seen.main_cpu:.0%} only"
+    return text
+
+
+def _supply(seen: Evidence) -> str:
+    return (
+        f"bound by supply: pages led to too few others at a time; {seen.in_flight:.1f} of {seen.concurrency:,} slots "
+        "were in use on average, and nothing else was known to ask for"
+    )
+
+
+_SENTENCES = {
+    "unknown": _unknown,
+    "politeness": _politeness,
+    "latency": _latency,
+    "bandwidth": _bandwidth,
+    "parse": _parse,
+    "extraction": _extraction,
+    "disk": _disk,
+    "event_loop": _event_loop,
+    "supply": _supply,
+}

@@ -1,0 +1,86 @@
+"""What a run says of itself at its end: the summary on the terminal and stats.json, over two sessions."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any, NamedTuple
+
+import pytest
+
+from crawler.report.ledger import STAGES
+from crawler.report.occupancy import COLUMNS
+from tests.integration.conftest import run_cli
+from tests.integration.serving import QUICK, Routes, serve
+
+PAGES = 6
+
+
+class Sessions(NamedTuple):
+    """A crawl that a limit stopped, and its resume: what each said, and the stats.json that each left."""
+
+    first: subprocess.CompletedProcess[str]
+    first_stats: dict[str, Any]
+    second: subprocess.CompletedProcess[str]
+    stats: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> Sessions:
+    """A site of some pages, crawled in two sessions."""
+    run = tmp_path_factory.mktemp("stats") / "run"
+    html = {"Content-Type": "text/html"}
+    links = b"".join(b"<a href=/%d>x</a>" % number for number in range(1, PAGES))
+    routes: Routes = {f"/{number}": (200, html, b"<title>x</title>text") for number in range(1, PAGES)}
+    with serve(routes | {"/": (200, html, links)}) as (site, _):
+        first = run_cli("crawl", site, *QUICK, "--max-pages", 2, "--run", run, "--parse-workers", 1)
+        first_stats = json.loads((run / "stats.json").read_bytes())
+        second = run_cli("resume", run, "--max-pages", 0)
+    return Sessions(first, first_stats, second, json.loads((run / "stats.json").read_bytes()))
+
+
+def test_the_summary_says_where_the_time_went_and_what_bound_the_crawl(sessions: Sessions) -> None:
+    """On lines that fit a terminal of eighty columns, paths aside."""
+    lines = sessions.first.stderr.splitlines()
+    for label in ("waiting", "computing", "verdict"):
+        assert any(line.startswith(f"  {label} ") for line in lines), sessions.first.stderr
+    assert all(len(line) <= 80 for line in lines if "/" not in line)
+
+
+def test_every_stage_of_every_page_is_counted(sessions: Sessions) -> None:
+    """A page is handed out, answered, parsed and committed once."""
+    stages = sessions.first_stats["stages"]
+    assert list(stages) == list(STAGES)
+    for name in ("queue", "politeness", "parse", "serialise", "commit"):
+        assert stages[name]["count"] == 2, name
+    assert stages["connect"]["count"] == stages["first_byte"]["count"] == sessions.first_stats["requests"]
+    assert stages["tls"]["count"] == stages["extract"]["count"] == 0
+    for name, stage in stages.items():
+        assert sum(count for _, count in stage["buckets"]) == stage["count"], name
+        assert stage["p50_s"] <= stage["p90_s"] <= stage["p99_s"] <= stage["max_s"], name
+
+
+def test_the_timeline_ends_with_what_the_figures_say(sessions: Sessions) -> None:
+    """Its last row is of the end."""
+    timeline = sessions.stats["timeline"]
+    assert timeline["columns"] == list(COLUMNS)
+    last = dict(zip(timeline["columns"], timeline["rows"][-1], strict=True))
+    assert (last["pages"], last["requests"]) == (sessions.stats["pages"], sessions.stats["requests"])
+    assert (last["urls_known"], last["pending"], last["in_flight"]) == (PAGES, 0, 0)
+
+
+def test_hosts_are_told_with_what_they_cost(sessions: Sessions) -> None:
+    """The one there is has all pages."""
+    (host,) = sessions.stats["hosts"]
+    assert host["pages"] == sessions.stats["pages"]
+    assert host["requests"] == sessions.stats["requests"]
+    assert host["delay_s"] == 0
+
+
+def test_a_resumed_run_keeps_the_sessions_before(sessions: Sessions) -> None:
+    """In order; all figures else are those of the last one."""
+    assert [each["why"] for each in sessions.first_stats["sessions"]] == ["max_pages"]
+    told = sessions.stats["sessions"]
+    assert [(each["pages"], each["why"]) for each in told] == [(2, "max_pages"), (PAGES - 2, "finished")]
+    assert told[0] == sessions.first_stats["sessions"][0]
+    assert told[0]["started_at"] <= told[1]["started_at"]

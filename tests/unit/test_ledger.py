@@ -1,0 +1,163 @@
+"""The ledger: histograms, hosts, moments, and how long what was so."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.frontier.arrivals import Arrivals
+from crawler.frontier.decisions import Waits
+from crawler.models import Page, Parsed, Request
+from crawler.report import host_times
+from crawler.report.histogram import Histogram
+from crawler.report.host_times import OTHER_HOSTS, HostTable
+from crawler.report.ledger import STAGES, Ledger
+from crawler.report.occupancy import COLUMNS, MAX_ROWS, Occupancy, Timeline
+
+DURATIONS = st.floats(min_value=0, max_value=1e5, allow_nan=False)
+REQUEST = Request("http://a.example/", "a.example", 1)
+
+
+def histogram(*durations: float) -> Histogram:
+    """A histogram of durations."""
+    made = Histogram()
+    for seconds in durations:
+        made.add(seconds)
+    return made
+
+
+@given(st.lists(DURATIONS, min_size=1))
+def test_every_duration_is_in_a_bucket_that_reaches_as_far(durations: list[float]) -> None:
+    """What was added is counted once, and no bucket ends more than a quarter beyond what it holds."""
+    made = histogram(*durations)
+    shown = made.buckets()
+    assert sum(count for _, count in shown) == made.count == len(durations)
+    for seconds in durations:
+        upper_s = min(upper_s for upper_s, _ in shown if upper_s >= seconds)
+        assert upper_s <= max(1.25 * seconds, 1e-6)
+
+
+@given(st.lists(DURATIONS, min_size=1), st.sampled_from((0.5, 0.9, 0.99, 1.0)))
+def test_a_quantile_is_off_by_a_quarter_at_most(durations: list[float], share: float) -> None:
+    """It is never below the true one."""
+    true_s = sorted(durations)[max(0, -int(-share * len(durations) // 1) - 1)]
+    assert true_s <= histogram(*durations).quantile(share) <= max(1.25 * true_s, 1e-6)
+
+
+@given(st.lists(DURATIONS), st.lists(DURATIONS))
+def test_merging_is_the_same_as_adding_all_to_one(some: list[float], others: list[float]) -> None:
+    """Buckets, number and the longest; the sum but for rounding."""
+    merged, both = histogram(*some), histogram(*some, *others)
+    merged.merge(histogram(*others))
+    assert merged.total_s == pytest.approx(both.total_s)
+    assert (merged.count, merged.max_s) == (both.count, both.max_s)
+    assert merged.buckets() == both.buckets()
+
+
+def test_an_empty_histogram_has_figures_too() -> None:
+    """All are zero."""
+    assert histogram().as_dict() == {
+        "count": 0,
+        "total_s": 0,
+        "max_s": 0,
+        "p50_s": 0,
+        "p90_s": 0,
+        "p99_s": 0,
+        "buckets": [],
+    }
+
+
+def test_durations_that_make_no_sense_are_kept_out_of_the_sum() -> None:
+    """A clock may be set back; what takes years counts as the longest that is told apart."""
+    made = histogram(-1.0, 1e9)
+    assert (made.count, made.total_s) == (2, 1e9)
+    assert made.quantile(0.5) <= 1e-6
+
+
+def test_time_is_put_down_to_what_was_so_before_the_look() -> None:
+    """The first look begins it."""
+    seen = Occupancy()
+    seen.look(10.0, "slots", in_flight=4)
+    seen.look(11.0, "turn", in_flight=1)
+    seen.look(14.0, "nothing", in_flight=0)
+    assert seen.holds == {"turn": 3.0, "slots": 1.0, "hand_off": 0.0, "nothing": 0.0}
+    assert (seen.in_flight_s, seen.observed_s) == (7.0, 4.0)
+
+
+def test_a_timeline_never_has_more_rows_than_it_may() -> None:
+    """Every second one goes when it is full, so that those that are left are as far apart as the new ones."""
+    timeline = Timeline()
+    begun_s, at_s = timeline.step_s, 0.0
+    for _ in range(5 * MAX_ROWS):
+        timeline.add(at_s, *[0.0] * (len(COLUMNS) - 1))
+        at_s += timeline.step_s
+        assert len(timeline.rows) < MAX_ROWS
+    steps = {later[0] - earlier[0] for earlier, later in zip(timeline.rows, timeline.rows[1:], strict=False)}
+    assert steps == {timeline.step_s}
+    assert timeline.step_s > begun_s
+
+
+def test_hosts_that_took_least_time_become_one_when_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their requests are not lost."""
+    monkeypatch.setattr(host_times, "KEPT_HOSTS", 4)
+    table = HostTable()
+    for number in range(20):
+        times = table.of(f"{number}.example")
+        times.requests += 1
+        times.fetch_s += number
+    rows = table.as_list(lambda host: 1.0)
+    assert len(table) <= 8
+    assert rows[0]["host"] == "19.example"
+    assert rows[-1]["host"] == OTHER_HOSTS
+    assert sum(row["requests"] for row in rows) == 20  # type: ignore[misc]
+
+
+def test_a_page_waits_for_its_turn_or_for_a_slot() -> None:
+    """What its host allowed and nobody did is the queue; the rest is politeness."""
+    arrivals = Arrivals()
+    arrivals.came(now=0.0)
+    arrivals.came(now=0.0)
+    # The host's turn had come at 1, a slot was free at 3; the gap had run from the beginning.
+    assert arrivals.waits(now=3.0, due=1.0, busy_at=float("-inf")) == Waits(2.0, 1.0, 1.0)
+    # A request ended at 4, the gap is 5: the second page has waited for the slot of the first as well.
+    assert arrivals.waits(now=9.0, due=9.0, busy_at=4.0) == Waits(2.0, 7.0, 5.0)
+
+
+def test_a_page_that_comes_late_has_not_waited_for_what_was_before() -> None:
+    """Nor does a host with nothing to do wait for anything."""
+    arrivals = Arrivals()
+    arrivals.came(now=100.0)
+    assert arrivals.waits(now=100.5, due=2.0, busy_at=1.0) == Waits(0.5, 0.0, 0.0)
+    assert arrivals.waits(now=101.0, due=2.0, busy_at=1.0) == Waits(0.0, 0.0, 0.0)
+
+
+def test_stages_add_up_to_the_time_of_a_page() -> None:
+    """From the start of the fetch to its end, and from there to what the worker gave back."""
+    ledger = Ledger()
+    ledger.asked("a.example")
+    page = Page(REQUEST, 200, (), b"x" * 10, 0.0, 2.0, "asyncio", first_byte_s=1.5, connect_s=0.25, tls_s=0.5)
+    ledger.answered(page)
+    ledger.parsed_page(Parsed(b"", "ok", laps_s=(0.25, 0.5, 0.0, 0.125)), elapsed_s=1.0)
+    ledger.committed([0.5], commit_s=0.25)
+    totals = {name: ledger.stage(name).total_s for name in STAGES if ledger.stage(name).count}
+    assert totals == {
+        "connect": 0.25,
+        "tls": 0.5,
+        "first_byte": 0.75,
+        "download": 0.5,
+        "hand_off": 0.125,
+        "decode": 0.25,
+        "parse": 0.5,
+        "serialise": 0.125,
+        "commit": 0.5,
+    }
+
+
+def test_figures_are_there_before_anything_has_happened() -> None:
+    """Every key of stats.json, and a verdict that says nothing."""
+    figures = Ledger().as_dict()
+    assert list(figures["stages"]) == list(STAGES)  # type: ignore[call-overload]
+    assert figures["timeline"] == {"columns": list(COLUMNS), "rows": []}
+    assert figures["verdict"]["bound_by"] == "unknown"  # type: ignore[index]
+    assert figures["hosts"] == []

@@ -1,0 +1,131 @@
+"""The verdict by figures alone: which cause it names, in what words, and what it advises."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from crawler.report.evidence import Evidence
+from crawler.report.verdict import Cause, judge
+
+IDLE = {"turn": 0.0, "slots": 0.0, "hand_off": 0.0, "nothing": 0.0}
+# A crawl of a minute that nothing kept busy; each case changes what it is about.
+MINUTE = Evidence(elapsed_s=60.0, cores=4, workers=4, requests=3000, fetches=3000, parsed=3000, work_s=2.0, commits=100)
+CASES: dict[Cause, dict[str, Any]] = {
+    "politeness": {"holds": IDLE | {"turn": 55.0}, "in_flight": 0.8, "host": "a.example", "host_gap_s": 1.0},
+    "latency": {"holds": IDLE | {"slots": 50.0}, "in_flight": 63.0, "waiting_s": 3000.0, "download_s": 100.0},
+    "bandwidth": {"holds": IDLE | {"slots": 50.0}, "in_flight": 63.0, "waiting_s": 100.0, "download_s": 3000.0},
+    "parse": {"work_s": 230.0, "parse_cpu_s": 200.0},
+    "extraction": {"work_s": 230.0, "extract_s": 200.0},
+    "disk": {"writer_s": 55.0},
+    "event_loop": {"main_cpu_s": 57.0, "holds": IDLE | {"slots": 50.0}, "in_flight": 63.0},
+    "supply": {"holds": IDLE | {"nothing": 55.0}, "in_flight": 1.0},
+    "unknown": {"elapsed_s": 1.0},
+}
+
+
+def seen(cause: Cause, **changes: Any) -> Evidence:
+    """A crawl that is bound by this, but for what is changed."""
+    return msgspec.structs.replace(MINUTE, **(CASES[cause] | changes))
+
+
+@pytest.mark.parametrize("cause", get_args(Cause))
+def test_what_keeps_a_crawl_busy_is_what_binds_it(cause: Cause) -> None:
+    """Every cause has its sentence, and every one but the unknown has advice."""
+    verdict = judge(seen(cause))
+    assert verdict.bound_by == cause
+    assert verdict.sentence
+    assert bool(verdict.advice) == (cause != "unknown")
+    assert set(verdict.shares) == {"slots", "workers", "main", "writer", "polite_wait"}
+    assert all(0 <= share <= 1 for share in verdict.shares.values())
+
+
+def test_where_both_sides_are_busy_it_is_the_busier_one() -> None:
+    """The main process against a worker."""
+    assert judge(seen("event_loop", work_s=200.0)).bound_by == "event_loop"
+    assert judge(seen("event_loop", work_s=236.0)).bound_by == "parse"
+
+
+def test_where_all_cores_are_in_use_the_busiest_is_to_blame() -> None:
+    """Nobody gets a whole core then."""
+    assert judge(seen("latency", cores=2, workers=2, main_cpu_s=45.0, parse_cpu_s=70.0)).bound_by == "event_loop"
+    assert judge(seen("latency", cores=2, workers=2, main_cpu_s=35.0, parse_cpu_s=80.0)).bound_by == "parse"
+
+
+def test_one_process_for_everything_can_use_one_core() -> None:
+    """However many there are."""
+    busy = {"parse": "inline", "workers": 1, "main_cpu_s": 57.0}
+    assert judge(seen("latency", **busy, parse_cpu_s=35.0, work_s=36.0)).bound_by == "parse"
+    assert judge(seen("latency", **busy, parse_cpu_s=20.0, work_s=21.0)).bound_by == "event_loop"
+
+
+def test_memory_full_of_bodies_that_arrive_slowly_is_no_fault_of_the_workers() -> None:
+    """It is, when they are busy."""
+    full = {"holds": IDLE | {"hand_off": 50.0}}
+    assert judge(seen("bandwidth", **full)).bound_by == "bandwidth"
+    assert judge(seen("bandwidth", **full, work_s=150.0)).bound_by == "parse"
+    assert judge(seen("bandwidth", **full, writer_s=40.0)).bound_by == "disk"
+
+
+def test_pages_that_wait_for_the_workers_before_they_lead_on_are_bound_by_parsing() -> None:
+    """Nothing else is known, but only because it has not been read yet."""
+    assert judge(seen("supply", work_s=150.0)).bound_by == "parse"
+    assert judge(seen("supply", writer_s=40.0)).bound_by == "disk"
+
+
+def test_no_advice_promises_more_than_the_next_limit_leaves() -> None:
+    """Twice the slots cannot help a main process that computes nine tenths of the time already by much."""
+    assert "up to 2.0 x" in judge(seen("latency")).advice[0]
+    assert "up to 1.2 x" in judge(seen("latency", main_cpu_s=46.0)).advice[0]
+
+
+def test_nobody_is_advised_to_be_impolite_without_being_told_whose_server_it_takes() -> None:
+    """A lower delay and more requests at once are for one's own servers."""
+    for changes in ({}, {"host_fetch_s": 3.0}):
+        impolite = [each for each in judge(seen("politeness", **changes)).advice if each.startswith("--")]
+        assert impolite
+        assert all("only where the server is yours" in each for each in impolite)
+
+
+def test_a_gap_that_the_host_asked_for_is_not_advised_against() -> None:
+    """A crawl-delay is not ours to lower."""
+    advice = judge(seen("politeness", host_gap_s=10.0)).advice
+    assert not any("up to" in each for each in advice)
+    assert any("robots.txt" in each for each in advice)
+
+
+def test_the_sentence_on_politeness_names_host_rate_and_idle_slots() -> None:
+    """One host, then many."""
+    assert judge(seen("politeness")).sentence == (
+        "bound by politeness: a.example lets 1 requests/s through; 63 of 64 slots were idle"
+    )
+    assert "20 hosts were waited for" in judge(seen("politeness", held_hosts=20)).sentence
+
+
+def test_a_host_name_cannot_steer_the_terminal() -> None:
+    """It comes from the web."""
+    assert "\x1b" not in judge(seen("politeness", host="a\x1b[2J.example")).sentence
+
+
+def test_a_loop_that_has_to_share_its_processor_is_busy_all_the_same() -> None:
+    """It is told that others had it, for then a quieter machine is what helps."""
+    verdict = judge(seen("event_loop", main_cpu_s=20.0, loop_s=57.0))
+    assert verdict.bound_by == "event_loop"
+    assert "left it a processor for 33% only" in verdict.sentence
+    assert any("quieter" in each for each in verdict.advice)
+    assert "processor" not in judge(seen("event_loop")).sentence
+
+
+def test_curl_is_advised_where_it_is_not_in_use_already() -> None:
+    """For a main process that is busy."""
+    assert "--strategy curl" in judge(seen("event_loop")).advice[0]
+    assert not any("--strategy" in each for each in judge(seen("event_loop", strategy="curl")).advice)
+
+
+def test_workers_beyond_the_cores_are_advised_for_a_larger_machine() -> None:
+    """Twice as many as there are."""
+    assert "--parse-workers 8 on a machine with as many cores" in judge(seen("parse")).advice[0]
+    assert "machine" not in judge(seen("parse", cores=16)).advice[0]
+    assert "--parse processes" in judge(seen("parse", parse="threads")).advice[0]
