@@ -1,0 +1,130 @@
+"""`crawler report`: a run as one HTML file that needs nothing else, with pictures, for a browser or for paper."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from base64 import b64encode
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from crawler import __version__
+from crawler.cli import Exit
+from crawler.errors import UsageError
+from crawler.export.replacing import replacing
+from crawler.report import charts
+from crawler.report.facts import Facts, gather
+from crawler.report.sections import content, overview, timing, troubles
+from crawler.report.sections.markup import Html, join, tag
+from crawler.report.sections.style import SCRIPT, STYLE
+from crawler.run import Run, find
+
+NAME = "report.html"
+SUFFIXES = (".html", ".htm")
+_SECTIONS = (
+    overview.summary,
+    overview.verdict,
+    timing.speed,
+    timing.stages,
+    timing.hosts,
+    timing.slow_pages,
+    troubles.answers,
+    troubles.reasons,
+    troubles.broken,
+    troubles.redirects,
+    content.pages,
+    content.alike,
+    content.site,
+    troubles.outside,
+    troubles.traps,
+)
+_HEADING = re.compile(r'<h2 id="([a-z]+)-title">([^<]*)</h2>')
+
+
+def write(chosen: Run, path: Path | None = None) -> Path:
+    """Make the report of a run.
+
+    Args:
+        chosen: The run; a crawl may be going on in it.
+        path: The file; `report.html` in the run's folder if not given.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunError: If the run's journal is missing or damaged.
+        UsageError: If the file cannot be written.
+    """
+    target = path or chosen.folder / NAME
+    data = render(gather(chosen)).encode("utf-8", "replace")
+    with replacing(target) as file:
+        file.write(data)
+    return target
+
+
+def render(facts: Facts) -> str:
+    """The whole page."""
+    head = overview.header(facts)
+    sections = [part for part in (make(facts) for make in _SECTIONS) if part]
+    named = [found for part in sections for found in _HEADING.findall(part)]
+    contents = tag("ul", *(tag("li", tag("a", Html(title), href=f"#{name}")) for name, title in named))
+    body = [
+        tag("a", "To the figures", class_="skip", href="#main"),
+        head,
+        tag("nav", contents, aria_label="Contents"),
+        tag("main", *sections, id="main"),
+        tag("footer", f"Made by crawler {__version__} at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC. "),
+        tag("script", Html(SCRIPT)),
+    ]
+    return f'<!DOCTYPE html>\n<html lang="en">\n{_head(facts)}\n<body>\n{join(body, chr(10))}\n</body>\n</html>\n'
+
+
+def _head(facts: Facts) -> str:
+    style = charts.STYLE + STYLE
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            "img-src data:",
+            f"style-src {_digest(style)}",
+            f"script-src {_digest(SCRIPT)}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    metas = [
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark">',
+        '<meta name="referrer" content="no-referrer">',
+        '<meta name="robots" content="noindex">',
+        '<link rel="icon" href="data:,">',
+    ]
+    title = tag("title", f"Crawl report: {facts.sources.run.folder.name}")
+    return "\n".join(["<head>", *metas, title, tag("style", Html(style)), "</head>"])
+
+
+def _digest(text: str) -> str:
+    """What a Content-Security-Policy calls a style or a script that is allowed."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+# The command
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `crawler report`."""
+    parser.add_argument("run", nargs="?", metavar="RUN", help="the run's folder [the newest under data/]")
+    parser.add_argument("-o", "--output", metavar="FILE", help=f"the file, .html [{NAME} in the run's folder]")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`crawler report`."""
+    path = Path(arguments.output) if arguments.output else None
+    if path is not None and path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path}: a report is a file that ends in .html")
+    chosen = find(arguments.run)
+    sys.stdout.write(f"{write(chosen, path)}\n")
+    return Exit.OK

@@ -1,0 +1,144 @@
+"""The first part of a report: what was crawled, how it ended, the figures that matter, and what bound the crawl."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from crawler.report import charts
+from crawler.report.facts import Facts
+from crawler.report.sections.markup import LEFT, RIGHT, Html, code, figure, join, link, note, of, section, table, tag
+from crawler.report.terminal import duration, size
+
+_ENDINGS = {
+    "finished": "Finished: every URL that belongs to the crawl has its outcome.",
+    "max_pages": "Stopped at --max-pages.",
+    "max_time": "Stopped at --max-time.",
+    "stopped": "Stopped early.",
+    "failed": "Stopped by an error.",
+}
+_SHARES = {
+    "slots": "fetch slots",
+    "polite_wait": "requests waiting only for their hosts' turn",
+    "workers": "parse workers",
+    "main": "main process",
+    "writer": "writer",
+}
+
+
+def header(facts: Facts) -> Html:
+    """What was crawled, when, and how it ended."""
+    first, count = _seeds(facts)
+    named = link(first, first.partition("://")[2].rstrip("/")) if first else of("a run")
+    rest = f" and {count - 1:,} more" if count > 1 else ""
+    when = f"{_moment(facts.tally.first)} to {_moment(facts.tally.last)}, " if facts.tally.first else ""
+    return tag(
+        "header",
+        tag("p", "Crawl report", class_="kicker"),
+        tag("h1", named, rest),
+        tag("p", when, code(str(facts.sources.run.folder)), class_="quiet"),
+    )
+
+
+def _seeds(facts: Facts) -> tuple[str, int]:
+    """The first URL that the user named, and how many there are."""
+    state, chosen = facts.sources.state, facts.sources.settings
+    if state is not None and state.seeds:
+        return state.first_seed, state.seeds
+    return (chosen.site[0].url, len(chosen.site)) if chosen is not None and chosen.site else ("", 0)
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def summary(facts: Facts) -> Html:
+    """The ending, the figures that matter, and what the figures do not cover."""
+    remarks = [note(remark) for remark in (*facts.sources.remarks, *_coverage(facts))]
+    return section("summary", "Summary", _ending(facts), _tiles(facts), *remarks, _sessions(facts))
+
+
+def _ending(facts: Facts) -> Html:
+    pending = facts.outcomes["pending"]
+    state = facts.sources.state
+    text = _ENDINGS.get(facts.stats.why, "How the crawl ended is not known.")
+    if state is not None and not state.is_clean:
+        text = "The crawl is going on, or it was ended without a chance to say how."
+    if facts.stats.error:
+        text += f" {facts.stats.error}"
+    left = Html("")
+    if pending:
+        left = join([f" {pending:,} URLs are pending; ", code(facts.command("resume")), " goes on with them."])
+    return tag("p", text, left, class_="lead")
+
+
+def _tiles(facts: Facts) -> Html:
+    tally, outcomes = facts.tally, facts.outcomes
+    spent = _spent_s(facts)
+    state = facts.sources.state
+    hosts = facts.host_count if state is None else max(state.hosts, facts.host_count)
+    broken = outcomes["http_error"] + outcomes["failed"] + outcomes["quarantined"]
+    tiles = [
+        ("pages", f"{tally.pages:,}"),
+        ("pages a second", charts.number(round(tally.pages / spent, 1)) if spent else "–"),
+        ("time", duration(spent)),
+        ("received", size(tally.wire_bytes)),
+        ("URLs known", f"{outcomes.total():,}"),
+        ("hosts", f"{hosts:,}"),
+        ("redirects", f"{outcomes['redirect']:,}"),
+        ("errors", f"{broken:,}"),
+    ]
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in tiles), class_="tiles")
+
+
+def _spent_s(facts: Facts) -> float:
+    """What the crawl took, seconds: by its sessions if all are known, else from first to last answer."""
+    stats, pages = facts.stats, facts.tally.pages
+    if stats.sessions and sum(session.pages for session in stats.sessions) >= pages:
+        return sum(session.elapsed_s for session in stats.sessions)
+    return stats.elapsed_s if stats.elapsed_s and stats.pages >= pages else facts.tally.elapsed_s
+
+
+def _coverage(facts: Facts) -> list[str]:
+    stats, pages = facts.stats, facts.tally.pages
+    if not stats.why or stats.pages >= pages:
+        return []
+    return [
+        f"Where the time went is known of the last session that came to its end: {stats.pages:,} of {pages:,} pages."
+    ]
+
+
+def _sessions(facts: Facts) -> Html:
+    sessions = facts.stats.sessions
+    if len(sessions) < 2:
+        return Html("")
+    rows = [(each.started_at, duration(each.elapsed_s), f"{each.pages:,}", each.why) for each in sessions]
+    columns = [("Began", LEFT), ("Time", RIGHT), ("Pages", RIGHT), ("Ended", LEFT)]
+    return table("Sessions of this run", columns, rows)
+
+
+def _sentence(said: str) -> str:
+    """With a capital and a full stop, as it stands by itself here."""
+    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?")) else ".")
+
+
+def verdict(facts: Facts) -> Html:
+    """What the crawl was bound by, what to change, and what was in use."""
+    found = facts.stats.verdict
+    if not found.sentence:
+        return Html("")
+    advice = tag("ul", *(tag("li", _sentence(each)) for each in found.advice)) if found.advice else Html("")
+    box = tag("div", tag("p", _sentence(found.sentence), class_="lead"), advice, class_="verdict")
+    shares = [(_SHARES.get(name, name), share) for name, share in found.shares.items() if share is not None]
+    rows = [(name, min(1.0, share) * 100, f"{share * 100:.0f} %") for name, share in shares]
+    picture = (
+        figure(lambda width: charts.bars("How busy each part was", rows, "share of the time", width, 100))
+        if rows
+        else Html("")
+    )
+    counts = Html("")
+    if facts.stats.concurrency:
+        counts = note(
+            f"{facts.stats.effective_concurrency:.1f} requests were under way on average, "
+            f"of {facts.stats.concurrency:,} that were allowed."
+        )
+    return section("verdict", "What it was bound by", box, picture, counts)

@@ -1,0 +1,261 @@
+"""The parts of a report about time: speed and occupancy, the stages of the line, slow hosts and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from crawler.report import charts
+from crawler.report.facts import Facts
+from crawler.report.sections.markup import (
+    HALF,
+    LEFT,
+    RIGHT,
+    Html,
+    details,
+    figure,
+    folded,
+    link,
+    more,
+    note,
+    pair,
+    section,
+    table,
+)
+from crawler.report.sources import Stage
+from crawler.report.tally import DELAYS_MS
+from crawler.report.terminal import duration, size
+
+# Stages by what a page waits for or is worked on by, in the order in which it goes through them.
+KINDS = {
+    "turn": ("queue", "politeness"),
+    "network": ("dns", "connect", "tls", "first_byte", "download"),
+    "computing": ("decode", "parse", "extract", "serialise"),
+    "hand-over": ("hand_off", "commit"),
+}
+_TITLES = {
+    "turn": "Waiting for its turn",
+    "network": "Waiting for the network",
+    "computing": "Computing",
+    "hand-over": "Waiting to be parsed and written",
+}
+MAX_POINTS = 150  # of a line; more are drawn together
+MIB = 1024 * 1024
+
+Points = list[tuple[float, float]]
+_Pictures = Sequence[tuple[str, str, Sequence[tuple[str, str]], int]]
+Rows = Sequence[tuple[str, float, str]]
+
+
+def speed(facts: Facts) -> Html:
+    """Pages a second, and what was under way, over time."""
+    columns, rows = facts.stats.timeline.columns, facts.stats.timeline.rows
+    whole = [row for row in rows if len(row) == len(columns)]
+    if len(whole) < 2 or "at_s" not in columns:
+        points = _fewer(facts.tally.pace.points())
+        picture = figure(lambda width: charts.lines("Answers over time", [("answers", points)], "s", "a second", width))
+        return section("speed", "Speed", picture, note("By the time of each answer in the records."))
+    figures = {name: [row[at] for row in whole] for at, name in enumerate(columns)}
+    pictures = [_lines(title, unit, _rates(figures, wanted, factor)) for title, unit, wanted, factor in _RATES]
+    pictures += [_lines(title, unit, _levels(figures, wanted, factor)) for title, unit, wanted, factor in _LEVELS]
+    return section("speed", "Speed and occupancy", pair(*(each for each in pictures if each)))
+
+
+# Pictures over time: title, unit, columns of the timeline with the names of their lines, and what is one of the unit.
+_RATES: _Pictures = (
+    ("Speed", "a second", (("requests", "requests"), ("pages", "pages"), ("failed", "failures")), 1),
+    ("Received", "MiB a second", (("bytes", "received"),), MIB),
+    (
+        "Processors in use",
+        "cores",
+        (("main_cpu_s", "main"), ("parse_cpu_s", "parse workers"), ("commit_busy_s", "writer")),
+        1,
+    ),
+)
+_LEVELS: _Pictures = (
+    (
+        "Under way",
+        "at that moment",
+        (
+            ("in_flight", "requests"),
+            ("slots", "allowed"),
+            ("parsing", "being parsed"),
+            ("waiting_commit", "to be written"),
+        ),
+        1,
+    ),
+    ("URLs", "so far", (("urls_known", "known"), ("pending", "pending")), 1),
+    ("Held in memory", "MiB", (("held_bytes", "pages"), ("hand_off_bytes", "limit")), MIB),
+)
+
+
+def _lines(title: str, unit: str, series: list[tuple[str, Points]]) -> Html:
+    if not series:
+        return Html("")
+    return figure(lambda width: charts.lines(title, series, "s", unit, width), HALF)
+
+
+def _rates(
+    columns: dict[str, list[float]], wanted: Iterable[tuple[str, str]], factor: float = 1
+) -> list[tuple[str, Points]]:
+    """How fast counters grew, between moments that are far enough apart."""
+    at = columns["at_s"]
+    step = max(1, len(at) // MAX_POINTS)
+    found = []
+    for column, name in wanted:
+        if values := columns.get(column):
+            picked = _spaced(list(zip(at, values, strict=True))[::step])
+            steps = ((t1, v1 - v0, t1 - t0) for (t0, v0), (t1, v1) in pairwise(picked) if t1 > t0)
+            found.append((name, [(moment, grown / spent / factor) for moment, grown, spent in steps]))
+    return found
+
+
+def _spaced(rows: Points) -> Points:
+    """Without the last moment if it follows too soon on the one before, so that a rate would be made of chance."""
+    if len(rows) < 3:
+        return rows
+    usual = (rows[-2][0] - rows[0][0]) / (len(rows) - 2)
+    return rows if rows[-1][0] - rows[-2][0] > usual / 2 else [*rows[:-2], rows[-1]]
+
+
+def _levels(
+    columns: dict[str, list[float]], wanted: Iterable[tuple[str, str]], factor: float = 1
+) -> list[tuple[str, Points]]:
+    at = columns["at_s"]
+    return [
+        (name, _fewer([(moment, value / factor) for moment, value in zip(at, columns[column], strict=True)]))
+        for column, name in wanted
+        if column in columns
+    ]
+
+
+def _fewer(points: Points) -> Points:
+    """Points drawn together until there are few enough."""
+    while len(points) > MAX_POINTS:
+        pairs = zip(points[::2], points[1::2], strict=False)
+        points = [(x0, (y0 + y1) / 2) for (x0, y0), (_, y1) in pairs]
+    return points
+
+
+def stages(facts: Facts) -> Html:
+    """Where the time of a page went, waiting and computing."""
+    delays = _delays(facts)
+    found = facts.stats.stages
+    if not found:
+        return section("stages", "Where the time went", delays)
+    kinds = {kind: [name for name in names if name in found] for kind, names in KINDS.items()}
+    pictures = [_stage_bars(facts, _TITLES[kind], names) for kind, names in kinds.items() if names]
+    rows = [_stage_row(name, kind, found[name]) for kind, names in kinds.items() for name in names]
+    columns = [("Stage", LEFT), ("Kind", LEFT), ("Times", RIGHT), ("In all", RIGHT), ("Median", RIGHT)]
+    columns += [("90 %", RIGHT), ("99 %", RIGHT), ("Longest", RIGHT)]
+    explained = note(
+        "What pages wait for overlaps, so a sum can be longer than the crawl. Nine of ten times were no longer than "
+        "the column 90 % says. Where no unit stands: milliseconds."
+    )
+    return section(
+        "stages", "Where the time went", pair(*pictures), table("Time by stage", columns, rows), explained, delays
+    )
+
+
+def _stage_bars(facts: Facts, title: str, names: Sequence[str]) -> Html:
+    return figure(lambda width: charts.bars(title, _totals(facts, names), "summed over pages", width), HALF)
+
+
+def _stage_row(name: str, kind: str, stage: Stage) -> Sequence[object]:
+    times = (stage.p50_s, stage.p90_s, stage.p99_s, stage.max_s)
+    return name.replace("_", " "), kind, f"{stage.count:,}", duration(stage.total_s), *map(_ms, times)
+
+
+def _totals(facts: Facts, names: Iterable[str]) -> Rows:
+    found = facts.stats.stages
+    return [(name.replace("_", " "), found[name].total_s, duration(found[name].total_s)) for name in names]
+
+
+def _ms(seconds: float) -> str:
+    """Milliseconds with as many digits as count."""
+    return (
+        f"{seconds * 1000:,.0f}"
+        if seconds >= 0.1
+        else f"{seconds * 1000:,.1f}"
+        if seconds >= 0.001
+        else f"{seconds * 1000:,.2f}"
+    )
+
+
+def _delays(facts: Facts) -> Html:
+    counted = facts.tally.delays
+    if not counted:
+        return Html("")
+    rows = [(_span(place), counted[place], f"{counted[place]:,}") for place in range(min(counted), max(counted) + 1)]
+    return figure(
+        lambda width: charts.bars("How long answers took", rows, "pages, from the request to the last byte", width)
+    )
+
+
+def _span(place: int) -> str:
+    """The times between two of the bounds."""
+    low, high = DELAYS_MS[max(0, place - 1)], DELAYS_MS[min(place, len(DELAYS_MS) - 1)]
+    if place == 0 or place == len(DELAYS_MS):
+        return f"under {_time(high)}" if place == 0 else f"over {_time(high)}"
+    return f"{low}–{high} ms" if high < 1000 else f"{_time(low)} – {_time(high)}"
+
+
+def _time(ms: int) -> str:
+    return f"{ms} ms" if ms < 1000 else f"{ms / 1000:g} s"
+
+
+def hosts(facts: Facts) -> Html:
+    """The hosts and pages that took most time."""
+    times = {each.host: each for each in facts.stats.hosts}
+    columns = [("Host", LEFT), ("Records", RIGHT), ("Ok", RIGHT), ("Received", RIGHT), ("In all", RIGHT)]
+    columns += [("Mean ms", RIGHT), ("Worst ms", RIGHT)]
+    if times:
+        columns += [("First byte", RIGHT), ("Politeness", RIGHT), ("Delay", RIGHT)]
+    rows = []
+    for host in facts.hosts:
+        cells = [host.key, f"{host.records:,}", f"{host.ok:,}", size(host.bytes), duration(host.ms / 1000)]
+        cells += [f"{host.mean_ms:,.0f}", f"{host.worst_ms:,}"]
+        if times:
+            own = times.get(host.key)
+            cells += (
+                [duration(own.first_byte_s), duration(own.politeness_s), duration(own.delay_s)] if own else ["", "", ""]
+            )
+        rows.append(cells)
+    figures = table("Hosts that took most time", columns, rows) if rows else note("No host was asked.")
+    parts = [details("Their figures", figures) if len(rows) > 2 else figures]
+    parts.append(more(len(rows), facts.host_count, "hosts", facts.command("show")))
+    if len(rows) > 2:
+        bars = [(host.key, host.ms / 1000, duration(host.ms / 1000)) for host in facts.hosts[:12]]
+        parts.insert(
+            0, figure(lambda width: charts.bars("Hosts that took most time", bars, "waiting for answers", width))
+        )
+    return section("hosts", "Hosts", *parts)
+
+
+def slow_pages(facts: Facts) -> Html:
+    """The pages that took longest, and the largest."""
+    slow = [
+        (
+            f"{(seen.elapsed_ms or 0) / 1000:,.3f}",
+            seen.status or "–",
+            _size(seen.wire_bytes),
+            link(seen.url, facts.short(seen.url)),
+        )
+        for seen in facts.tally.slowest
+    ]
+    large = [
+        (_size(seen.bytes), _size(seen.wire_bytes), link(seen.url, facts.short(seen.url)))
+        for seen in facts.tally.largest
+    ]
+    if not slow and not large:
+        return Html("")
+    return section(
+        "pages",
+        "Slow and large pages",
+        folded("Slowest pages", [("Seconds", RIGHT), ("Status", RIGHT), ("Received", RIGHT), ("Page", LEFT)], slow),
+        folded("Largest pages", [("Size", RIGHT), ("Received", RIGHT), ("Page", LEFT)], large),
+    )
+
+
+def _size(count: int | None) -> str:
+    return "–" if count is None else size(count)

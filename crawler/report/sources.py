@@ -1,0 +1,257 @@
+"""What is known of a run, for its report: its state as of one moment, the figures of its last session, its settings.
+
+Any of the three may be missing, old or damaged: a crawl may be going on, or it was killed. What cannot be read is
+said in a note, and the report is made of the rest. The journal alone is needed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from crawler import settings
+from crawler.errors import CrawlerError, RunError
+from crawler.export.journal import read_lines
+from crawler.frontier import snapshot
+from crawler.models import OUTCOMES
+from crawler.run import Run
+from crawler.settings import Settings
+
+EXAMPLES = 3  # URLs kept of each reason
+MAX_REASONS = 1_000
+
+Reason = tuple[str, str]  # outcome and reason
+
+
+class Stage(Struct, frozen=True):
+    """The times of one stage of the line."""
+
+    count: int = 0
+    total_s: float = 0.0
+    max_s: float = 0.0
+    p50_s: float = 0.0
+    p90_s: float = 0.0
+    p99_s: float = 0.0
+
+
+class Timeline(Struct, frozen=True):
+    """What the counters stood at, row after row."""
+
+    columns: list[str] = []
+    rows: list[list[float]] = []
+
+
+class Verdict(Struct, frozen=True):
+    """What the crawl was bound by."""
+
+    bound_by: str = "unknown"
+    host: str | None = None
+    sentence: str = ""
+    advice: list[str] = []
+    shares: dict[str, float] = {}
+
+
+class HostTimes(Struct, frozen=True):
+    """Where the time of one host went."""
+
+    host: str
+    requests: int = 0
+    first_byte_s: float = 0.0
+    politeness_s: float = 0.0
+    delay_s: float = 0.0
+
+
+class Session(Struct, frozen=True):
+    """One session of a run."""
+
+    started_at: str = ""
+    elapsed_s: float = 0.0
+    pages: int = 0
+    why: str = ""
+
+
+class Outside(Struct, frozen=True):
+    """Links to one host that were left out."""
+
+    host: str
+    reason: str = ""
+    count: int = 0
+    examples: list[str] = []
+
+
+class TrapFigures(Struct, frozen=True):
+    """A place that was closed because it goes on for ever."""
+
+    domain: str = ""
+    pattern: str = ""
+    pages: int = 0
+    left_out: int = 0
+    examples: list[str] = []
+
+
+class Stats(Struct, frozen=True):
+    """What the report takes from stats.json; whatever is missing there is empty here."""
+
+    why: str = ""
+    error: str | None = None
+    strategy: str = ""
+    concurrency: int = 0
+    elapsed_s: float = 0.0
+    pages: int = 0
+    pages_per_s: float = 0.0
+    requests: int = 0
+    retries: int = 0
+    effective_concurrency: float = 0.0
+    outside: list[Outside] = []
+    outside_by_reason: dict[str, int] = {}
+    notes: list[str] = []
+    traps: list[TrapFigures] = []
+    stages: dict[str, Stage] = {}
+    timeline: Timeline = Timeline()
+    verdict: Verdict = Verdict()
+    hosts: list[HostTimes] = []
+    sessions: list[Session] = []
+
+
+class State(Struct):
+    """What the state says.
+
+    Args:
+        reasons: URLs by outcome and reason; the reason is empty for those that have none.
+        examples: Some URLs of each.
+        hosts: How many hosts are known.
+        first_seed: The first URL that the user named; empty if it is not known yet.
+        seeds: How many the user named.
+        is_clean: Whether the last session was ended in order.
+    """
+
+    reasons: Counter[Reason]
+    examples: dict[Reason, list[str]]
+    hosts: int = 0
+    first_seed: str = ""
+    seeds: int = 0
+    is_clean: bool = True
+
+
+class AsOf(Run):
+    """A run as it stood at one moment, whatever is appended to it since.
+
+    Args:
+        folder: Its folder.
+        length: How much of its journal was committed then, bytes; None for all of it.
+    """
+
+    def __init__(self, folder: Path, length: int | None) -> None:
+        super().__init__(folder)
+        self._length = length
+
+    def committed_length(self, output: Path | None = None) -> int | None:
+        """How much of the journal counts, bytes."""
+        return self._length if output is None else super().committed_length(output)
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines of the journal; none if nothing was ever committed and there is no journal.
+
+        Raises:
+            RunError: If it cannot be read.
+        """
+        if self._length == 0:
+            return
+        try:
+            yield from read_lines(self.journal, self._length)
+        except OSError as error:
+            raise RunError(f"cannot read {self.journal}: {error.strerror}") from None
+
+
+class Sources(Struct):
+    """All that is known beside the journal.
+
+    Args:
+        run: The run as of now.
+        state: None where it is missing or damaged.
+        stats: Empty where there are none.
+        settings: None where they cannot be read.
+        remarks: What is missing, in sentences.
+    """
+
+    run: AsOf
+    state: State | None
+    stats: Stats
+    settings: Settings | None
+    remarks: list[str]
+
+
+def read(chosen: Run) -> Sources:
+    """Read all that is known of a run beside its journal.
+
+    Args:
+        chosen: The run; a crawl may be going on in it.
+    """
+    remarks: list[str] = []
+    state, length = _state_of(chosen, remarks)
+    stats = _stats_of(chosen, remarks)
+    return Sources(AsOf(chosen.folder, length), state, stats, _settings_of(chosen), remarks)
+
+
+def _state_of(chosen: Run, remarks: list[str]) -> tuple[State | None, int | None]:
+    """The state and the committed length of the journal, both of one moment."""
+    if not chosen.state.is_file():
+        remarks.append("There is no state.sqlite: URLs without a record are missing here.")
+        return None, None
+    try:
+        with closing(snapshot.scratch()) as db:
+            snapshot.attach(db, chosen.state)
+            row = db.execute("SELECT length FROM state.outputs WHERE name = ?", (chosen.journal.name,)).fetchone()
+            return _read_state(db), 0 if row is None else int(row[0])
+    except sqlite3.DatabaseError as error:
+        remarks.append(f"state.sqlite is damaged ({error}): URLs without a record are missing here.")
+        return None, None
+
+
+def _read_state(db: sqlite3.Connection) -> State:
+    state = State(Counter(), {})
+    names = dict(enumerate(OUTCOMES))
+    for number, reason, url in db.execute("SELECT outcome, reason, url FROM state.details"):
+        key = (names.get(number, "unknown"), reason or "")
+        if key not in state.reasons and len(state.reasons) >= MAX_REASONS:
+            key = (key[0], "other")
+        state.reasons[key] += 1
+        known = state.examples.setdefault(key, [])
+        if len(known) < EXAMPLES:
+            known.append(url)
+    ((state.hosts,),) = db.execute("SELECT count(*) FROM state.hosts")
+    named = "FROM state.details WHERE is_seed AND chain IS NULL"
+    first = db.execute(f"SELECT url {named} ORDER BY seq LIMIT 1").fetchone()
+    state.first_seed = "" if first is None else first[0]
+    ((state.seeds,),) = db.execute(f"SELECT count(*) {named}")
+    clean = db.execute("SELECT value FROM state.meta WHERE key = 'is_clean'").fetchone()
+    state.is_clean = clean is None or bool(clean[0])
+    return state
+
+
+def _stats_of(chosen: Run, remarks: list[str]) -> Stats:
+    try:
+        return msgspec.json.decode(chosen.stats.read_bytes(), type=Stats, strict=False)
+    except FileNotFoundError:
+        remarks.append(
+            "There is no stats.json: the crawl is going on, or it was killed. Where the time went is not known; "
+            "speeds are those of the records."
+        )
+    except OSError as error:
+        remarks.append(f"stats.json cannot be read ({error.strerror}); where the time went is not known.")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        remarks.append(f"stats.json is damaged ({error}); where the time went is not known.")
+    return Stats()
+
+
+def _settings_of(chosen: Run) -> Settings | None:
+    try:
+        return settings.load(chosen.settings, {})
+    except CrawlerError:  # of another version, or an extractor that is not there any more
+        return None

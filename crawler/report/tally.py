@@ -1,0 +1,247 @@
+"""One pass over the journal of a run: counters, the slowest and largest pages, and tables to be joined.
+
+However many records there are, memory stays flat: what grows with them is in a temporary file of SQLite's.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_right
+from collections import Counter
+from datetime import datetime
+from math import floor, log2
+from sqlite3 import Connection
+
+import msgspec
+from msgspec import Struct
+
+from crawler import urls
+from crawler.errors import RunError
+from crawler.report.sources import EXAMPLES, MAX_REASONS, AsOf, Reason
+
+TOP = 20  # pages, hosts and groups that are kept
+MAX_BINS = 600  # of time, before they become twice as wide
+MAX_KINDS = 1_000  # of content types that are counted one by one
+DELAYS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000)
+_BATCH = 1_000  # rows
+BROKEN = frozenset(("http_error", "failed", "quarantined"))
+_SCHEMA = """
+    CREATE TABLE pages (
+        place INTEGER PRIMARY KEY, host TEXT, is_ok INTEGER, ms INTEGER, bytes INTEGER, title INTEGER, digest INTEGER
+    );
+    CREATE TABLE redirects (url TEXT PRIMARY KEY, target TEXT) WITHOUT ROWID;
+    CREATE TABLE broken (url TEXT PRIMARY KEY, said TEXT, via TEXT) WITHOUT ROWID;
+"""
+
+
+class Seen(Struct):
+    """What the report needs of a record; the rest of the line is skipped unread."""
+
+    url: str
+    outcome: str
+    depth: int
+    status: int | None = None
+    error: str | None = None
+    redirect_to: str | None = None
+    via: str | None = None
+    fetched_at: datetime | None = None
+    elapsed_ms: int | None = None
+    content_type: str | None = None
+    wire_bytes: int | None = None
+    bytes: int | None = None
+    digest: str | None = None
+    title: str | None = None
+    text_length: int | None = None
+    noindex: bool | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it ended as it did; empty where there is no reason."""
+        return self.error or ("" if self.outcome == "ok" or self.status is None else str(self.status))
+
+
+class Pace:
+    """Answers over time, in steps that become longer as the crawl does."""
+
+    def __init__(self) -> None:
+        self.step_s = 0.25
+        self.counts: Counter[int] = Counter()
+
+    def add(self, at_s: float) -> None:
+        """Count an answer that came then, Unix seconds."""
+        place = int(at_s // self.step_s)
+        is_new = place not in self.counts
+        self.counts[place] += 1
+        while is_new and max(self.counts) - min(self.counts) > MAX_BINS:
+            self.step_s *= 2
+            wider = Counter[int]()
+            for at, count in self.counts.items():
+                wider[at // 2] += count
+            self.counts = wider
+
+    def points(self) -> list[tuple[float, float]]:
+        """Seconds since the beginning and answers a second then; moments without any are zero."""
+        if not self.counts:
+            return []
+        first, last = min(self.counts), max(self.counts)
+        return [((at - first) * self.step_s, self.counts[at] / self.step_s) for at in range(first, last + 1)]
+
+
+class Tally:
+    """What all records of a run say together."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.origin = ""  # of the first record
+        self.outcomes: Counter[str] = Counter()
+        self.reasons: Counter[Reason] = Counter()
+        self.examples: dict[Reason, list[str]] = {}
+        self.statuses: Counter[int] = Counter()
+        self.depths: Counter[int] = Counter()
+        self.types: Counter[str] = Counter()
+        self.sizes: Counter[int] = Counter()  # by the power of two that a body is smaller than, bytes
+        self.delays: Counter[int] = Counter()  # by the first of `DELAYS_MS` that is above the time of an answer
+        self.pace = Pace()
+        self.wire_bytes = 0
+        self.parsed = 0
+        self.untitled = 0
+        self.noindex = 0
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+        self._slow: list[tuple[int, int, Seen]] = []
+        self._large: list[tuple[int, int, Seen]] = []
+
+    @property
+    def pages(self) -> int:
+        """Records of pages that have an answer: ok and http_error."""
+        return self.outcomes["ok"] + self.outcomes["http_error"]
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds between the first and the last answer."""
+        return (self.last - self.first).total_seconds() if self.first and self.last else 0.0
+
+    @property
+    def slowest(self) -> list[Seen]:
+        """The pages that took longest, the slowest first."""
+        return [seen for _, _, seen in sorted(self._slow, reverse=True)]
+
+    @property
+    def largest(self) -> list[Seen]:
+        """The largest pages, the largest first."""
+        return [seen for _, _, seen in sorted(self._large, reverse=True)]
+
+    def add(self, seen: Seen) -> None:
+        """Count a record."""
+        self.records += 1
+        self.origin = self.origin or _origin(seen.url)
+        self.outcomes[seen.outcome] += 1
+        self._explain(seen)
+        if seen.status is not None:
+            self.statuses[seen.status] += 1
+            self.depths[seen.depth] += 1
+        self.wire_bytes += seen.wire_bytes or 0
+        if (at := seen.fetched_at) is not None:
+            self.first = at if self.first is None else min(self.first, at)
+            self.last = at if self.last is None else max(self.last, at)
+            self.pace.add(at.timestamp())
+        if seen.elapsed_ms is not None:
+            self.delays[bisect_right(DELAYS_MS, seen.elapsed_ms)] += 1
+            _keep(self._slow, seen.elapsed_ms, self.records, seen)
+        if seen.outcome == "ok":
+            self._look_into(seen)
+
+    def _explain(self, seen: Seen) -> None:
+        key = (seen.outcome, seen.reason)
+        if key not in self.reasons and len(self.reasons) >= MAX_REASONS:
+            key = (seen.outcome, "other")
+        self.reasons[key] += 1
+        known = self.examples.setdefault(key, [])
+        if len(known) < EXAMPLES:
+            known.append(seen.url)
+
+    def _look_into(self, seen: Seen) -> None:
+        kind = (seen.content_type or "none").partition(";")[0].strip().lower()
+        self.types[kind if kind in self.types or len(self.types) < MAX_KINDS else "other"] += 1
+        if seen.bytes is not None:
+            self.sizes[_power(seen.bytes)] += 1
+            _keep(self._large, seen.bytes, self.records, seen)
+        if seen.text_length is not None:
+            self.parsed += 1
+            self.untitled += not seen.title
+            self.noindex += bool(seen.noindex)
+
+
+def _origin(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
+def _power(value: int) -> int:
+    """The exponent of the first power of two that is above a value."""
+    return floor(log2(value)) + 1 if value > 0 else 0
+
+
+def _keep(heap: list[tuple[int, int, Seen]], value: int, number: int, seen: Seen) -> None:
+    """Keep the record if it is among the greatest; of equal ones the earlier."""
+    row = (value, -number, seen)
+    if len(heap) < TOP:
+        heapq.heappush(heap, row)
+    elif row > heap[0]:
+        heapq.heapreplace(heap, row)
+
+
+def read(run: AsOf, db: Connection) -> Tally:
+    """Count all records of a run.
+
+    Args:
+        run: The run.
+        db: A scratch database; afterwards it has the tables `pages`, `redirects` and `broken`.
+
+    Raises:
+        RunError: If the journal cannot be read, or a line of it is no record.
+    """
+    db.executescript(_SCHEMA)
+    tally = Tally()
+    decode = msgspec.json.Decoder(Seen).decode
+    place = 0
+    pages: list[tuple[object, ...]] = []
+    db.execute("BEGIN")
+    for line in run.lines():
+        try:
+            seen = decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise RunError(f"a line of {run.journal} is no record; `crawler verify` tells more") from None
+        tally.add(seen)
+        pages.append(_row(place, seen))
+        if seen.redirect_to is not None:
+            db.execute("INSERT OR IGNORE INTO redirects VALUES (?, ?)", (seen.url, seen.redirect_to))
+        if seen.outcome in BROKEN:
+            db.execute("INSERT OR IGNORE INTO broken VALUES (?, ?, ?)", (seen.url, seen.reason, seen.via))
+        if len(pages) >= _BATCH:
+            _insert(db, pages)
+        place += len(line) + 1
+    _insert(db, pages)
+    db.execute("COMMIT")
+    return tally
+
+
+def _insert(db: Connection, pages: list[tuple[object, ...]]) -> None:
+    db.executemany("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?)", pages)
+    pages.clear()
+
+
+def _row(place: int, seen: Seen) -> tuple[object, ...]:
+    is_ok = seen.outcome == "ok"
+    # Titles and digests are only compared, which their hashes are enough for.
+    title = hash(seen.title) if is_ok and seen.title else None
+    digest = hash(seen.digest) if is_ok and seen.digest else None
+    return place, host_of(seen.url), is_ok, seen.elapsed_ms, seen.wire_bytes, title, digest
+
+
+def host_of(url: str) -> str:
+    """The politeness key of a URL, or the URL itself where it has none."""
+    try:
+        return urls.host_key(url)
+    except ValueError:
+        return url

@@ -1,0 +1,395 @@
+"""The report of a run: its figures are those of the records, whatever is missing, and nothing in it acts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.errors import RunError, UsageError
+from crawler.frontier.store import Done
+from crawler.models import Document, Outcome, Page, Request
+from crawler.records import record_line
+from crawler.report import page
+from crawler.run import Run
+from tests.integration.conftest import LAB_OPTIONS, read_records, run_cli
+from tests.unit.made_run import MadeRun, alter, found, full_run
+
+HOME = "http://a.example/"
+HOSTILE = "</title></svg><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[2J"
+EMPTY = ("meta", "link", "br", "img")
+
+
+class Reader(HTMLParser):
+    """What a report says: its elements, its figures by name, and the text of each of its sections."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.sections: dict[str, list[str]] = {}
+        self.unclosed: list[str] = []
+        self._section = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        self.elements.append((tag, given))
+        if tag == "section":
+            self._section = given["id"] or ""
+        if tag not in EMPTY:
+            self.unclosed.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.unclosed.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.sections.setdefault(self._section, []).append(data.strip())
+
+    def figure(self, name: str) -> str:
+        """The figure with a name in the summary."""
+        said = self.sections["summary"]
+        return said[said.index(name) + 1]
+
+    def text(self, section: str) -> str:
+        return " ".join(self.sections.get(section, []))
+
+    def hrefs(self) -> list[str]:
+        return [given["href"] or "" for tag, given in self.elements if tag == "a"]
+
+
+def report(folder: Path) -> Reader:
+    """Make the report of a run and read it."""
+    reader = Reader(page.write(Run(folder)))
+    assert reader.unclosed == []
+    return reader
+
+
+def ended(request: Request, status: int, *links: str, title: str | None = None, to: str | None = None) -> Done:
+    """A request that was answered with a status, by a page that links somewhere."""
+    outcome: Outcome = "redirect" if to else "ok" if status < 400 else "http_error"
+    reason = None if outcome == "ok" else str(status)
+    answer = Page(request, status, (("content-type", "text/html"),), b"x" * 2000, 1.7e9, 0.25, "asyncio")
+    document = Document(title=title, text="words", hrefs=list(links)) if outcome == "ok" else None
+    fields: dict[str, Any] = {
+        "page": answer,
+        "redirect_to": to,
+        "document": document,
+        "digest": f"sha256:{request.seq:064x}",
+    }
+    return Done(request, outcome, reason, record_line(request, outcome, **fields))
+
+
+def made(folder: Path, answers: dict[str, Callable[[Request], Done]]) -> Path:
+    """A run in which these URLs were answered so."""
+    run = MadeRun(folder)
+    requests = run.commit(groups=[found(*answers)])
+    run.commit([answers[request.url](request) for request in requests])
+    return run.close()
+
+
+@pytest.fixture(scope="module")
+def crawled(tmp_path_factory: pytest.TempPathFactory, seeds: Sequence[str]) -> Path:
+    """A crawl of the lab that was told to make a report."""
+    folder = tmp_path_factory.mktemp("report") / "run"
+    done = run_cli("crawl", *seeds, *LAB_OPTIONS, "--run", folder, "--report", "--json")
+    assert done.returncode == 0, done.stderr
+    assert f"{folder / 'report.html'}\n" in done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def told(crawled: Path) -> Reader:
+    """The report that the crawl made."""
+    return Reader(crawled / "report.html")
+
+
+def test_the_summary_has_the_figures_of_the_records(crawled: Path, told: Reader) -> None:
+    records = read_records(crawled)
+    outcomes = Counter(record["outcome"] for record in records)
+    assert told.figure("pages") == f"{outcomes['ok'] + outcomes['http_error']:,}"
+    assert told.figure("redirects") == f"{outcomes['redirect']:,}"
+    assert told.figure("errors") == f"{outcomes['http_error'] + outcomes['failed']:,}"
+    assert told.figure("hosts") == f"{len({record['url'].split('/')[2] for record in records})}"
+    assert "Finished" in told.text("summary")
+
+
+def test_every_status_stands_with_its_number_of_answers(crawled: Path, told: Reader) -> None:
+    statuses = Counter(record["status"] for record in read_records(crawled) if record["status"])
+    assert len(statuses) > 3
+    for status, count in statuses.items():
+        assert re.search(rf"\b{status}: {count:,} \(", told.text("answers"))
+
+
+def test_reasons_stand_with_their_number_of_urls(crawled: Path, told: Reader) -> None:
+    reasons = json.loads((crawled / "stats.json").read_text())["reasons"]
+    wanted = [each for each in reasons if each["outcome"] != "redirect"]
+    assert wanted
+    for each in wanted:
+        assert f"{each['outcome']} {each['reason']} {each['count']:,} " in told.text("reasons")
+
+
+def test_broken_pages_stand_with_the_number_of_pages_that_link_to_them(crawled: Path, told: Reader) -> None:
+    """A link to a redirect that ends at a broken page is a link to that page."""
+    records = read_records(crawled)
+    leads = {record["url"]: record["redirect_to"] for record in records if record["redirect_to"]}
+    linking: dict[str, set[str]] = {record["url"]: set() for record in records if record["outcome"] == "http_error"}
+    for record in records:
+        for target in record["links"] or ():
+            while target in leads:
+                target = leads[target]
+            if target in linking:
+                linking[target].add(record["url"])
+    most = sorted(linking.items(), key=lambda item: -len(item[1]))[:10]
+    assert len(most[0][1]) > 1
+    for url, pages in most:
+        assert f"{url} {len(pages)} " in told.text("broken")
+
+
+def test_the_report_says_what_bound_the_crawl_and_where_time_went(crawled: Path, told: Reader) -> None:
+    stats = json.loads((crawled / "stats.json").read_text())
+    sentence = stats["verdict"]["sentence"]
+    assert sentence[1:] in told.text("verdict")
+    for name, stage in stats["stages"].items():
+        if stage["count"]:
+            assert re.search(rf"{name.replace('_', ' ')} [a-z-]+ {stage['count']:,} ", told.text("stages"))
+
+
+def test_the_report_asks_for_nothing_and_allows_nothing_but_its_own(told: Reader) -> None:
+    policy = next(given for tag, given in told.elements if given.get("http-equiv") == "Content-Security-Policy")
+    rules = dict(rule.strip().split(" ", 1) for rule in (policy["content"] or "").split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"].startswith("'sha256-")
+    assert "unsafe" not in (policy["content"] or "")
+    for tag, given in told.elements:
+        assert "src" not in given
+        assert "style" not in given
+        assert not any(name.startswith("on") for name in given)
+        if tag == "link":
+            assert given["href"] == "data:,"
+
+
+def test_links_give_nothing_away(told: Reader) -> None:
+    outward = [given for tag, given in told.elements if tag == "a" and not (given["href"] or "").startswith("#")]
+    assert outward
+    for given in outward:
+        assert (given["href"] or "").startswith(("http://", "https://"))
+        assert given["rel"] == "noreferrer noopener"
+
+
+def test_headings_and_regions_can_be_found(told: Reader) -> None:
+    names = [tag for tag, _ in told.elements]
+    assert {"header", "nav", "main", "footer"} <= set(names)
+    assert names.count("h1") == 1
+    ids = {given.get("id") for _, given in told.elements}
+    for href in told.hrefs():
+        if href.startswith("#"):
+            assert href[1:] in ids
+    for _, given in told.elements:
+        if given.get("role") == "region":
+            assert given["tabindex"] == "0"
+            assert given["aria-label"]
+
+
+def test_the_command_makes_the_same_report_where_it_is_told_to(crawled: Path, tmp_path: Path) -> None:
+    done = run_cli("report", crawled, "-o", tmp_path / "other.html")
+    assert done.returncode == 0
+    assert done.stdout == f"{tmp_path / 'other.html'}\n"
+    again = Reader(tmp_path / "other.html")
+    assert again.sections.keys() == Reader(crawled / "report.html").sections.keys()
+    assert again.text("broken") == Reader(crawled / "report.html").text("broken")
+
+
+def test_a_crawl_that_goes_on_makes_its_report_at_the_end(seeds: Sequence[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    begun = run_cli("crawl", seeds[0], *LAB_OPTIONS, "--run", folder, "--max-pages", 3, "--report")
+    assert begun.returncode == 0
+    assert Reader(folder / "report.html").figure("pages") == "3"
+    assert run_cli("resume", folder, "--max-pages", 9).returncode == 0
+    pages = sum(record["outcome"] in ("ok", "http_error") for record in read_records(folder))
+    assert pages > 3
+    assert Reader(folder / "report.html").figure("pages") == f"{pages}"
+
+
+# Runs that lack something
+
+
+def test_without_stats_the_report_is_made_of_records_and_state(tmp_path: Path) -> None:
+    """As after kill -9."""
+    reader = report(full_run(tmp_path / "run").close())
+    assert "There is no stats.json" in reader.text("summary")
+    assert reader.figure("URLs known") == "13"
+    assert reader.figure("pages") == "5"
+    assert "failed dns_not_found 1 " in reader.text("reasons")
+    assert "skipped robots 1 " in reader.text("reasons")
+    assert "verdict" not in reader.sections
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[1]", b'{"stages": 7}', b'{"hosts": [{}]}', b"\xff\xfe"])
+def test_stats_that_cannot_be_read_are_named_and_left_out(tmp_path: Path, data: bytes) -> None:
+    folder = full_run(tmp_path / "run").close()
+    (folder / "stats.json").write_bytes(data)
+    assert "stats.json is damaged" in report(folder).text("summary")
+
+
+def test_stats_of_an_earlier_session_are_not_taken_for_those_of_the_whole_run(tmp_path: Path) -> None:
+    folder = full_run(tmp_path / "run").close()
+    (folder / "stats.json").write_text('{"why": "finished", "pages": 2, "elapsed_s": 1}')
+    assert "2 of 5 pages" in report(folder).text("summary")
+
+
+@pytest.mark.parametrize("data", [None, b"", b"no database" * 999])
+def test_without_a_good_state_the_records_are_reported(tmp_path: Path, data: bytes | None) -> None:
+    # scenario 105
+    folder = full_run(tmp_path / "run").close()
+    (folder / "state.sqlite").unlink()
+    if data is not None:
+        (folder / "state.sqlite").write_bytes(data)
+    reader = report(folder)
+    assert "state.sqlite" in reader.text("summary")
+    assert reader.figure("pages") == "5"
+    assert reader.figure("URLs known") == "10"
+
+
+def test_a_run_that_has_hardly_begun_has_a_report(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path / "run")
+    reader = report(run.folder)
+    run.close()
+    assert reader.figure("pages") == "0"
+    assert "going on, or it was ended without a chance" in reader.text("summary")
+
+
+def test_a_crawl_may_go_on_beside_it(tmp_path: Path) -> None:
+    """What is appended to the journal and not yet committed is left out."""
+    run = MadeRun(tmp_path / "run")
+    (request,) = run.commit(groups=[found(HOME)])
+    run.commit([ended(request, 200)])
+    run.journal.append([b'{"url":"http://a.example/later","outcome":"ok","depth":0}\n', b'{"url'])
+    assert report(run.folder).figure("pages") == "1"
+    run.close()
+
+
+def test_a_run_whose_records_are_lost_or_damaged_has_no_report(tmp_path: Path) -> None:
+    folder = full_run(tmp_path / "run").close()
+    journal = folder / "records.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"url"', b'"url"x', 1))
+    with pytest.raises(RunError, match=r"a line of .*records\.jsonl is no record; `crawler verify` tells more"):
+        page.write(Run(folder))
+    journal.unlink()
+    with pytest.raises(RunError, match=r"cannot read .*records\.jsonl: No such file"):
+        page.write(Run(folder))
+    assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("records.jsonl", "ends in .html"), ("missing/report.html", "No such file"), (".html", "ends in .html")],
+)
+def test_a_file_that_cannot_be_a_report_is_refused(tmp_path: Path, name: str, words: str) -> None:
+    folder = full_run(tmp_path / "run").close()
+    before = (folder / "records.jsonl").read_bytes()
+    done = run_cli("report", folder, "-o", folder / name)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert (folder / "records.jsonl").read_bytes() == before
+
+
+def test_a_folder_is_no_place_for_a_report(tmp_path: Path) -> None:
+    folder = full_run(tmp_path / "run").close()
+    (folder / "report.html").mkdir()
+    with pytest.raises(UsageError, match="it is a folder"):
+        page.write(Run(folder))
+
+
+# What only many records together say
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Reader:
+    """A site with a broken page behind two redirects, a loop, and pages with one title."""
+    a, b, c, gone, x, y = (HOME + name for name in ("a", "b", "c", "gone", "x", "y"))
+    return report(
+        made(
+            tmp_path / "run",
+            {
+                HOME: lambda request: ended(request, 200, a, b, c, gone, title="One title"),
+                c: lambda request: ended(request, 200, a, HOME, title="One title"),
+                a: lambda request: ended(request, 301, to=b),
+                b: lambda request: ended(request, 302, to=gone),
+                gone: lambda request: ended(request, 404),
+                x: lambda request: ended(request, 301, to=y),
+                y: lambda request: ended(request, 301, to=x),
+            },
+        )
+    )
+
+
+def test_links_through_redirects_count_as_links_to_what_is_broken(small: Reader) -> None:
+    """The home page links there thrice and is one page."""
+    assert "404 /gone 2 / /c" in small.text("broken")
+
+
+def test_chains_of_redirects_are_shown_with_their_end(small: Reader) -> None:
+    assert "2 404 /a /b /gone" in small.text("redirects")
+
+
+def test_redirects_in_a_circle_are_a_loop(small: Reader) -> None:
+    assert "2 a loop /x /y /x" in small.text("redirects")
+
+
+def test_titles_that_different_pages_share_are_shown(small: Reader) -> None:
+    assert "One title 2 / /c" in small.text("alike")
+
+
+def test_a_small_site_is_drawn_with_all_its_pages(small: Reader) -> None:
+    assert "7 pages and 10 links between them" in small.text("site")
+    assert len([given for tag, given in small.elements if tag == "g" and given.get("class") == "node"]) == 7
+
+
+def test_a_large_site_is_not_drawn(tmp_path: Path) -> None:
+    urls = [f"{HOME}{number}" for number in range(151)]
+    reader = report(made(tmp_path / "run", {url: lambda request: ended(request, 200) for url in urls}))
+    assert "site" not in reader.sections
+    assert "no more than 150 pages" in reader.text("content")
+
+
+def test_long_lists_say_what_they_leave_out_and_which_command_has_it(tmp_path: Path) -> None:
+    urls = [f"{HOME}{number}" for number in range(60)]
+    reader = report(made(tmp_path / "run", {url: lambda request: ended(request, 404) for url in urls}))
+    said = f"Shown are 50 of 60 broken pages; all of them: crawler show {tmp_path / 'run'} --failed"
+    assert said in reader.text("broken")
+
+
+# What comes from the web
+
+
+def test_what_pages_say_of_themselves_is_inert(tmp_path: Path) -> None:
+    # scenario 87
+    pages = {HOME + name: lambda request: ended(request, 200, title=HOSTILE) for name in ("", "b")}
+    folder = made(tmp_path / "run", pages)
+    stats = {
+        "why": HOSTILE,
+        "notes": [HOSTILE],
+        "verdict": {"sentence": HOSTILE, "advice": [HOSTILE], "shares": {HOSTILE: 1}},
+        "stages": {"parse": {}, HOSTILE: {}},
+        "outside": [{"host": HOSTILE, "reason": HOSTILE, "count": 1, "examples": [HOSTILE, "javascript:alert(1)"]}],
+        "hosts": [{"host": HOSTILE}],
+        "traps": [{"pattern": HOSTILE, "examples": [f"https://x/{HOSTILE}"]}],
+        "sessions": [{"why": HOSTILE}, {"started_at": HOSTILE}],
+    }
+    (folder / "stats.json").write_text(json.dumps(stats))
+    alter(folder, f"UPDATE details SET reason = '{HOSTILE}', outcome = 3, url = '{HOSTILE}' WHERE seq = 2")
+    reader = report(folder)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "alert(1)" in text
+    assert [tag for tag, _ in reader.elements].count("script") == 1
+    assert "img" not in [tag for tag, _ in reader.elements]
+    assert not any(href.startswith("javascript:") for href in reader.hrefs())
+    assert "\u202e" not in text
+    assert "\x1b" not in text
