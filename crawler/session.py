@@ -10,6 +10,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 from crawler import assembly
 from crawler.engine import Ending, Engine
@@ -19,6 +21,9 @@ from crawler.report.terminal import JsonTerminal
 from crawler.run import Run
 from crawler.seeds import Seeds
 from crawler.settings import Settings
+
+if TYPE_CHECKING:
+    from crawler.report.dashboard import Dashboard  # imported only where one is wanted, for what it brings with it
 
 STOP_S = 10.0  # after the first signal, seconds until the process leaves whatever still holds it
 STOPPED = 3  # exit status
@@ -36,8 +41,10 @@ async def crawl(
     *,
     before: Settings | None = None,
     is_quiet: bool = False,
+    is_plain: bool = False,
     streams: bool = False,
     on_lines: OnLines = lambda lines: None,
+    dashboard: Dashboard | None = None,
 ) -> tuple[Engine, Ending]:
     """Run a crawl to its end or to a signal.
 
@@ -47,28 +54,39 @@ async def crawl(
         run: Its folder; None keeps nothing.
         before: The settings that the run was started with, if it goes on.
         is_quiet: Whether there is no live view.
+        is_plain: Whether it is made of plain lines although there is a terminal.
         streams: Whether records go to standard output as they are committed.
         on_lines: Called with the records' lines after each commit, if they do not.
+        dashboard: Shows the crawl and is ended with it.
     """
     _use_the_machine()
     outputs: list[StreamOutput] = []
-    engine = assembly.build(settings, seeds, run, outputs_of(outputs) if streams else on_lines, before)
+    takers: list[OnLines] = [outputs_of(outputs) if streams else on_lines]
+    engine = assembly.build(settings, seeds, run, lambda lines: pass_on(lines, takers), before)
     if streams:
         held = engine.parts.held
         stream = JsonTerminal(sys.stdout.buffer) if sys.stdout.isatty() else sys.stdout.buffer
-        outputs.append(StreamOutput(stream, held.add, engine.wake, engine.stop))
-    progress = None if is_quiet else Progress(engine, sys.stderr)
-    with _signals(engine, progress):
+        on_closed = partial(engine.stop, "stopped")
+        outputs.append(StreamOutput(stream, held.add, engine.wake, on_closed))
+    progress = None if is_quiet else Progress(engine, sys.stderr, is_plain=is_plain)
+    ending: Ending | None = None
+    started = [site.seed for site in seeds.sites]
+    with _signals(engine, progress) as stop:
         try:
+            if dashboard:
+                await dashboard.start(engine, started, str(run.folder) if run else "", partial(stop, "the dashboard"))
+                takers.append(dashboard.take)
             if progress:
                 progress.start()
-            ending = await engine.run([site.seed for site in seeds.sites])
+            ending = await engine.run(started)
             for output in outputs:
                 await output.close()
             return engine, ending
         finally:
             if progress:
                 progress.stop()
+            if dashboard:
+                await dashboard.end(ending)
 
 
 def _use_the_machine() -> None:
@@ -92,9 +110,17 @@ def outputs_of(outputs: Sequence[StreamOutput]) -> OnLines:
     return put
 
 
+def pass_on(lines: Sequence[bytes], takers: Sequence[OnLines]) -> None:
+    """Give lines to all who take them."""
+    for take in takers:
+        take(lines)
+
+
 @contextmanager
-def _signals(engine: Engine, progress: Progress | None) -> Iterator[None]:
+def _signals(engine: Engine, progress: Progress | None) -> Iterator[Callable[[str], None]]:
     """The first signal stops the crawl in order, the second at once; nothing keeps the process for longer than 10 s.
+
+    Yields a function that does what a first signal does, if none has come; its argument names who asks for it.
 
     What is committed is safe, so leaving without closing anything loses nothing that a resume would not bring back.
     """
@@ -108,21 +134,25 @@ def _signals(engine: Engine, progress: Progress | None) -> Iterator[None]:
         sys.stderr.flush()
         os._exit(STOPPED)
 
-    def received() -> None:
+    def received(name: str) -> None:
         nonlocal seen
         seen += 1
         if seen == 1:
             loop.call_later(STOP_S, leave)
-            engine.stop()
+            engine.stop(cause=f"by {name}")
         elif seen == 2 and not engine.is_over:
-            engine.stop()
+            engine.stop(cause=f"at once, by a second signal ({name})")
         else:
             leave()
 
+    def stop(name: str) -> None:
+        if not seen:
+            received(name)
+
     for number in SIGNALS:
-        loop.add_signal_handler(number, received)
+        loop.add_signal_handler(number, received, number.name)
     try:
-        yield
+        yield stop
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)

@@ -1,0 +1,244 @@
+"""What the dashboard shows of a running crawl, read from its engine when somebody looks and only then."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from crawler import __version__
+from crawler.engine import Ending, Engine
+from crawler.frontier.host import HostQueue
+from crawler.report.eta import Eta, period_s
+from crawler.report.ledger import STAGES
+from crawler.report.sampler import moment
+from crawler.report.summary import ENDINGS
+from crawler.report.terminal import printable
+
+KEPT = 30  # pages, and failures, that are shown
+MAX_LINE_BYTES = 65_536  # longer records are read at once instead of being kept until somebody looks
+MAX_TEXT_CHARS = 300
+TOP_HOSTS = 25
+TOP_REASONS = 8
+HOSTS_AT_ONCE = 500  # looked at in one turn of the event loop
+RATE_S = 15.0  # over which the rate is taken at which a crawl goes on
+SURVEY_SHARE = 50  # looking at all hosts takes at most one part in so many of the time
+_URL_AT = len(b'{"url":"')
+_OUTCOME = b'","outcome":"'
+_GOOD = (b"ok", b"redirect")
+
+
+class Shown(Struct):
+    """What is shown of a record; the rest of its line is skipped unread."""
+
+    url: str
+    outcome: str
+    status: int | None = None
+    error: str | None = None
+    redirect_to: str | None = None
+    attempts: int = 1
+    elapsed_ms: int | None = None
+    content_type: str | None = None
+    wire_bytes: int | None = None
+    title: str | None = None
+
+
+class Recent:
+    """The last pages and the last failures: kept as they were committed, and read when they are shown."""
+
+    def __init__(self) -> None:
+        self._decoder = msgspec.json.Decoder(Shown)
+        self._pages: deque[bytes | Shown] = deque(maxlen=KEPT)
+        self._failures: deque[bytes | Shown] = deque(maxlen=KEPT)
+
+    def take(self, lines: Sequence[bytes]) -> None:
+        """Take the lines of a commit."""
+        self._pages.extend(map(self._small, lines[-KEPT:]))
+        self._failures.extend(map(self._small, [line for line in lines if not _is_good(line)][-KEPT:]))
+
+    def shown(self) -> dict[str, list[Shown]]:
+        """Both lists, the newest first."""
+        return {"recent": self._read(self._pages), "failures": self._read(self._failures)}
+
+    def _small(self, line: bytes) -> bytes | Shown:
+        return line if len(line) <= MAX_LINE_BYTES else self._decoded(line)
+
+    def _read(self, kept: deque[bytes | Shown]) -> list[Shown]:
+        read = [self._decoded(each) if isinstance(each, bytes) else each for each in kept]
+        kept.clear()
+        kept.extend(read)  # so that no line is read twice
+        return read[::-1]
+
+    def _decoded(self, line: bytes) -> Shown:
+        shown = self._decoder.decode(line)
+        for name in ("url", "error", "redirect_to", "title", "content_type"):
+            if (text := getattr(shown, name)) is not None:
+                setattr(shown, name, printable(text, MAX_TEXT_CHARS))
+        return shown
+
+
+def _is_good(line: bytes) -> bool:
+    """Whether a record is of a page or a redirect; its second field says so, and URLs have no quotation marks."""
+    at = line.find(_OUTCOME, _URL_AT) + len(_OUTCOME)
+    return line.startswith(_GOOD, at)
+
+
+class Live:
+    """The state of a crawl as plain values.
+
+    Args:
+        engine: The crawl.
+        seeds: What it began with.
+        folder: Where it is kept; empty for nowhere.
+    """
+
+    def __init__(self, engine: Engine, seeds: Sequence[str], folder: str) -> None:
+        self.engine = engine
+        self.recent = Recent()
+        self._seeds = seeds
+        self._folder = folder
+        self._hosts: list[dict[str, Any]] = []
+        self._next_survey = 0.0
+        self._eta = Eta(engine)
+
+    def opening(self) -> dict[str, Any]:
+        """What stays as it is while the crawl runs, and its course until now."""
+        settings = self.engine.settings
+        return {
+            "version": __version__,
+            "seeds": [printable(seed, MAX_TEXT_CHARS) for seed in self._seeds[:3]],
+            "sites": len(self._seeds),
+            "folder": printable(self._folder, MAX_TEXT_CHARS),
+            "strategy": settings.fetch.strategy,
+            "parser": settings.parse.parser,
+            "mode": settings.parse.mode,
+            "delay_s": settings.politeness.delay_s,
+            "timeline": self.engine.ledger.timeline.as_dict(),
+        }
+
+    def state(self, ending: Ending | None = None) -> dict[str, Any]:
+        """Everything that changes."""
+        engine, ledger = self.engine, self.engine.ledger
+        outcomes = ledger.outcomes
+        return {
+            **self._phase(ending),
+            **self.figures(),
+            "outcomes": dict(outcomes),
+            "reasons": [
+                [outcome, printable(reason, MAX_TEXT_CHARS), count]
+                for (outcome, reason), count in ledger.reasons.most_common(TOP_REASONS + 1)
+                if outcome != "redirect"
+            ][:TOP_REASONS],
+            "verdict": _shown_verdict(msgspec.to_builtins(ledger.verdict())),
+            "left": self._left(),
+            "stages": [[name, *_stage(engine, name)] for name in STAGES if ledger.stage(name).count],
+            "hosts": self._hosts,
+            **self.recent.shown(),
+        }
+
+    def _phase(self, ending: Ending | None) -> dict[str, Any]:
+        if ending is None:
+            return {"phase": "stopping" if self.engine.is_stopping else "crawling", "why": None, "error": None}
+        error = None if ending.error is None else printable(str(ending.error))
+        return {"phase": "ended", "why": ending.why, "sentence": ENDINGS[ending.why], "error": error}
+
+    def _left(self) -> dict[str, Any]:
+        """What is left, at the rate of the last while."""
+        ledger = self.engine.ledger
+        begun = next((row for row in reversed(ledger.timeline.rows) if row[0] < ledger.elapsed_s - RATE_S), None)
+        rate = (ledger.pages - begun[1]) / (ledger.elapsed_s - begun[0]) if begun else 0.0
+        left = self._eta.left(rate)
+        return {"seconds": left.seconds, "sentence": left.sentence()}
+
+    def figures(self) -> dict[str, float]:
+        """Counters since the start, and what is so at this moment, by name."""
+        return {
+            **dict(zip(self.engine.ledger.timeline.columns, moment(self.engine), strict=True)),
+            "retries": self.engine.ledger.retries,
+            "commits": self.engine.committer.commits,
+            "hosts_met": self.engine.frontier.host_count,
+            "workers": self.workers,
+        }
+
+    @property
+    def workers(self) -> int:
+        """Pages that are parsed at the same time at most."""
+        parse = self.engine.settings.parse
+        if parse.mode == "inline":
+            return 1
+        return parse.workers or len(os.sched_getaffinity(0))
+
+    async def survey(self) -> None:
+        """Look at the hosts again, a few at a time, unless that was done a moment ago."""
+        begun = time.monotonic()
+        if begun < self._next_survey:
+            return
+        hosts = list(self.engine.frontier.hosts())
+        top: list[tuple[float, int, HostQueue]] = []
+        spent_s = 0.0
+        for at in range(0, len(hosts), HOSTS_AT_ONCE):
+            started = time.monotonic()
+            chunk = ((self._rank(host), at + n, host) for n, host in enumerate(hosts[at : at + HOSTS_AT_ONCE]))
+            top = heapq.nlargest(TOP_HOSTS, [*top, *chunk])
+            spent_s += time.monotonic() - started
+            await asyncio.sleep(0)
+        self.take_hosts([host for _, _, host in top])
+        self._next_survey = begun + SURVEY_SHARE * spent_s
+
+    def take_hosts(self, hosts: Sequence[HostQueue]) -> None:
+        """Show these hosts."""
+        self._hosts = [self._host(host, time.monotonic()) for host in hosts]
+
+    def _needs_s(self, host: HostQueue) -> float:
+        """How long a host alone takes from now on, about, seconds."""
+        ledger = self.engine.ledger
+        typical_s = ledger.fetch_s / ledger.requests if ledger.requests else 0.0
+        each_s = period_s(host, typical_s, self.engine.settings.politeness.per_host)
+        return self.engine.frontier.pages_left(host) * each_s
+
+    def _rank(self, host: HostQueue) -> float:
+        """Orders hosts by how long they take, so roughly that they do not change places all the time."""
+        if host.dead:
+            return -1.0
+        needs_s = self._needs_s(host) + max(0.0, host.pace.parked_until - time.monotonic())
+        return math.floor(2 * math.log2(1 + needs_s))
+
+    def _host(self, host: HostQueue, now: float) -> dict[str, Any]:
+        """What is shown of a host."""
+        pace = host.pace
+        return {
+            "host": printable(host.key, MAX_TEXT_CHARS),
+            "queue": self.engine.frontier.pages_left(host),
+            "needs_s": round(self._needs_s(host), 1),
+            "in_flight": host.in_flight,
+            "waits_for_robots": host.aside_count > 0 and not host.pages,
+            "delay_s": round(pace.gap_s, 3),
+            "wait_s": round(max(0.0, host.next_at - now), 2),
+            "is_parked": pace.is_parked(now),
+            "park_reason": pace.park_reason,
+            "failures": pace.failures,
+            "dead": host.dead[1] if host.dead else None,
+        }
+
+
+def _stage(engine: Engine, name: str) -> Iterator[float]:
+    stage = engine.ledger.stage(name)
+    yield from (stage.count, stage.total_s, stage.quantile(0.5), stage.quantile(0.9), stage.max_s)
+
+
+def _shown_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """A verdict whose host is named by the web."""
+    return {
+        **verdict,
+        "host": None if verdict["host"] is None else printable(verdict["host"], MAX_TEXT_CHARS),
+        "sentence": printable(verdict["sentence"]),
+        "advice": [printable(each) for each in verdict["advice"]],
+    }
