@@ -41,7 +41,7 @@ def measure(job: Callable[P, Sample], *arguments: P.args, **named: P.kwargs) -> 
     with started(command, subprocess.PIPE) as process:
         answer, said = process.communicate(pickle.dumps((job, arguments, named)))
     if process.returncode:
-        raise CrawlerError(f"the benchmark's {job.__name__} failed: {last_line(said)}")
+        raise CrawlerError(f"the measurement {job.__name__} failed: {last_line(said)}")
     return msgspec.json.decode(answer, type=Sample)
 
 

@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `crawler bench`."""
     add = parser.add_argument
     add("--pages", metavar="DIR", help="measure with the HTML files of this folder; without it, with the lab's pages")
-    add("--count", type=_positive, metavar="N", help=f"how many pages [{PAGES}; all of a folder]")
-    add("--page-bytes", type=_positive, metavar="N", help=f"size of the lab's pages [{PAGE_BYTES}]")
-    add("--rounds", type=_positive, default=ROUNDS, metavar="N", help=f"how often to measure everything [{ROUNDS}]")
-    add("--concurrency", type=_positive, default=CONCURRENCY, metavar="N", help=f"requests in flight [{CONCURRENCY}]")
+    add("--count", type=positive, metavar="N", help=f"how many pages [{PAGES}; all of a folder]")
+    add("--page-bytes", type=positive, metavar="N", help=f"size of the lab's pages [{PAGE_BYTES}]")
+    add("--rounds", type=positive, default=ROUNDS, metavar="N", help=f"how often to measure everything [{ROUNDS}]")
+    add("--concurrency", type=positive, default=CONCURRENCY, metavar="N", help=f"requests in flight [{CONCURRENCY}]")
     add(
         "--strategy",
         action="append",
@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PART",
         help=f"measure this part (repeatable): {', '.join(rounds.USUAL)}; and if asked for {', '.join(rounds.LONG)}",
     )
-    add("--scale-pages", type=_positive, default=SCALE_PAGES, metavar="N", help=f"pages for scale [{SCALE_PAGES}]")
-    add("--scale-urls", type=_positive, default=SCALE_URLS, metavar="N", help=f"known URLs for scale [{SCALE_URLS}]")
+    add("--scale-pages", type=positive, default=SCALE_PAGES, metavar="N", help=f"pages for scale [{SCALE_PAGES}]")
+    add("--scale-urls", type=positive, default=SCALE_URLS, metavar="N", help=f"known URLs for scale [{SCALE_URLS}]")
     add("--json", action="store_true", help="all figures as one JSON object on standard output")
     add("--picture", metavar="FILE.svg", help="draw the whole line and the limit")
     parser.epilog = (
@@ -68,7 +68,8 @@ def _choices(setting: str) -> tuple[str, ...]:
     return get_args(get_type_hints(ParseSettings)[setting])
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """An argument that has to be a whole number above 0."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return int(text)
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     """`crawler bench`."""
     plan = _plan(arguments)
     _check(arguments, plan)
-    with _ended_by(signal.SIGTERM, signal.SIGHUP):
+    with ended_by(signal.SIGTERM, signal.SIGHUP):
         report = rounds.run(plan, _say)
     if arguments.picture:
         Path(arguments.picture).write_text(picture.draw(report), encoding="utf-8")
@@ -105,7 +106,7 @@ def _plan(arguments: argparse.Namespace) -> rounds.Plan:
 
 def _check(arguments: argparse.Namespace, plan: rounds.Plan) -> None:
     """Find out before anything is measured whether it can be, and whether its results can be kept."""
-    procfs.check()
+    procfs.check("crawler bench")
     for strategy in plan.strategies:
         check_strategy(strategy, plan.concurrency)
     if arguments.pages and arguments.page_bytes:
@@ -118,7 +119,7 @@ def _check(arguments: argparse.Namespace, plan: rounds.Plan) -> None:
 
 
 @contextmanager
-def _ended_by(*numbers: signal.Signals) -> Iterator[None]:
+def ended_by(*numbers: signal.Signals) -> Iterator[None]:
     """Let signals end the measurements as Ctrl-C does, so that no process and no file is left."""
 
     def end(number: int, frame: FrameType | None) -> None:

@@ -25,6 +25,12 @@ TO_THE_LAB = ["--resolve", "*.lab:127.0.0.1", "--allow-private", "127.0.0.0/8", 
 LOOK_S = 0.05  # between two looks at a crawl that runs
 START_SHARE = 10  # a crawl of this fraction of the pages tells what the start costs
 LATENCY_MS = 100
+LATENT_SLOTS = {
+    "asyncio": 64,
+    "curl": 64,
+    "threads": 32,
+    "sequential": 1,
+}  # requests in flight to hosts that answer late
 
 _numbers = count(1)
 Look = Callable[[int, Path], None]
@@ -98,7 +104,7 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def whole(web: Web, strategy: str, concurrency: int, parsing: Sequence[str], folder: Path) -> Sample:
-    """Crawl a web, and leave the start out of the CPU times by taking those of a shorter crawl from them.
+    """Crawl a web, and leave start and end out of all times by taking those of a shorter crawl from them.
 
     Args:
         web: What to crawl.
@@ -114,23 +120,23 @@ def whole(web: Web, strategy: str, concurrency: int, parsing: Sequence[str], fol
     server_before = procfs.main_thread_cpu_s(web.server)
     full = crawl(common, folder)
     server_s = procfs.main_thread_cpu_s(web.server) - server_before
-    if full.pages <= short.pages:
+    if full.pages <= short.pages or full.span_s <= short.span_s:
         short = Crawl()
-    share = (full.pages - web.extra_pages) / (full.pages - short.pages)
     main_s, workers_s = max(0.0, full.main_s - short.main_s), max(0.0, full.workers_s - short.workers_s)
-    steady_s = full.span_s - short.span_s if full.span_s > short.span_s else full.span_s
+    pages, span_s = full.pages - web.extra_pages, full.span_s - short.span_s
+    share = pages / (full.pages - short.pages)  # so that all pages cost what those between the two ends do
     cpu_s = {"main": main_s * share, "server": server_s}
     if "workers" in full.peak_bytes:
         cpu_s["workers"] = workers_s * share
     return Sample(
-        count=full.pages - web.extra_pages,
-        wall_s=full.span_s,
+        count=pages,
+        wall_s=span_s * share,
         cpu_s=cpu_s,
         bytes_read=full.bytes_read,
         peak_bytes=full.peak_bytes,
         detail={
-            "main_cores": main_s / steady_s,
-            "workers_cores": workers_s / steady_s,
+            "main_cores": main_s / span_s,
+            "workers_cores": workers_s / span_s,
             "server_cores": server_s / full.span_s,
             **_all_of("full", full),
             **_all_of("short", short),
@@ -158,15 +164,20 @@ def help_text() -> Sample:
 
 
 def slow_hosts(pages: int) -> WorldSpec:
-    """A world of a hundred hosts that answer late, with about so many pages in all."""
-    each = max(1, pages // 100)
+    """A world of hosts that answer late, as many as requests may be in flight, with about so many pages in all."""
+    hosts = max(LATENT_SLOTS.values())
     return WorldSpec(
-        hosts=100, pages_per_host=each, page_bytes=8_000, size_spread=0, latency_ms=LATENCY_MS, latency_spread=0
+        hosts=hosts,
+        pages_per_host=max(1, pages // hosts),
+        page_bytes=8_000,
+        size_spread=0,
+        latency_ms=LATENCY_MS,
+        latency_spread=0,
     )
 
 
 def late(spec: WorldSpec, lab: LabProcess, strategy: str, parsing: Iterable[str], folder: Path) -> Sample:
-    """Crawl many slow hosts at once, one request at a time to each.
+    """Crawl as many slow hosts at once as requests are in flight, one request at a time to each.
 
     Args:
         spec: The world.
@@ -175,13 +186,14 @@ def late(spec: WorldSpec, lab: LabProcess, strategy: str, parsing: Iterable[str]
         parsing: Options of the parse stage.
         folder: Where the run's folder is made.
     """
-    seeds = World(spec).seeds(lab.port)
-    done = crawl([*seeds, *parsing, "--strategy", strategy, "--concurrency", str(len(seeds))], folder)
+    slots = LATENT_SLOTS[strategy]
+    seeds = World(spec).seeds(lab.port)[:slots]
+    done = crawl([*seeds, *parsing, "--strategy", strategy, "--concurrency", str(slots)], folder)
     return Sample(
         count=done.pages,
         wall_s=done.span_s,
         cpu_s={"main": done.main_s, "workers": done.workers_s},
         bytes_read=done.bytes_read,
         peak_bytes=done.peak_bytes,
-        detail={"possible_requests_per_s": len(seeds) * 1000 / LATENCY_MS},
+        detail={"slots": slots, "possible_pages_per_s": slots * 1000 / LATENCY_MS},
     )

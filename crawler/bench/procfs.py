@@ -13,14 +13,17 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 MIB = 1024 * 1024
 
 
-def check() -> None:
+def check(command: str) -> None:
     """Find out before a measurement whether this system tells what is asked here.
+
+    Args:
+        command: What wants to measure, for the sentence.
 
     Raises:
         UsageError: If it does not.
     """
     if not (PROC / "self" / "stat").exists():
-        raise UsageError("crawler bench reads CPU times and memory from /proc, which this system does not have")
+        raise UsageError(f"{command} reads CPU times and memory from /proc, which this system does not have")
 
 
 def cpu_s(pid: int) -> float:

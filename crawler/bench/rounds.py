@@ -14,12 +14,12 @@ import msgspec
 from msgspec import Struct
 
 from crawler import __version__
-from crawler.assembly import cores
 from crawler.bench import alone, bare, figures, line, procfs, scale
 from crawler.bench.apart import measure
 from crawler.bench.figures import About, Report, Sample
 from crawler.bench.web import Web, serve_files, serve_lab, watched
 from crawler.run import DATA
+from crawler.settings import cores
 
 # What is measured if nothing is chosen, and what is only if it is.
 USUAL = ("fetch", "parse", "frontier", "store", "line", "start")
@@ -71,9 +71,9 @@ def run(plan: Plan, say: Callable[[str], None]) -> Report:
         CrawlerError: If a measurement fails.
     """
     measured: dict[tuple[str, str], list[Sample]] = {}
-    started, others_before = time.monotonic(), _others_s()
+    started, others_before = time.monotonic(), others_s()
     with ExitStack() as stack:
-        folder = stack.enter_context(_scratch())
+        folder = stack.enter_context(scratch("bench"))
         say("making the pages")
         web = _serve(plan, folder, stack)
         tasks = Bench(plan, web, folder, stack).tasks()
@@ -85,23 +85,27 @@ def run(plan: Plan, say: Callable[[str], None]) -> Report:
                     measured.setdefault((part, variant), []).append(sample)
     results = [figures.summarise(part, variant, samples) for (part, variant), samples in measured.items()]
     workers = cores() if plan.parse == "processes" else 0
-    others_cores = max(0.0, _others_s() - others_before) / (time.monotonic() - started)
+    others_cores = max(0.0, others_s() - others_before) / (time.monotonic() - started)
     return figures.judge(_about(plan, web, others_cores), results, cores(), workers)
 
 
-def _others_s() -> float:
+def others_s() -> float:
     """CPU time of all processes that are none of the benchmark's, as far as its own have ended, seconds."""
     return procfs.machine_s() - procfs.ended_s() - time.process_time()
 
 
 @contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder beside the runs, because waiting for the disk is part of what is measured; nothing of it stays."""
+def scratch(name: str) -> Iterator[Path]:
+    """A folder beside the runs, because waiting for the disk is part of what is measured; nothing of it stays.
+
+    Args:
+        name: What its name begins with.
+    """
     is_ours = not DATA.exists()
     DATA.mkdir(exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=DATA) as name:
-            yield Path(name).absolute()
+        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=DATA) as folder:
+            yield Path(folder).absolute()
     finally:
         if is_ours:
             with suppress(OSError):  # somebody else has put something there

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crawler.bench.figures import Binding, Line, Report, Result, Spread
+from crawler.bench.line import LATENCY_MS
 from crawler.bench.procfs import MIB
 from crawler.report.terminal import printable, size
 
@@ -114,10 +115,15 @@ def _start(report: Report) -> Iterator[str]:
 def _latency(report: Report) -> Iterator[str]:
     results = report.of("latency")
     if results:
-        possible = results[0].rounds[0].detail["possible_requests_per_s"]
-        yield f"100 HOSTS, 100 ms, one request at a time to each: {possible:,.0f} requests/s at most"
+        yield f"{LATENCY_MS} ms UNTIL EACH ANSWER, one request at a time to each host"
+        yield f"  {'':12} {'in flight':>9} {'pages/s':>8} {'low–high':>13} {'of what is possible':>20}"
     for result in results:
-        yield f"  {result.variant:12} {result.per_s.median:,.0f} pages/s ({_range(result.per_s)})"
+        detail = result.rounds[0].detail
+        share = result.per_s.median / detail["possible_pages_per_s"]
+        yield (
+            f"  {result.variant:12} {detail['slots']:>9.0f} {_number(result.per_s.median):>8} "
+            f"{_range(result.per_s):>13} {_percent(share):>20}"
+        )
 
 
 def _pages_done(report: Report) -> Iterator[str]:

@@ -32,6 +32,8 @@ SUFFIXES = (".html", ".htm", ".xhtml")
 LINKS_PER_INDEX = 1000
 READ_TIMEOUT_S = 60.0
 USER_AGENT = f"crawler/{__version__}"
+FORBIDDEN = "/private/"  # by the robots.txt of a site of the lab
+MAX_GUESSES = 20  # of how many pages a site needs so that a number of them is allowed
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -107,7 +109,7 @@ def serve_lab(count: int, page_bytes: int, folder: Path) -> Iterator[Web]:
     """Serve one site of the lab.
 
     Args:
-        count: Pages; some of them are forbidden by its robots.txt and left out.
+        count: Pages, beside which there are some that its robots.txt forbids.
         page_bytes: Size of each, bytes.
         folder: Where the corpus goes; it is made.
 
@@ -119,12 +121,25 @@ def serve_lab(count: int, page_bytes: int, folder: Path) -> Iterator[Web]:
             f"{count:,} pages of {page_bytes:,} bytes are more than the {CACHE_BYTES // procfs.MIB} MiB that the lab "
             "keeps ready; lower --count or --page-bytes"
         )
-    spec = WorldSpec(hosts=1, pages_per_host=count, page_bytes=page_bytes, size_spread=0)
+    spec = _site(count, page_bytes)
     with watched(spec) as (lab, server):
         world = World(spec)
         host = world.hosts[0]
         corpus = gather(lab.port, f"{host}:{lab.port}", world.targets(host), folder)
         yield Web(corpus, lab.port, server, world.seeds(lab.port))
+
+
+def _site(count: int, page_bytes: int) -> WorldSpec:
+    """A site of which so many pages may be asked for."""
+    pages = count
+    for _ in range(MAX_GUESSES):  # more pages have more forbidden ones among them
+        spec = WorldSpec(hosts=1, pages_per_host=pages, page_bytes=page_bytes, size_spread=0)
+        world = World(spec)
+        allowed = sum(not target.startswith(FORBIDDEN) for target in world.targets(world.hosts[0]))
+        if allowed == count:
+            break
+        pages += count - allowed
+    return spec
 
 
 @contextmanager
@@ -140,14 +155,8 @@ def serve_files(source: Path, count: int | None, folder: Path) -> Iterator[Web]:
         UsageError: If the folder is missing or has no HTML files.
         OSError: If one of them cannot be read.
     """
-    if not source.is_dir():
-        raise UsageError(f"--pages {source} is not a folder")
-    found = (path for path in sorted(source.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
-    files = list(islice(found, count))
-    if not files:
-        raise UsageError(f"--pages {source} holds no HTML files ({', '.join(SUFFIXES)})")
     served = folder.with_name("served")
-    targets = [_copy(path, path.relative_to(source), served) for path in files]
+    targets = copied(source, count, served)
     before = set(procfs.children(os.getpid()))
     with serve_folder(served) as lab:
         server = _new_child(before)
@@ -169,6 +178,27 @@ def watched(spec: WorldSpec) -> Iterator[tuple[LabProcess, int]]:
 
 def _new_child(before: set[int]) -> int:
     return next(pid for pid in procfs.children(os.getpid()) if pid not in before)
+
+
+def copied(source: Path, count: int | None, served: Path) -> list[str]:
+    """Copy the HTML files of a folder to where they are served; returns their canonical paths.
+
+    Args:
+        source: The folder.
+        count: How many files to take; None takes all.
+        served: Where they go; it is made.
+
+    Raises:
+        UsageError: If the folder is missing or has no HTML files.
+        OSError: If one of them cannot be read.
+    """
+    if not source.is_dir():
+        raise UsageError(f"--pages {source} is not a folder")
+    found = (path for path in sorted(source.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = list(islice(found, count))
+    if not files:
+        raise UsageError(f"--pages {source} holds no HTML files ({', '.join(SUFFIXES)})")
+    return [_copy(path, path.relative_to(source), served) for path in files]
 
 
 def _copy(path: Path, relative: Path, served: Path) -> str:

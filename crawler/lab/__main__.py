@@ -79,7 +79,7 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 def _world(args: argparse.Namespace) -> World | FolderWorld:
     if args.folder is not None:
-        return FolderWorld(args.folder)
+        return FolderWorld(args.folder, args.latency_ms / 1000)
     values = {name: getattr(args, name) for name in WorldSpec.__struct_fields__}
     try:
         return World(msgspec.convert(values, WorldSpec))

@@ -40,15 +40,17 @@ class FolderWorld:
 
     Args:
         root: The folder; links that lead out of it are not followed.
+        latency_s: Time before an answer, seconds.
 
     Raises:
         UsageError: If there is no such folder.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, latency_s: float = 0.0) -> None:
         if not root.is_dir():
             raise UsageError(f"{root} is no folder that could be served")
         self.root = root.resolve()
+        self._latency_s = latency_s
 
     def answer(self, authority: str, target: str) -> Answer:
         """The file at a path: index.html for a folder, a redirect to the slash where a folder's path has none.
@@ -76,4 +78,4 @@ class FolderWorld:
         except OSError:  # missing, forbidden, or a name that the file system cannot have
             return _NOT_FOUND
         kind = CONTENT_TYPES.get(found.suffix.lower(), "application/octet-stream")
-        return Answer(200, (("Content-Type", kind),), body)
+        return Answer(200, (("Content-Type", kind),), body, self._latency_s)

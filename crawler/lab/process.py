@@ -68,17 +68,19 @@ def serve_in_process(spec: WorldSpec, *, log: bool = False, warm: bool = False) 
 
 
 @contextmanager
-def serve_folder(path: Path, *, log: bool = False) -> Iterator[LabProcess]:
+def serve_folder(path: Path, *, log: bool = False, latency_ms: float = 0.0) -> Iterator[LabProcess]:
     """Serve the files of a folder from a process of its own, under every host name.
 
     Args:
         path: The folder.
         log: Whether to keep when each request came.
+        latency_ms: Time before an answer, milliseconds.
 
     Raises:
         RuntimeError: If the server did not start.
     """
-    with _running(["--folder", str(path), *(["--log"] if log else [])]) as lab:
+    options = [f"--latency-ms={latency_ms:g}", *(["--log"] if log else [])]
+    with _running(["--folder", str(path), *options]) as lab:
         yield lab
 
 
