@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import io
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,8 +16,11 @@ from crawler import assembly, seeds, settings
 from crawler import run as runs
 from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
+from crawler.export import table
 from crawler.export.journal import read_lines
 from crawler.models import Record
+from crawler.report import page, summary
+from crawler.report.crawl_log import logging_to
 from crawler.settings import GROUPS, Settings
 
 Result_ = TypeVar("Result_")
@@ -59,7 +63,9 @@ def crawl(urls: str | Sequence[str], *, run: str | Path = "", **options: Any) ->
     Args:
         urls: Seeds, or a single one.
         run: Folder of the run; a new one under data/ if not given.
-        **options: Any setting by its name, `strategy="threads"`, `max_pages=100`, `delay=2.0`.
+        **options: Any setting by its name, `strategy="threads"`, `max_pages=100`, `delay=2.0`; the `[extract.NAME]`
+            tables as `rules={"price": {"css": ".price", "type": "number"}}`; as `extract`, also the function itself;
+            as `outputs`, files that are made at the end.
 
     Raises:
         UsageError: If a seed or an option is wrong, or the folder holds a run.
@@ -70,15 +76,23 @@ def crawl(urls: str | Sequence[str], *, run: str | Path = "", **options: Any) ->
             "crawl() blocks and cannot run inside an event loop; use `async for record in stream(…)` there"
         )
     chosen = options_to_settings(options)
+    outputs = [Path(name) for name in chosen.output.outputs]
+    for path in outputs:
+        table.check(path)
     given = seeds.read(_listed(urls), (), chosen.site, chosen.crawl.scope, io.BytesIO())
     assembly.check(chosen, given)
     folder = runs.create(str(run), chosen, given)
-    with runs.locked(folder), runs.logging_to(folder.log):
+    with runs.locked(folder), logging_to(folder.log, chosen.output.log_level, chosen.output.log_format):
         engine, ending = run_loop(lambda: _crawl(chosen, given, folder))
     if ending.error is not None:
         raise ending.error
-    stats = engine.ledger.as_dict()
-    folder.write_stats({"why": ending.why, **stats})
+    stats = summary.figures(engine, ending, chosen, folder)
+    folder.write_stats(stats)
+    for path in outputs:
+        length, is_safe = folder.committed_length(), chosen.output.spreadsheet_safe
+        table.export(folder.journal, length, path, spreadsheet_safe=is_safe)
+    if chosen.output.report:
+        page.write(folder)
     return Result(folder, ending, stats)
 
 
@@ -113,6 +127,8 @@ async def stream(urls: str | Sequence[str], **options: Any) -> AsyncIterator[Rec
         RunError: If the crawl cannot go on.
     """
     chosen = options_to_settings(options)
+    if chosen.output.outputs or chosen.output.warc:
+        raise UsageError("stream() keeps nothing on disk; outputs and warc are for crawl()")
     given = seeds.read(_listed(urls), (), chosen.site, chosen.crawl.scope, io.BytesIO())
     lines: asyncio.Queue[Sequence[bytes] | None] = asyncio.Queue()
     engine = assembly.build(chosen, given, None, lines.put_nowait)
@@ -135,14 +151,35 @@ async def stream(urls: str | Sequence[str], **options: Any) -> AsyncIterator[Rec
 def options_to_settings(options: Mapping[str, Any]) -> Settings:
     """Settings from the keyword arguments of the library, each put into the group that knows its name."""
     tables: dict[str, dict[str, Any]] = {}
-    groups = {group: type(getattr(Settings(), group)) for group in GROUPS}
+    # The dashboard belongs to the command, whose process and signals are its own.
+    groups = {group: type(getattr(Settings(), group)) for group in GROUPS if group != "dashboard"}
     for name, value in options.items():
+        if name == "rules":
+            tables["extract"] = value
+            continue
         key = _ALIASES.get(name, name)
         owners = [group for group, kind in groups.items() if key in kind.__struct_fields__]
         if not owners:
-            raise UsageError(f"there is no option {name!r}")
-        tables.setdefault(owners[0], {})[key] = value
+            known = [*_ALIASES, *(each for kind in groups.values() for each in kind.__struct_fields__)]
+            close = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(f"there is no option {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
+        tables.setdefault(owners[0], {})[key] = _extractor_name(value) if key == "extract" else value
     return settings.build(tables, where="the options")
+
+
+def _extractor_name(extractor: object) -> object:
+    """`module:function` of a function, by which the parse workers import it; what is none stays as it is."""
+    if isinstance(extractor, Mapping):
+        raise UsageError("extract is a function, or its name as module:function; give rules as rules={…}")
+    if not callable(extractor):
+        return extractor
+    module, name = getattr(extractor, "__module__", None), getattr(extractor, "__qualname__", repr(extractor))
+    if module in (None, "__main__") or not name.isidentifier():
+        raise UsageError(
+            f"extract={name}: the parse workers import the function by its name, and never your script;"
+            " define it at the top level of a module of its own"
+        )
+    return f"{module}:{name}"
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, Result_]]) -> Result_:

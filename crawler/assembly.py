@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -39,7 +37,7 @@ from crawler.rewrite import UrlRules
 from crawler.run import Run
 from crawler.scope import Scope
 from crawler.seeds import Seeds
-from crawler.settings import ParseSettings, Settings
+from crawler.settings import ParseSettings, Settings, cores
 from crawler.targets import Targets
 
 
@@ -225,10 +223,3 @@ def _wanted(settings: Settings) -> Wanted:
 def _in_process(context: object) -> Callable[[Page], Parsed]:
     assert isinstance(context, StageContext)
     return PageParser(context).parse
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

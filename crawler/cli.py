@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from importlib import import_module
+from itertools import zip_longest
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from msgspec import Meta
@@ -30,6 +32,8 @@ _METAVARS = {
     "--resolve": "NAME:ADDR",
     "--max-body": "BYTES",
     "--drop-param": "NAME",
+    "--dashboard": "PORT",
+    "--dashboard-host": "ADDRESS",
 }
 _FETCH_GROUPS = ("fetch", "politeness", "parse")  # of which `crawler fetch` takes the options
 
@@ -49,11 +53,27 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise the complaint instead of leaving the process."""
         if message.startswith("unrecognized arguments: "):
-            given = message.removeprefix("unrecognized arguments: ").split()[0]
-            known = [flag for action in self._actions for flag in action.option_strings]
-            close = difflib.get_close_matches(given.partition("=")[0], known, n=1)
-            message = f"there is no option {given}" + (f"; did you mean {close[0]}?" if close else "")
+            message = self._stranger(message.removeprefix("unrecognized arguments: ").split()[0])
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def _stranger(self, given: str) -> str:
+        """What is wrong with an argument that nothing takes."""
+        if not given.startswith("-"):
+            takes = " ".join(str(each.metavar or each.dest) for each in self._actions if not each.option_strings)
+            return f"{given} is one too many: {self.prog} takes {takes or 'only options'}"
+        known = [flag for action in self._actions for flag in action.option_strings]
+        close = difflib.get_close_matches(given.partition("=")[0], known, n=1)
+        return f"there is no option {given}" + (f"; did you mean {close[0]}?" if close else "")
+
+    def complete(self, arguments: Sequence[str]) -> list[str]:
+        """Put in the number that an option was given without, so that it does not take the URL behind it for one."""
+        numbers = [each for each in self._actions if each.nargs == "?" and str(each.const).isdigit()]
+        bare = {flag: action.const for action in numbers for flag in action.option_strings}
+        whole: list[str] = []
+        for given, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+            is_bare = given in bare and not re.fullmatch(r"-?[0-9]+", following)
+            whole.append(f"{given}={bare[given]}" if is_bare else given)
+        return whole
 
 
 def add_settings(
@@ -75,6 +95,8 @@ def add_settings(
             flags = [_SHORT[flag], flag] if flag in _SHORT else [flag]
             default = getattr(getattr(Settings(), group), name) if shows_defaults else ""
             arguments = _argument(get_args(hint)[0], default, meta.description or "", _METAVARS.get(flag))
+            if (bare := (meta.extra or {})["bare"]) is not None:
+                arguments |= {"nargs": "?", "const": bare}
             section.add_argument(*flags, dest=f"{group}.{name}", default=None, **arguments)
 
 
@@ -127,7 +149,7 @@ def _crawl_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
     loudness = parser.add_mutually_exclusive_group()
     loudness.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary")
-    loudness.add_argument("-v", "--verbose", action="store_true", help="log what is routine, too")
+    loudness.add_argument("-v", "--verbose", action="store_true", help="show the log, with what is routine in it")
     parser.add_argument("--json", action="store_true", help="the final figures as one JSON object on standard output")
 
 
@@ -214,8 +236,18 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
         "crawler.verify:run",
     ),
     "show": ("what became of a run's URLs, and why", _arguments_of("crawler.report.show"), "crawler.report.show:run"),
+    "report": (
+        "a run as one HTML file, with pictures",
+        _arguments_of("crawler.report.page"),
+        "crawler.report.page:run",
+    ),
     "fetch": ("one URL through the whole line; prints its record", _fetch_arguments, "crawler.commands:fetch"),
     "export": ("make files of a run's records", _export_arguments, "crawler.commands:export"),
+    "compare": (
+        "all strategies and parse modes on the same pages, and which to use",
+        _arguments_of("crawler.compare.command"),
+        "crawler.compare.command:run",
+    ),
     "bench": (
         "measure the crawler, and the limit of this machine",
         _arguments_of("crawler.bench.command"),
@@ -260,7 +292,7 @@ def program(arguments: Sequence[str]) -> int:
     description, add_arguments, target = COMMANDS[command]
     parser = Parser(prog=f"crawler {command}", description=description, allow_abbrev=False)
     add_arguments(parser)
-    parsed = parser.parse_intermixed_args(arguments[1:])
+    parsed = parser.parse_intermixed_args(parser.complete(arguments[1:]))
     module, _, function = target.partition(":")
     status: int = getattr(import_module(module), function)(parsed)
     return status

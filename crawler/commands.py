@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
@@ -18,27 +19,39 @@ from crawler.errors import UsageError
 from crawler.export import table
 from crawler.export.selection import select
 from crawler.reparse import Reparse
-from crawler.report import summary
-from crawler.report.terminal import JsonTerminal, printable_json
+from crawler.report import page, summary
+from crawler.report.crawl_log import logging_to
+from crawler.report.opening import opening
+from crawler.report.terminal import JsonTerminal, counted, printable_json
 from crawler.settings import Settings
+
+if TYPE_CHECKING:
+    from crawler.report.dashboard import Dashboard
 
 STANDARD_OUTPUT = "-"
 
 
 def crawl(arguments: argparse.Namespace) -> int:
     """`crawler crawl`."""
-    chosen, given = _failures_of(arguments) if arguments.retry_failed else _as_given(arguments)
+    chosen, given = _failures_of(arguments) if arguments.retry_failed else as_given(arguments)
+    return crawl_these(arguments, chosen, given)
+
+
+def crawl_these(arguments: argparse.Namespace, chosen: Settings, given: seeds.Seeds) -> int:
+    """A new crawl of these seeds with these settings; of the arguments, how it tells of itself is read."""
     _check_outputs(arguments, chosen)
     assembly.check(chosen, given)
-    run = runs.create(chosen.output.run, chosen, given)
-    say = _quiet if arguments.quiet else _say
-    for note in given.notes:
-        say(note)
-    say(summary.opening(chosen, given, run.folder))
-    return _crawl(arguments, chosen, given, run, before=None)
+    with _dashboard(chosen) as dashboard:
+        run = runs.create(chosen.output.run, chosen, given)
+        say = _quiet if arguments.quiet else _say
+        for note in given.notes:
+            say(note)
+        say(opening(chosen, given, run.folder))
+        return _crawl(arguments, chosen, given, run, before=None, dashboard=dashboard)
 
 
-def _as_given(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
+def as_given(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
+    """The settings and the seeds that a command line names."""
     chosen = settings.load(Path(arguments.config) if arguments.config else None, overrides(arguments))
     return chosen, seeds.read(arguments.urls, arguments.sites, chosen.site, chosen.crawl.scope, sys.stdin.buffer)
 
@@ -68,9 +81,10 @@ def resume(arguments: argparse.Namespace) -> int:
         raise UsageError("--warc and --no-warc are for a whole run; this one was started the other way")
     _check_outputs(arguments, chosen)
     assembly.check(chosen, given)
-    if not arguments.quiet:
-        _say(f"Going on with {run.folder}")
-    return _crawl(arguments, chosen, given, run, before)
+    with _dashboard(chosen) as dashboard:
+        if not arguments.quiet:
+            _say(f"Going on with {run.folder}")
+        return _crawl(arguments, chosen, given, run, before, dashboard)
 
 
 def reparse(arguments: argparse.Namespace) -> int:
@@ -82,8 +96,20 @@ def reparse(arguments: argparse.Namespace) -> int:
         assembly.check(plan.settings, plan.seeds)
         run = runs.create(plan.settings.output.run, plan.settings, plan.seeds, plan.prepare)
     if not arguments.quiet:
-        _say(f"Parsing {plan.pages:,} answers of {parent.folder} again; run: {run.folder}")
+        _say(f"Parsing {counted(plan.pages, 'answer')} of {parent.folder} again; run: {run.folder}")
     return _crawl(arguments, plan.settings, plan.seeds, run, before=plan.settings)
+
+
+@contextmanager
+def _dashboard(chosen: Settings) -> Iterator[Dashboard | None]:
+    """The dashboard, if one is wanted: its port is taken before the run is touched, and free again at the end."""
+    if chosen.dashboard.port < 0:
+        yield None
+        return
+    from crawler.report.dashboard import Dashboard  # brings a web server with it, which few crawls need
+
+    with closing(Dashboard(chosen.dashboard)) as dashboard:
+        yield dashboard
 
 
 def _check_outputs(arguments: argparse.Namespace, chosen: Settings) -> None:
@@ -95,16 +121,34 @@ def _check_outputs(arguments: argparse.Namespace, chosen: Settings) -> None:
 
 
 def _crawl(
-    arguments: argparse.Namespace, chosen: Settings, given: seeds.Seeds, run: runs.Run, before: Settings | None
+    arguments: argparse.Namespace,
+    chosen: Settings,
+    given: seeds.Seeds,
+    run: runs.Run,
+    before: Settings | None,
+    dashboard: Dashboard | None = None,
 ) -> int:
     """Run a crawl to its end, a new one or, with the settings that it had `before`, one that goes on."""
     say = _quiet if arguments.quiet else _say
     streams = STANDARD_OUTPUT in chosen.output.outputs
-    with runs.locked(run), runs.logging_to(run.log, verbose=arguments.verbose):
+    if dashboard:
+        _say(f"Dashboard: {dashboard.url}")  # also where all else is quiet, for it may be on any port
+    output = chosen.output
+    also = sys.stderr if arguments.verbose else None
+    with runs.locked(run), logging_to(run.log, "debug" if also else output.log_level, output.log_format, also):
         engine, ending = run_loop(
-            lambda: session.crawl(chosen, given, run, before=before, is_quiet=arguments.quiet, streams=streams)
+            lambda: session.crawl(
+                chosen,
+                given,
+                run,
+                before=before,
+                is_quiet=arguments.quiet,
+                is_plain=arguments.verbose,
+                streams=streams,
+                dashboard=dashboard,
+            )
         )
-        stats = summary.figures(engine, ending, chosen)
+        stats = summary.figures(engine, ending, chosen, run)
         written = [run.journal, run.warc] if chosen.output.warc else [run.journal]
         if ending.error is None:
             run.write_stats(stats)
@@ -117,14 +161,15 @@ def _crawl(
         sys.stdout.write(msgspec.json.encode(stats).decode() + "\n")
     if ending.why == "stopped":
         return Exit.STOPPED
-    return Exit.OK if engine.has_answers else Exit.NOTHING
+    has_time_failed = ending.why == "max_time" and not engine.ledger.outcomes["failed"]
+    return Exit.OK if engine.has_answers or has_time_failed else Exit.NOTHING
 
 
 def _write_outputs(run: runs.Run, chosen: Settings) -> list[Path]:
     paths = [Path(name) for name in chosen.output.outputs if name != STANDARD_OUTPUT]
     for path in paths:
         table.export(run.journal, run.committed_length(), path, spreadsheet_safe=chosen.output.spreadsheet_safe)
-    return paths
+    return [*paths, page.write(run)] if chosen.output.report else paths
 
 
 def fetch(arguments: argparse.Namespace) -> int:
@@ -138,7 +183,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     for note in given.notes:
         _say(note)
     lines: list[bytes] = []
-    with runs.logging_to(sys.stderr):
+    with logging_to(sys.stderr):
         engine, ending = run_loop(lambda: session.crawl(chosen, given, None, is_quiet=True, on_lines=lines.extend))
     for line in lines:
         sys.stdout.write(printable_json(msgspec.json.format(line, indent=2).decode().strip()) + "\n")
@@ -164,7 +209,10 @@ def export(arguments: argparse.Namespace) -> int:
             count = table.stream(run.journal, length, stream, selection)
         else:
             count = table.export(run.journal, length, Path(name), selection, arguments.spreadsheet_safe)
-        _say(f"{name}: {count:,} records")
+        _say(f"{name}: {counted(count, 'record')}")
+    if found := run.altered():
+        what = f"{counted(found, 'commit')} to {run.journal} changed since: what was exported may be wrong"
+        _say(f"crawler: warning: {what}; `crawler verify {run.folder}` tells where")
     return Exit.OK
 
 

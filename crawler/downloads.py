@@ -108,6 +108,10 @@ class Downloads:
             return msgspec.structs.replace(page, complete=False)
         return msgspec.structs.replace(page, saved=saved, truncated="length" if download.is_cut else page.truncated)
 
+    def close_idle(self) -> None:
+        """Close the fetcher's idle connections."""
+        self._fetcher.close_idle()
+
     def forget(self, url: str) -> None:
         """Delete what has come of a URL that will not be asked for again."""
         name = partial_name(url)

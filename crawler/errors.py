@@ -77,6 +77,12 @@ class FetchError(CrawlerError):
         """Whether a second try can help."""
         return FETCH_REASONS[self.reason][1]
 
+    @property
+    def is_not_tls(self) -> bool:
+        """Whether something else than TLS came back, as from a server that speaks plain HTTP on that port."""
+        # What OpenSSL says of it, under every strategy.
+        return self.reason == "tls_failed" and "wrong version number" in self.detail.lower().replace("_", " ")
+
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else self.reason
 

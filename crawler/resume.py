@@ -11,9 +11,9 @@ from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import Done
 from crawler.models import Request
 from crawler.records import record_line
+from crawler.report.crawl_log import tell
+from crawler.report.terminal import counted
 from crawler.settings import Settings
-
-log = logging.getLogger("crawler")
 
 MAX_CRASHES = 3  # of the process while a URL was under way; from then on it runs alone
 
@@ -39,12 +39,13 @@ def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
     _restore_traps(engine, store, before)
     if reasons := _lifted(before, engine.settings):
         count = store.revive(reasons)
-        log.info("%d URLs that limits had kept back are pending again", count)
+        sentence = f"{counted(count, 'URL')} that limits had kept back may be asked for again"
+        tell(logging.INFO, "revived", sentence, count=count)
     engine.suspects.extend(each for each in store.take_suspects(MAX_CRASHES) if each.seq != quarantined)
     engine.before = store.counts()
     if engine.frontier.counts_pages_by_place:
-        counted = (url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
-        engine.frontier.count_earlier(counted)
+        pages = (url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
+        engine.frontier.count_earlier(pages)
     else:
         engine.frontier.pages_done_earlier(engine.before.get("ok", 0) + engine.before.get("http_error", 0))
     engine.frontier.restore(store.pending(), time.monotonic(), time.time())
@@ -86,7 +87,8 @@ def _charge(engine: Engine, store: SqliteStore) -> int:
     alone, under_way = flights.left_over()
     store.charge(under_way)
     if alone and (guilty := store.request(alone)) is not None:
-        log.warning("quarantined %s: the crawler died while nothing but it was under way", guilty.url)
+        sentence = f"quarantined {guilty.url}: the crawler died while nothing but it was under way"
+        tell(logging.WARNING, "quarantined", sentence, url=guilty.url, host=guilty.host, reason="killed_the_crawler")
         engine.committer.add(_quarantine(guilty))
         return alone
     return 0

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
 from crawler.errors import RunError, UsageError
+from crawler.export.batches import altered
 from crawler.export.journal import sync_folder
 from crawler.frontier.retry import RETRYABLE_STATUSES
-from crawler.frontier.snapshot import committed_length
+from crawler.frontier.snapshot import committed_batches, committed_length
 from crawler.frontier.sqlite_store import SqliteStore
 from crawler.models import Outcome
-from crawler.report.terminal import printable
 from crawler.seeds import Seeds
 from crawler.settings import Settings, SiteSettings, render
 
@@ -69,12 +67,16 @@ class Run:
 
     @property
     def log(self) -> Path:
-        """What went wrong, a line each."""
+        """What went wrong, and with more detail what was routine, a line each."""
         return self.folder / "crawl.log"
 
     def committed_length(self, output: Path | None = None) -> int | None:
         """How much of an output, the journal if none is named, is committed, bytes; None, for all, without a state."""
         return committed_length(self.state, (output or self.journal).name) if self.state.exists() else None
+
+    def altered(self) -> int:
+        """How many of the commits to the journal do not stand there any more as they were made; 0 without a state."""
+        return altered(self.journal, committed_batches(self.state, self.journal.name)) if self.state.exists() else 0
 
     def failed(self) -> list[str]:
         """The URLs that failed, were quarantined, or were answered by a server in trouble.
@@ -86,6 +88,14 @@ class Run:
         urls = [url for url, outcome, reason in store.outcomes() if _is_worth_a_second_go(outcome, reason)]
         store.close(is_clean=False)
         return urls
+
+    def earlier_sessions(self) -> list[object]:
+        """What stats.json says of the sessions so far; nothing where there is none that can be read."""
+        try:
+            sessions = msgspec.json.decode(self.stats.read_bytes())["sessions"]
+        except (OSError, ValueError, KeyError, TypeError):  # it is for people, so it may hold anything
+            return []
+        return sessions if isinstance(sessions, list) else []
 
     def write_stats(self, stats: Mapping[str, object]) -> None:
         """Replace stats.json."""
@@ -159,7 +169,8 @@ def find(name: str | None) -> Run:
     if name is not None:
         folder = Path(name)
         if not (folder / "run.toml").is_file():
-            raise UsageError(f"{folder} is no run: it holds no run.toml")
+            what = "holds no run.toml" if folder.is_dir() else "is a file" if folder.exists() else "is not there"
+            raise UsageError(f"{folder} is no run: it {what}")
         return Run(folder)
     runs = [path.parent for path in DATA.glob("*/run.toml")]
     if not runs:
@@ -217,42 +228,3 @@ def fresh_folder() -> Path:
     while folder.exists():
         folder, number = DATA / f"{stem}_{number}", number + 1
     return folder
-
-
-class _OneLine(logging.Formatter):
-    """No value in a message can forge a line of the log or reach a terminal as a control sequence."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        head = f"{self.formatTime(record)} {record.levelname.lower()} "
-        text = head + printable(record.getMessage())
-        if record.exc_info:
-            text += "".join("\n    " + printable(line) for line in self.formatException(record.exc_info).splitlines())
-        return text
-
-
-@contextmanager
-def logging_to(target: Path | TextIO, *, verbose: bool = False) -> Iterator[None]:
-    """Write the crawler's log to a file or a stream while the context is open.
-
-    Args:
-        target: A file, which is appended to, or a stream.
-        verbose: Also what is routine.
-    """
-    logger = logging.getLogger("crawler")
-    handler: logging.Handler
-    if isinstance(target, Path):
-        handler = logging.FileHandler(target, encoding="utf-8", errors="backslashreplace")
-    else:
-        handler = logging.StreamHandler(target)
-    handler.setFormatter(_OneLine())
-    before = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
-        handler.close()

@@ -5,12 +5,16 @@ Defaults < TOML file < command line. An unknown key or a value out of range is a
 
 from __future__ import annotations
 
+import difflib
 import math
+import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,12 +26,13 @@ from crawler.models import ExtractRule
 
 KIB = 1024
 MIB = 1024 * KIB
+MIN_TOKEN_CHARS = 16
 DEFAULT_CONCURRENCY = {"asyncio": 64, "threads": 16, "sequential": 1, "curl": 64, "replay": 64}
 
 
-def _option(flag: str | None, help_text: str, **limits: Any) -> Meta:
-    """A setting's help text, its range, and its flag on the command line (None: only in a file)."""
-    return Meta(description=help_text, extra={"flag": flag}, **limits)
+def _option(flag: str | None, help_text: str, *, bare: str | None = None, **limits: Any) -> Meta:
+    """A setting's help text, its range, its flag (None: only in a file), and what the flag means without a value."""
+    return Meta(description=help_text, extra={"flag": flag, "bare": bare}, **limits)
 
 
 class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -248,6 +253,41 @@ class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     spreadsheet_safe: Annotated[
         bool, _option("--spreadsheet-safe", "in CSV, put an apostrophe before text that would be taken for a formula")
     ] = False
+    report: Annotated[
+        bool, _option("--report", "make the run's report.html at the end: one page with figures and pictures")
+    ] = False
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        _option("--log-level", "what stands in the run's crawl.log: this and what is graver"),
+    ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"], _option("--log-format", "how: a sentence a line, or a JSON object a line")
+    ] = "text"
+
+
+class DashboardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A page that shows the crawl while it runs."""
+
+    port: Annotated[
+        int,
+        _option(
+            "--dashboard",
+            "serve a live page of the crawl on this port of this machine; 0, or no number: a free one; -1 = none",
+            bare="0",
+            ge=-1,
+            le=65535,
+        ),
+    ] = -1
+    host: Annotated[
+        str, _option("--dashboard-host", "the address that it is served on; others than loopback need a token")
+    ] = "127.0.0.1"
+    token: Annotated[
+        str,
+        _option(
+            "--dashboard-token",
+            f"a secret of {MIN_TOKEN_CHARS} or more characters, without which nobody sees or stops anything",
+        ),
+    ] = ""
 
 
 class SiteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -267,6 +307,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     politeness: PolitenessSettings = PolitenessSettings()
     parse: ParseSettings = ParseSettings()
     output: OutputSettings = OutputSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     site: tuple[SiteSettings, ...] = ()
     extract: dict[str, ExtractRule] = {}
 
@@ -275,6 +316,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Requests in flight in all, the strategy's default where none is set."""
         return self.fetch.concurrency or DEFAULT_CONCURRENCY[self.fetch.strategy]
 
+    @property
+    def parse_workers(self) -> int:
+        """Parse workers, as many as there are cores where no number is set; inline there is one."""
+        return 1 if self.parse.mode == "inline" else self.parse.workers or cores()
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
 
 _EXTRACT_EXAMPLE = """\
 # a value taken from every page, by css or xpath; a table for each, whose name is its key in the record's rules
@@ -282,7 +335,7 @@ _EXTRACT_EXAMPLE = """\
 # css = ".product .price"
 # type = "number"
 """
-GROUPS = ("crawl", "fetch", "politeness", "parse", "output")
+GROUPS = ("crawl", "fetch", "politeness", "parse", "output", "dashboard")
 
 
 def load(path: Path | None, overrides: Mapping[str, Mapping[str, Any]]) -> Settings:
@@ -307,12 +360,12 @@ def load(path: Path | None, overrides: Mapping[str, Mapping[str, Any]]) -> Setti
         # The file was right by itself, so the fault is an option's.
         fault, key = _parts(str(error))
         group, _, name = key.partition(".")
-        raise UsageError(f"{_flag(group, name)} {overrides[group][name]}: {fault}") from None
+        raise UsageError(f"{flag_of(group, name)} {overrides[group][name]}: {fault}") from None
     _check(settings)
     return settings
 
 
-def _flag(group: str, name: str) -> str:
+def flag_of(group: str, name: str) -> str:
     """How a key is called on the command line."""
     hint = get_type_hints(type(getattr(Settings(), group)), include_extras=True)[name]
     flag: str = hint.__metadata__[0].extra["flag"]
@@ -350,8 +403,8 @@ def _rule_fault(tables: Mapping[str, Any]) -> str:
         try:
             msgspec.convert(rule, ExtractRule, strict=False)
         except msgspec.ValidationError as error:
-            fault, key = _parts(str(error))
-            return f"extract.{name}{key and '.'}{key}: {fault}"
+            fault, key = _parts(str(error), f"extract.{name}")
+            return f"{key}: {fault}"
     return ""
 
 
@@ -361,17 +414,49 @@ def _plain(message: str) -> str:
     return f"{key}: {fault}" if key else fault
 
 
-def _parts(message: str) -> tuple[str, str]:
-    """msgspec's sentence, taken apart into the fault and the key."""
+def _parts(message: str, table: str = "") -> tuple[str, str]:
+    """msgspec's sentence about the settings, or a table of them, taken apart into the fault and the key."""
     fault, _, place = message.partition(" - at `$")
-    fault = fault.replace("Object contains unknown field", "unknown key").replace("`", "'")
+    place = ".".join(filter(None, (table, place.strip("`.").replace("[...]", ""))))
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", fault, re.DOTALL):
+        return f"unknown key '{unknown[1]}'{_hint(unknown[1], place)}", place
+    if fault.startswith("Invalid enum value"):
+        fault = fault.replace("Invalid enum value", "there is no") + _choices(place)
+    fault = fault.replace("`", "'")
     fault = (
         fault.replace("Expected", "expected")
         .replace("'int'", "a whole number")
         .replace("'float'", "a number")
         .replace("'str'", "text")
+        .replace("'bool'", "true or false")
+        .replace("'array'", "a list")
+        .replace("'object'", "a table")
     )
-    return fault, place.strip("`.").replace("[...]", "")
+    return fault, place
+
+
+def _hint(name: str, place: str) -> str:
+    """The key or table that may have been meant by an unknown one, which may stand in another table."""
+    keys = {f"{group}.{key}": key for group in GROUPS for key in getattr(Settings(), group).__struct_fields__}
+    if place.startswith(("site", "extract")):
+        kind: type[Struct] = SiteSettings if place.startswith("site") else ExtractRule
+        keys = {key: key for key in kind.__struct_fields__}
+    elif not place:
+        keys |= {f"[{table}]": table for table in Settings.__struct_fields__}
+    # A key in the wrong table is right but for its place; of equal ones that of this table comes first.
+    for key in difflib.get_close_matches(name, set(keys.values()), n=1):
+        places = [whole for whole, known in keys.items() if known == key]
+        whole = f"{place}.{key}" if f"{place}.{key}" in places else places[0]
+        return f"; did you mean {whole}?"
+    return ""
+
+
+def _choices(place: str) -> str:
+    """The values that a key may have, to be put behind what is wrong with the given one."""
+    group, _, name = place.partition(".")
+    kind = type(getattr(Settings(), group)) if group in GROUPS else ExtractRule
+    hint = get_type_hints(kind).get(name.rpartition(".")[2])
+    return f"; it is one of {', '.join(map(str, get_args(hint)))}" if get_origin(hint) is Literal else ""
 
 
 def _check(settings: Settings) -> None:
@@ -392,6 +477,26 @@ def _check(settings: Settings) -> None:
         raise UsageError("--scope any has no border: give --max-pages, --max-pages-per-site or --max-time with it")
     if settings.fetch.strategy == "replay" and not settings.fetch.replay:
         raise UsageError("--strategy replay needs --replay PATH, the pages to answer from")
+    _check_dashboard(settings.dashboard)
+
+
+def _check_dashboard(dashboard: DashboardSettings) -> None:
+    """A token that cannot be guessed or sent, and a page that is open to others without one."""
+    token = dashboard.token
+    if token and (len(token) < MIN_TOKEN_CHARS or not (token.isascii() and token.isprintable() and " " not in token)):
+        raise UsageError(f"--dashboard-token has to be {MIN_TOKEN_CHARS} or more ASCII characters without spaces")
+    if not token and not is_loopback(dashboard.host):
+        raise UsageError(
+            f"--dashboard-host {dashboard.host!r} would show the crawl to others: give --dashboard-token with it"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address, without brackets, stands for this machine itself."""
+    try:
+        return host.lower() == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def render(settings: Settings, comments: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 
@@ -11,10 +12,13 @@ from crawler.commit import Committer
 from crawler.errors import UrlError
 from crawler.frontier import robots
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.robots import Robots
 from crawler.frontier.store import Found
 from crawler.models import Page, Parsed, Request
 from crawler.parse.decode import undo_codings
+from crawler.report.crawl_log import tell
 from crawler.report.ledger import Ledger
+from crawler.report.terminal import counted
 from crawler.settings import KIB, Settings
 
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309, 2.3.1.2
@@ -46,6 +50,11 @@ class SiteFiles:
         self._begun: list[str] = []
         self._ended: list[str] = []
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether there are sitemaps that were asked for and have not been read."""
+        return bool(self._origins)
+
     def answer_robots(self, request: Request, page: Page | None) -> None:
         """Take the answer to a robots request, None if none came; a redirect is followed wherever it leads."""
         self._ledger.robots += 1
@@ -60,6 +69,15 @@ class SiteFiles:
         else:
             self.take_robots(request, page.status, b"")
         self._frontier.done(request, "ok", time.monotonic())
+
+    def fail_robots(self, request: Request, reason: str) -> None:
+        """Take notice that a robots.txt cannot be had, and that no second try would help."""
+        self._ledger.robots += 1
+        first = request.chain[0] if request.chain else request.url
+        now = time.monotonic()
+        if not self._frontier.fail_origin(urls.origin(first), urls.host_key(first), reason, now):
+            self.take_robots(request, None, b"")
+        self._frontier.done(request, "ok", now)
 
     def _redirect_robots(self, request: Request, page: Page) -> None:
         try:
@@ -81,6 +99,7 @@ class SiteFiles:
         origin, key = urls.origin(first), urls.host_key(first)
         rules = robots.from_answer(status, body, self._settings.fetch.user_agent)
         self._frontier.set_robots(origin, key, rules, time.monotonic())
+        self._tell_robots(origin, key, status, rules)
         if rules.is_unreachable:
             self._ledger.note(
                 f"robots {origin}",
@@ -95,6 +114,15 @@ class SiteFiles:
         if self._settings.crawl.sitemaps and self._frontier.max_depth(first) >= SITEMAP_DEPTH and delay <= longest:
             for url in rules.sitemaps:
                 self._add_sitemap(url, key, origin)
+
+    def _tell_robots(self, origin: str, host: str, status: int | None, rules: Robots) -> None:
+        """Say in the log what a robots.txt asks for; what it was answered with stands there already."""
+        found = [f"a crawl-delay of {rules.crawl_delay:g} s"] if rules.crawl_delay else []
+        found += [counted(len(rules.sitemaps), "sitemap")] if rules.sitemaps else []
+        what = "cannot be had" if rules.is_unreachable else " and ".join(found) or "no delay, no sitemap"
+        level = logging.INFO if rules.crawl_delay else logging.DEBUG
+        fields = {"host": host, "status": status, "crawl_delay_s": rules.crawl_delay, "sitemaps": len(rules.sitemaps)}
+        tell(level, "robots", f"robots.txt of {origin}: {what}", url=f"{origin}/robots.txt", **fields)
 
     def _add_sitemap(self, url: str, host: str, origin: str, depth: int = 0, chain: tuple[str, ...] = ()) -> None:
         """Ask for a sitemap once, if it is on the host that names it or within the scope."""
@@ -163,6 +191,9 @@ class SiteFiles:
     def take_sitemap(self, request: Request, parsed: Parsed) -> None:
         """Take a parsed sitemap: its pages wait for the next commit, the sitemaps it names for their turn."""
         self._ledger.sitemaps += 1
+        counts = {"links": len(parsed.links), "sitemaps": len(parsed.sitemaps)}
+        found = f"{counted(len(parsed.links), 'page')}, {counted(len(parsed.sitemaps), 'sitemap')}"
+        tell(logging.DEBUG, "sitemap", f"sitemap {request.url}: {found}", url=request.url, host=request.host, **counts)
         if request.depth < MAX_INDEX_DEPTH:
             for url in parsed.sitemaps:
                 self._add_sitemap(url, request.host, self._origin_of(request), request.depth + 1)

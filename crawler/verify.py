@@ -26,6 +26,7 @@ from crawler.frontier import snapshot
 from crawler.frontier.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from crawler.models import OUTCOMES, Record
 from crawler.report.faults import Faults
+from crawler.report.terminal import counted
 from crawler.store_checks import DAMAGE, MAX_URL_CHARS, STATE, StoreChecks, outcome_name, short
 
 MAX_HOST_IDS = 200_000  # kept in memory
@@ -311,7 +312,7 @@ def run(arguments: argparse.Namespace) -> int:
     """`crawler verify`."""
     folder = runs.find(arguments.run).folder
     findings = examine(folder)
-    what = f"{folder}: {findings.records:,} records, {findings.urls:,} URLs"
+    what = f"{folder}: {counted(findings.records, 'record')}, {counted(findings.urls, 'URL')}"
     for sentence in findings.faults:
         sys.stdout.write(sentence + "\n")
     sys.stdout.write(f"{what}, {'all good' if not findings.faults else 'not as promised'}\n")

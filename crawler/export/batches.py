@@ -65,6 +65,25 @@ def checked_lines(path: Path, length: int, batches: Iterable[Batch], on_fault: O
             on_fault("outputs", f"{name} cannot be read: {error.strerror}; {length:,} bytes of it were committed")
 
 
+def altered(path: Path, batches: Iterable[tuple[int, int, int]]) -> int:
+    """How many of an output's batches are not what was committed.
+
+    Args:
+        path: The output.
+        batches: Of each commit where it begins and how long it is, bytes, and its checksum.
+    """
+    count = 0
+    with path.open("rb", BUFFER_BYTES) as file:
+        for offset, length, checksum in batches:
+            file.seek(offset)
+            found = 0
+            while length > 0 and (piece := file.read(min(length, BUFFER_BYTES))):
+                found = crc32(piece, found)
+                length -= len(piece)
+            count += found != checksum
+    return count
+
+
 def whole_lines(path: Path, on_fault: OnFault) -> Lines:
     """The lines of an output of which nobody knows how much was committed; a torn last one is left out."""
     try:

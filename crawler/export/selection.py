@@ -28,7 +28,7 @@ class Selection(Struct, frozen=True):
 
     fields: tuple[str, ...] = ()
     only: frozenset[str] = frozenset()
-    conditions: tuple[where.Condition, ...] = ()
+    conditions: tuple[where.Filter, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -79,7 +79,8 @@ def selected_lines(journal: Path, length: int | None, selection: Selection) -> I
 def _passing(lines: Iterator[bytes], selection: Selection) -> Iterator[bytes]:
     only, conditions = selection.only, selection.conditions
     # The rest of a line is skipped unread.
-    read = reader(dict.fromkeys(["outcome", *(each.path[0] for each in conditions)], Any), is_whole=False)
+    names = frozenset(("outcome",)).union(*(each.fields for each in conditions))
+    read = reader(dict.fromkeys(names, Any), is_whole=False)
     for line in lines:
         record = read(line)
         if (not only or record.outcome in only) and all(each.holds(record) for each in conditions):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Protocol
@@ -26,7 +27,7 @@ class StreamOutput:
         stream: Where to.
         count: Told of bytes that wait (positive) and that were written (negative).
         on_room: Called on the event loop when something was written.
-        on_closed: Called on the event loop, once, when nobody reads any more.
+        on_closed: Called on the event loop, once, when nothing can be written any more; takes why, in words.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class StreamOutput:
         stream: Sink,
         count: Callable[[int], None],
         on_room: Callable[[], None],
-        on_closed: Callable[[], None],
+        on_closed: Callable[[str], None],
     ) -> None:
         self._stream = stream
         self._count = count
@@ -49,6 +50,8 @@ class StreamOutput:
     def put(self, lines: Sequence[bytes]) -> None:
         """Queue lines."""
         data = b"".join(lines)
+        if not data:
+            return
         self._count(len(data))
         self._queue.put(data)
 
@@ -64,12 +67,18 @@ class StreamOutput:
                 try:
                     self._stream.write(data)
                     self._stream.flush()
-                except OSError:
+                except OSError as error:
                     is_open = False
-                    self._tell(self._on_closed)
+                    self._tell(partial(self._on_closed, _cause(error)))
             self._count(-len(data))
             self._tell(self._on_room)
 
     def _tell(self, callback: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(callback)
+
+
+def _cause(error: OSError) -> str:
+    if isinstance(error, BrokenPipeError):
+        return "because nobody reads standard output any more"
+    return f"because standard output cannot be written: {error.strerror or error}"

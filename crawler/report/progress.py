@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import shutil
 import time
+from collections import deque
+from collections.abc import Sequence
 from typing import TextIO
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from crawler.engine import Engine
-from crawler.report.terminal import duration, size
+from crawler.report.crawl_log import tell
+from crawler.report.eta import Eta
+from crawler.report.terminal import WIDTH, counted, duration, printable, size, wrapped
 
 REDRAW_S = 0.25
-LINE_S = 10.0  # between two lines where there is no terminal
-RATE_WINDOW_S = 5.0
+LOOK_S = 1.0  # between two looks for news where nothing is drawn
+LINE_S = 10.0  # between two plain lines, at first
+MAX_LINE_S = 60.0  # and in a long crawl
+LINE_SHARE = 10  # of the time so far that passes between two of them
+RATE_WINDOW_S = 30.0  # a polite crawl has a page in seconds, and over less its rate would jump
+FIRST_RATE_S = 1.0  # before so much has passed there is no rate
+MAX_VERDICT_LINES = 3
+MIN_WIDTH = 20  # columns; what is narrower is not drawn for
+
+_SERVERS = ("dns", "connect", "tls", "first_byte", "download")
+_COMPUTING = ("decode", "parse", "extract", "serialise", "commit")
 
 
 class Progress:
@@ -24,25 +38,29 @@ class Progress:
 
     Args:
         engine: The crawl.
-        stream: Where to; a terminal gets the live view.
+        stream: Where to; a terminal that can move its cursor gets the live view.
+        is_plain: Whether it gets plain lines all the same, because other lines are written there too.
     """
 
-    def __init__(self, engine: Engine, stream: TextIO) -> None:
+    def __init__(self, engine: Engine, stream: TextIO, *, is_plain: bool = False) -> None:
         self._engine = engine
         self._stream = stream
-        self._console = Console(file=stream, highlight=False)
-        self._live = (
-            Live(console=self._console, auto_refresh=False, transient=True) if self._console.is_terminal else None
-        )
-        self._every_s = REDRAW_S if self._live else LINE_S
+        console = Console(file=stream, highlight=False, markup=False, emoji=False, no_color=True)
+        # What only says that it is a terminal, by the environment, gets no commands for one.
+        can_redraw = stream.isatty() and console.is_terminal and not console.is_dumb_terminal and not is_plain
+        self._live = Live(console=console, auto_refresh=False, transient=True) if can_redraw else None
+        self._every_s = REDRAW_S if self._live else LOOK_S
         self._timer: asyncio.TimerHandle | None = None
-        self._history: list[tuple[float, int]] = []
+        self._eta = Eta(engine)
+        self._history: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._line_at = time.monotonic() + LINE_S
+        self._looked_at = 0.0
 
     def start(self) -> None:
         """Begin to draw."""
         if self._live:
             self._live.start()
-            self._live.update(self._view(), refresh=True)  # now, while there are files left to import what it needs
+            self._draw()  # now, while there are files left to import what it needs
         self._timer = asyncio.get_running_loop().call_later(self._every_s, self._tick)
 
     def stop(self) -> None:
@@ -53,48 +71,113 @@ class Progress:
             self._live.stop()
 
     def _tick(self) -> None:
+        now = time.monotonic()
+        if now >= self._looked_at + LOOK_S:
+            self._looked_at = now
+            self._history.append((now, self._engine.ledger.pages))
+            while len(self._history) > 2 and now - self._history[0][0] > RATE_WINDOW_S:
+                self._history.popleft()
+            self._eta.left(self.rate())
+            if news := self._eta.news():
+                tell(logging.INFO, "long_host", news)
+                self._say(news)
         if self._live:
-            self._live.update(self._view(), refresh=True)
-        else:
-            self._stream.write(self.line() + "\n")
+            self._draw()
+        elif now >= self._line_at:
+            self._line_at = now + min(MAX_LINE_S, max(LINE_S, self._engine.ledger.elapsed_s / LINE_SHARE))
+            self._say(self.line())
         self._timer = asyncio.get_running_loop().call_later(self._every_s, self._tick)
 
+    def _say(self, text: str) -> None:
+        if self._live:
+            self._live.console.print(Text(text))
+        else:
+            self._stream.write(text + "\n")
+
+    def _draw(self) -> None:
+        assert self._live is not None
+        columns, rows = shutil.get_terminal_size((WIDTH, 24))
+        # One row less than there are: a terminal that is full scrolls, and what was drawn could not be cleared.
+        lines = self.lines(columns - 1)[: max(1, rows - 1)]
+        self._live.update(Text("\n".join(lines), no_wrap=True, overflow="crop"), refresh=True)
+
     def rate(self) -> float:
-        """Pages a second over the last few seconds."""
-        now = time.monotonic()
-        self._history.append((now, self._engine.ledger.pages))
-        while len(self._history) > 2 and now - self._history[0][0] > RATE_WINDOW_S:
-            self._history.pop(0)
+        """Pages a second over the last half minute, 0 as long as there are none."""
         begun, pages = self._history[0]
-        return (self._engine.ledger.pages - pages) / (now - begun) if now > begun else 0.0
+        spent = time.monotonic() - begun
+        return (self._engine.ledger.pages - pages) / spent if spent >= FIRST_RATE_S else 0.0
+
+    def _speed(self) -> str:
+        rate = self.rate()
+        if rate <= 0:
+            return "no page lately" if self._engine.ledger.pages else "starting"
+        return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
+
+    def _counts(self) -> list[str]:
+        ledger, frontier = self._engine.ledger, self._engine.frontier
+        errors = ledger.outcomes["failed"] + ledger.outcomes["quarantined"]
+        return [
+            counted(ledger.pages, "page"),
+            self._speed(),
+            f"{frontier.in_flight} in flight",
+            f"{frontier.waiting:,} to do",
+            f"{errors:,} failed",
+            size(ledger.wire_bytes),
+        ]
 
     def line(self) -> str:
         """The state in one line of plain text."""
-        ledger, frontier = self._engine.ledger, self._engine.frontier
-        errors = ledger.outcomes["failed"] + ledger.outcomes["quarantined"]
-        return (
-            f"{duration(ledger.elapsed_s)}: {ledger.pages:,} pages, {self.rate():,.1f}/s, "
-            f"{frontier.in_flight} in flight, {frontier.queued:,} queued, {errors:,} failed, {size(ledger.wire_bytes)}"
-        )
+        ledger = self._engine.ledger
+        parts = [f"{duration(ledger.elapsed_s)}: {', '.join(self._counts())}", self._eta.left(self.rate()).sentence()]
+        if ledger.pages:
+            parts.append(printable(ledger.verdict().sentence))
+        return "; ".join(part for part in parts if part)
 
-    def _view(self) -> Group:
+    def lines(self, width: int) -> list[str]:
+        """The state on a few lines.
+
+        Args:
+            width: Columns that each may have.
+        """
         engine, ledger, frontier = self._engine, self._engine.ledger, self._engine.frontier
-        busy = ledger.fetch_s + ledger.parse_cpu_s + engine.committer.busy_s
-        shares = [ledger.fetch_s, ledger.parse_cpu_s, engine.committer.busy_s]
-        fetch, parse, commit = (100 * part / busy if busy else 0.0 for part in shares)
-        rows = Table.grid(padding=(0, 2))
-        rows.add_row(
-            "pages", f"{ledger.pages:,}", "per second", f"{self.rate():,.1f}", "received", size(ledger.wire_bytes)
-        )
-        rows.add_row(
-            "in flight", f"{frontier.in_flight} of {engine.settings.concurrency}",
-            "parsing", f"{engine.line.parsing}",
-            "queued", f"{frontier.queued:,}",
-        )  # fmt: skip
-        rows.add_row(
-            "hosts", f"{frontier.host_count:,}",
-            "http errors", f"{ledger.outcomes['http_error']:,}",
-            "failed", f"{ledger.outcomes['failed'] + ledger.outcomes['quarantined']:,}",
-        )  # fmt: skip
-        shares_text = f"time: waiting for servers {fetch:.0f} %, parsing {parse:.0f} %, committing {commit:.0f} %"
-        return Group(Text(f"crawling for {duration(ledger.elapsed_s)}"), rows, Text(shares_text))
+        more = [
+            counted(frontier.host_count, "host"),
+            f"{engine.line.parsing} parsing",
+            f"{ledger.outcomes['http_error']:,} http errors",
+        ]
+        head = self._counts()
+        head[2] = f"{frontier.in_flight} of {engine.settings.concurrency} in flight"
+        shown = _flowing(f"{duration(ledger.elapsed_s)}: ", [*head, *more], width)
+        if shares := self._shares():
+            shown += _flowing("time   ", shares, width)
+        if ledger.pages:
+            shown += wrapped("so far ", printable(ledger.verdict().sentence), width)[:MAX_VERDICT_LINES]
+        if left := self._eta.left(self.rate()).sentence():
+            shown += wrapped("left   ", left, width)
+        return [line[: max(MIN_WIDTH, width)] for line in shown]
+
+    def _shares(self) -> list[str]:
+        """Where the time of pages that are under way goes, in percent: not of the clock, because waits overlap."""
+        stage = self._engine.ledger.stage
+        times = {
+            "waiting for servers": sum(stage(name).total_s for name in _SERVERS),
+            "for a worker": stage("hand_off").total_s,
+            "computing": sum(stage(name).total_s for name in _COMPUTING),
+        }
+        total = sum(times.values())
+        return [f"{name} {100 * spent / total:.0f} %" for name, spent in times.items()] if total else []
+
+
+def _flowing(label: str, parts: Sequence[str], width: int) -> list[str]:
+    """Parts with commas between them on as many lines as they take, none of them torn apart."""
+    lines, line = [], label
+    indent = " " * len(label)
+    for part in parts:
+        if line in (label, indent):
+            line += part
+        elif len(line) + 2 + len(part) < width:  # with a comma behind it
+            line += f", {part}"
+        else:
+            lines.append(line + ",")
+            line = indent + part
+    return [*lines, line]

@@ -21,7 +21,7 @@ from crawler.frontier import snapshot
 from crawler.frontier.sqlite_file import damaged
 from crawler.models import OUTCOMES, Outcome
 from crawler.report.duplicates import duplicates
-from crawler.report.terminal import printable, size
+from crawler.report.terminal import counted, printable, size
 from crawler.run import Run, find
 
 TOP_HOSTS = 20
@@ -74,7 +74,7 @@ def overview(chosen: Run) -> Iterator[str]:
                 by_host[host][outcome] += 1
         keys = dict(db.execute(f"SELECT id, key FROM state.hosts WHERE id IN ({','.join(map(str, by_host))})"))
         ((hosts,),) = db.execute("SELECT count(*) FROM state.hosts")
-    yield f"{printable(str(chosen.folder))}: {reasons.total():,} URLs, {hosts:,} hosts"
+    yield f"{printable(str(chosen.folder))}: {counted(reasons.total(), 'URL')}, {counted(hosts, 'host')}"
     yield from _reason_lines(reasons)
     yield from _host_lines([(str(keys.get(host)), counts) for host, counts in by_host.items()], hosts)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import BinaryIO
+
+WIDTH = 80  # columns that what is printed fits into where its words allow it
 
 # C0 and C1 controls, DEL, line and paragraph separators, bidirectional controls, lone surrogates.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -45,6 +48,29 @@ class JsonTerminal:
     def flush(self) -> None:
         """Flush the terminal."""
         self._stream.flush()
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things for people: `1 URL`, `1,200 URLs`."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def wrapped(label: str, text: str, width: int = WIDTH) -> list[str]:
+    """Text behind a label, on as many lines as it takes; a word that is longer than a line stays whole.
+
+    Args:
+        label: What stands before the first line; the others are indented as far.
+        text: What is broken between words.
+        width: Columns.
+    """
+    return textwrap.wrap(
+        text,
+        max(width, len(label) + 20),
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def duration(seconds: float) -> str:

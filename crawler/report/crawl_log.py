@@ -1,0 +1,222 @@
+"""The crawl's log: what becomes of requests, a line each, as a sentence or as JSON; no text from the web forges one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import msgspec
+
+from crawler.errors import FETCH_REASONS, FetchError
+from crawler.models import Outcome, Page, Request
+from crawler.report.terminal import duration, printable, printable_json, size
+
+log = logging.getLogger("crawler")
+
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+MAX_DETAIL_CHARS = 500  # of what a library or a server says; URLs stand in the log as long as they are
+NOTEWORTHY_PAUSE_S = 60.0  # a host that is left alone for longer is worth a line
+
+
+def tell(level: int, event: str, sentence: str, /, **fields: Any) -> None:
+    """Write a line.
+
+    Args:
+        level: As `logging` has it.
+        event: One word by which a program finds such lines.
+        sentence: What people read.
+        **fields: What a program reads, in JSON lines beside the sentence; None is left out.
+    """
+    if log.isEnabledFor(level):
+        log.log(level, "%s", sentence, extra={"event": event, "fields": fields})
+
+
+class EventLog:
+    """Says what becomes of requests: a line for each failure, and what is wrong with a whole host only once."""
+
+    def __init__(self) -> None:
+        self._causes: dict[str, FetchError] = {}  # by host: what kept its pages from being asked for
+        self._blamed: set[str] = set()  # hosts of which it was said
+        self._files: set[str] = set()  # robots.txt and sitemaps of which it was said that they failed
+        self._pauses: dict[str, float] = {}  # by host: until when it is left alone, as was said
+
+    def fetched(self, page: Page) -> None:
+        """An answer came."""
+        if not log.isEnabledFor(logging.DEBUG):
+            return
+        request, received = page.request, len(page.body)
+        tell(
+            logging.DEBUG,
+            "fetched",
+            f"{page.status} {request.url}: {size(received)} in {page.elapsed_s:.3f} s",
+            **_facts(request),
+            status=page.status,
+            bytes=received,
+            elapsed_ms=round(page.elapsed_s * 1000),
+        )
+
+    def retried(self, request: Request, reason: str, detail: str, wait_s: float) -> None:
+        """A try has failed, and another one follows."""
+        attempt = request.attempts + 1
+        tell(
+            logging.INFO,
+            "retry",
+            f"try {attempt} of {request.url}: {_cause(reason, detail)}; tried again after {wait_s:.1f} s or later",
+            **_facts(request),
+            reason=reason,
+            detail=_short(detail),
+            wait_s=round(wait_s, 1),
+        )
+
+    def ended(self, request: Request, outcome: Outcome, reason: str | None, detail: str = "") -> None:
+        """A request that was sent has its outcome."""
+        if outcome in ("ok", "redirect"):
+            return
+        level = logging.WARNING
+        if request.kind == "robots":
+            self._causes.pop(request.host, None)  # this is said now
+        if request.kind != "page":  # asked for again and again
+            level = logging.INFO if request.url in self._files else level
+            self._files.add(request.url)
+        tell(
+            level,
+            outcome,
+            f"{outcome} {request.url}: {_cause(reason, detail)} (try {request.attempts + 1})",
+            **_facts(request),
+            reason=reason,
+            detail=_short(detail),
+        )
+
+    def not_extracted(self, request: Request, fault: str) -> None:
+        """Something could not be extracted from a page, for a reason that is new."""
+        sentence = f"extract_error of {request.url}: {_short(fault)}; other pages with the same one are counted"
+        tell(logging.WARNING, "extract_error", sentence, **_facts(request), reason=_short(fault))
+
+    def unresolved(self, host: str, error: FetchError) -> None:
+        """A host has no address now."""
+        self._causes[host] = error
+        if error.is_retryable:
+            sentence = f"cannot resolve {host}: {_cause(error.reason, error.detail)}; tried again later"
+            tell(logging.INFO, "unresolved", sentence, host=host, reason=error.reason, detail=_short(error.detail))
+
+    def failed_try(self, host: str, error: FetchError) -> None:
+        """A host did not answer; should it be given up, this was why."""
+        self._causes[host] = error
+
+    def dropped(self, request: Request, outcome: Outcome, reason: str) -> None:
+        """A request gets its outcome without being sent; only the first one of a host that fails is a warning."""
+        if outcome != "failed":
+            level, sentence = logging.DEBUG, f"{outcome} {request.url}: {reason}"
+        elif request.host in self._blamed:
+            level, sentence = logging.INFO, f"failed {request.url}: {reason}"
+        else:
+            self._blamed.add(request.host)
+            cause = self._causes.pop(request.host, None) or FetchError(
+                reason, FETCH_REASONS.get(reason, ("", False))[0]
+            )
+            detail = cause.detail if cause.reason == reason else str(cause)
+            rest = f"what else on {request.host} fails unasked is told at level info"
+            sentence = f"failed {request.url}: {_cause(reason, detail)}; {rest}"
+            tell(logging.WARNING, "host_failed", sentence, **_facts(request, 0), reason=reason, detail=_short(detail))
+            return
+        tell(level, outcome, sentence, **_facts(request, 0), reason=reason)
+
+    def paused(self, host: str, until: float, now: float) -> None:
+        """A host may not be asked before `until`, monotonic seconds; worth a line if that is long."""
+        if until - now <= NOTEWORTHY_PAUSE_S or until <= self._pauses.get(host, now) + 1:
+            return
+        self._pauses[host] = until
+        wait_s = until - now
+        tell(logging.WARNING, "host_paused", f"{host} is left alone for {duration(wait_s)}", host=host, wait_s=wait_s)
+
+
+def _facts(request: Request, more_attempts: int = 1) -> dict[str, Any]:
+    kind = None if request.kind == "page" else request.kind
+    return {"url": request.url, "host": request.host, "kind": kind, "attempt": request.attempts + more_attempts}
+
+
+def _cause(reason: str | None, detail: str) -> str:
+    return f"{reason}: {_short(detail)}" if detail and detail != reason else str(reason)
+
+
+def _short(detail: str) -> str | None:
+    return printable(detail, MAX_DETAIL_CHARS) if detail else None
+
+
+class _Sentences(logging.Formatter):
+    """No value in a message can forge a line of the log or reach a terminal as a control sequence."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        head = f"{self.formatTime(record)} {record.levelname.lower()} "
+        text = head + printable(record.getMessage())
+        if record.exc_info:
+            text += "".join("\n    " + printable(line) for line in self.formatException(record.exc_info).splitlines())
+        return text
+
+
+class _JsonLines(logging.Formatter):
+    """One object a line: ts, level, event, message, run, and the fields of the event."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__()
+        self._run = run
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": getattr(record, "event", "message"),
+            "message": record.getMessage(),
+            "run": self._run or None,
+            **getattr(record, "fields", {}),
+            "traceback": self.formatException(record.exc_info) if record.exc_info else None,
+        }
+        known = {name: _whole(value) for name, value in facts.items() if value is not None}
+        return printable_json(msgspec.json.encode(known).decode())
+
+
+def _whole(value: object) -> object:
+    """Text that JSON can hold: lone surrogates, which no UTF-8 has, stand in it as escapes."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+@contextmanager
+def logging_to(
+    target: Path | TextIO, level: LogLevel = "info", form: LogFormat = "text", also: TextIO | None = None
+) -> Iterator[None]:
+    """Write the crawler's log to a file or a stream while the context is open.
+
+    Args:
+        target: A file in a run's folder, which is appended to, or a stream.
+        level: What is less than that is left out.
+        form: How `target` is written.
+        also: A stream that gets the same as sentences.
+    """
+    with ExitStack() as stack:
+        if isinstance(target, Path):
+            file = logging.FileHandler(target, encoding="utf-8", errors="backslashreplace")
+            stack.callback(file.close)
+            handlers: list[logging.Handler] = [file]
+        else:
+            handlers = [logging.StreamHandler(target)]
+        run = target.absolute().parent.name if isinstance(target, Path) else ""
+        handlers[0].setFormatter(_JsonLines(run) if form == "json" else _Sentences())
+        if also is not None:
+            handlers.append(logging.StreamHandler(also))
+            handlers[1].setFormatter(_Sentences())
+        before = log.level, log.propagate
+        for handler in handlers:
+            log.addHandler(handler)
+            stack.callback(log.removeHandler, handler)
+        log.setLevel(level.upper())
+        log.propagate = False
+        try:
+            yield
+        finally:
+            log.setLevel(before[0])
+            log.propagate = before[1]

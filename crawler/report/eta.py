@@ -1,0 +1,144 @@
+"""How long a crawl still takes, as its frontier knows it: each host has a queue, and a pace at which it is emptied."""
+
+from __future__ import annotations
+
+import time
+
+from msgspec import Struct
+
+from crawler.engine import Engine
+from crawler.frontier.host import HostQueue
+from crawler.report.terminal import counted, duration, printable
+
+SHARE_OF_TIME = 500  # looking through the hosts may take this fraction of the time
+LOOK_S = 1.0  # and is not done more often than this
+HALVINGS = 20  # enough to find a time to a millionth
+TELL_S = 60.0  # a host that alone needs longer is worth a line
+TELL_AGAIN = 3  # and then one that needs this many times as long, or the same if more of it is known
+SITEMAPS_S = 30.0  # from the start, for which sitemaps that are being read are waited for, so that it is said once
+
+
+class Left(Struct, frozen=True):
+    """What is left of a crawl.
+
+    Args:
+        urls: Known URLs that have still to be asked for, as far as limits allow it.
+        seconds: For them, about; 0 if it cannot be known.
+        host: The host that needs longest, empty if none has to wait between its requests.
+        host_urls: How many of them are its.
+        host_s: What it needs at least, seconds.
+        gap_s: Between two of its requests, seconds.
+        has_crawl_delay: Whether its robots.txt asks for that.
+        is_cut: Whether the crawl ends before that, because its time is limited; `seconds` is until then.
+    """
+
+    urls: int = 0
+    seconds: float = 0.0
+    host: str = ""
+    host_urls: int = 0
+    host_s: float = 0.0
+    gap_s: float = 0.0
+    has_crawl_delay: bool = False
+    is_cut: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why the longest host needs as long as it does, in words."""
+        of = " (its crawl-delay)" if self.has_crawl_delay else ""
+        return f"{counted(self.host_urls, 'URL')}, {self.gap_s:g} s apart{of}"
+
+    def sentence(self) -> str:
+        """How long it takes, in words; empty if it cannot be known."""
+        if self.is_cut:
+            return f"{duration(self.seconds)} until --max-time"
+        if self.host_s >= TELL_S and self.host_s > 0.8 * self.seconds:
+            return f"at least {duration(self.host_s)}: {printable(self.host, 60)} alone has {self.reason}"
+        return f"about {duration(self.seconds)} for the {counted(self.urls, 'URL')} known" if self.seconds >= 1 else ""
+
+
+class Eta:
+    """Looks now and then at what is left, seldom enough to cost next to nothing.
+
+    Args:
+        engine: The crawl.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._left = Left()
+        self._next_at = 0.0
+        self._told_s = 0.0  # the longest time that was said
+
+    def left(self, rate: float) -> Left:
+        """What is left, from the last look or a new one; `rate` is how many pages a second are done now."""
+        began = time.monotonic()
+        if began >= self._next_at:
+            self._left = self._look(rate)
+            ended = time.monotonic()
+            self._next_at = ended + max(LOOK_S, SHARE_OF_TIME * (ended - began))
+        return self._left
+
+    def news(self) -> str:
+        """A sentence on the host that needs longest, once it is known how long that is; mostly empty."""
+        left, engine = self._left, self._engine
+        if left.host_s < TELL_S or left.host_s < TELL_AGAIN * self._told_s:
+            return ""
+        if engine.line.site_files.is_reading and engine.ledger.elapsed_s < SITEMAPS_S:
+            return ""
+        self._told_s = left.host_s
+        return f"{printable(left.host, 60)} alone needs at least {duration(left.host_s)}: {left.reason}"
+
+    def _look(self, rate: float) -> Left:
+        engine, frontier = self._engine, self._engine.frontier
+        crawl, per_host = engine.settings.crawl, engine.settings.politeness.per_host
+        ledger = engine.ledger
+        usual_s = ledger.fetch_s / ledger.requests if ledger.requests else 0.0
+        queues: list[tuple[int, float]] = []
+        longest, longest_s, longest_urls = None, 0.0, 0
+        for host in frontier.hosts():
+            if host.dead or not host.known:
+                continue
+            count = frontier.pages_left(host)
+            queues.append((count, period_s(host, ledger.hosts.typical_s(host.key, usual_s), per_host)))
+            if (host_s := count * host.pace.firm_gap_s) > longest_s:
+                longest, longest_s, longest_urls = host, host_s, count
+        urls = sum(count for count, _ in queues)
+        if crawl.max_pages:
+            wanted = max(0, crawl.max_pages - frontier.pages_done)
+            # Of several hosts the fast ones can bring the pages for which a slow one would take long.
+            if len(queues) > 1 and wanted < urls:
+                longest, longest_s = None, 0.0
+            urls = min(urls, wanted)
+        seconds = max(time_for(urls, queues), urls / rate if rate > 0 else 0.0)
+        rest_s = max(0.0, crawl.max_time_s - ledger.elapsed_s)
+        if crawl.max_time_s and rest_s < seconds:
+            return Left(urls, rest_s, is_cut=True)
+        if longest is None or not longest_s:
+            return Left(urls, seconds)
+        pace = longest.pace
+        return Left(urls, seconds, longest.key, longest_urls, longest_s, pace.firm_gap_s, pace.has_crawl_delay)
+
+
+def period_s(host: HostQueue, typical_s: float, per_host: int) -> float:
+    """Seconds from one request of a host to its next one, if it takes `typical_s` to answer and slots are free."""
+    gap_s = host.pace.gap_s
+    # The gap runs from the end of the last answer, whichever of the requests under way that belongs to.
+    return max(gap_s, (gap_s + typical_s) / per_host)
+
+
+def time_for(urls: int, queues: list[tuple[int, float]]) -> float:
+    """How long it takes until so many URLs are done, of hosts that all work at once.
+
+    Args:
+        urls: No more than all queues have.
+        queues: Of each host how many URLs wait, and how many seconds it takes for each.
+    """
+    longest_s = max((count * each_s for count, each_s in queues), default=0.0)
+    if urls >= sum(count for count, _ in queues):
+        return longest_s
+    low, high = 0.0, longest_s
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        done = sum(min(count, middle / each_s) if each_s > 0 else count for count, each_s in queues)
+        low, high = (low, middle) if done >= urls else (middle, high)
+    return high
