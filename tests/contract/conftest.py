@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,14 +15,18 @@ import trustme
 import uvloop
 
 from crawler import fetch, urls
+from crawler.export.download import Download
 from crawler.fetch.base import ByteCount, Fetcher, Limits, Target, tls_context
 from crawler.fetch.guard import Guard
+from crawler.file_choice import FileChoice
 from crawler.models import Page, Request
 from crawler.settings import FetchSettings, Settings
 
+from .downloading import CUT, Save, Saver
 from .server import ScriptedServer
 
 STRATEGIES = ("asyncio", "threads", "sequential", "curl")
+BODY_DEADLINE_S = 1.5  # of fetches that have to come as far as a body first, on a busy machine too
 FIELDS = (("User-Agent", "crawler/test"), ("Accept", "text/html"), ("Accept-Encoding", "gzip"), ("X-Extra", "1"))
 
 
@@ -118,3 +123,33 @@ async def client(connect: Connect) -> Client:
 def authority() -> trustme.CA:
     """A certificate authority that only the tests trust."""
     return trustme.CA()
+
+
+@pytest_asyncio.fixture
+async def save(client: Client, tmp_path: Path) -> AsyncIterator[Save]:
+    """Makes savers of the strategy."""
+    savers: list[Saver] = []
+
+    def make(*arguments: str, **limits: int) -> Saver:
+        savers.append(Saver(client, tmp_path, FileChoice(arguments or ("pdf",)), **limits))
+        return savers[-1]
+
+    yield make
+    for saver in savers:
+        await saver.downloads.close()
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when the first part of the body is in its file."""
+    event = threading.Event()
+    write = Download.write
+
+    def watched(download: Download, piece: bytes) -> bool:
+        is_cut = write(download, piece)
+        if download.size == CUT:
+            event.set()
+        return is_cut
+
+    monkeypatch.setattr(Download, "write", watched)
+    return event

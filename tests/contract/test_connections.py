@@ -318,3 +318,21 @@ async def test_one_request_at_a_time_is_what_sequential_means(connect: Connect, 
     await asyncio.gather(*(client.get(server.url + "/") for _ in range(10)))
     if client.fetcher.name == "sequential":
         assert server.seen.connections == 1
+
+
+async def test_idle_connections_are_closed_when_descriptors_are_short_and_no_others(
+    client: Client, server: ScriptedServer
+) -> None:
+    """A fetch that is under way meanwhile gets its answer, and the next one makes a connection again."""
+    # scenario 112
+    url = server.script("/", answer())
+    await client.get(url)
+    client.fetcher.close_idle()
+    assert await asyncio.to_thread(server.client_left.wait, 10)
+    held = asyncio.ensure_future(client.get(server.script("/held", TELL, WAIT, answer(b"held"))))
+    assert await asyncio.to_thread(server.told.wait, 10)
+    client.fetcher.close_idle()
+    server.go()
+    assert (await held).body == b"held"
+    assert (await client.get(url)).body == b"hello"
+    assert server.seen.connections == 2

@@ -24,7 +24,7 @@ from crawler.fetch.guard import Guard
 from crawler.settings import Settings
 
 from . import nginx
-from .conftest import Client, Connect
+from .conftest import BODY_DEADLINE_S, Client, Connect
 from .server import CLOSE, HANG, TELL, Drip, ScriptedServer, answer
 
 needs_http2 = pytest.mark.skipif(
@@ -180,7 +180,7 @@ async def test_the_clock_of_a_stream_is_that_of_every_fetch(
     limits = Limits(first_byte_timeout_s=0.3, min_rate_bytes_s=0)
     assert await reason_of(client, site.url + "/silent", limits=limits) == "first_byte_timeout"
     assert await reason_of(client, site.url + "/silent", deadline_s=0.3) == "deadline"
-    page = await client.get(site.url + "/slow", limits, deadline_s=0.5)
+    page = await client.get(site.url + "/slow", Limits(min_rate_bytes_s=0), deadline_s=BODY_DEADLINE_S)
     assert (page.truncated, page.complete) == ("time", True)
     assert 0 < len(page.body) < 100_000
 

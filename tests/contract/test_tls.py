@@ -67,6 +67,18 @@ async def test_a_host_that_fails_tls_is_not_asked_over_plain_http(connect: Conne
         assert server.seen.connections == 1
 
 
+async def test_plain_http_where_tls_is_expected_is_told_apart(connect: Connect, authority: trustme.CA) -> None:
+    """From a certificate that is refused; the same under every strategy, for who wrote https and meant http."""
+    client = await connect(tls=client_tls(authority))
+    with ScriptedServer() as server:
+        server.on_connect(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", HANG)
+        error = await refusal(client, f"https://127.0.0.1:{server.port}/")
+        assert (error.reason, error.is_not_tls) == ("tls_failed", True)
+    with ScriptedServer(server_tls(trustme.CA(), "127.0.0.1")) as server:
+        error = await refusal(client, server.script("/", answer()))
+        assert (error.reason, error.is_not_tls) == ("tls_failed", False)
+
+
 async def test_the_connection_of_one_name_is_not_used_for_another(connect: Connect, authority: trustme.CA) -> None:
     """Both names are at one address and port, and the certificate is for the first alone."""
     # scenario 11

@@ -156,7 +156,7 @@ def _lasting(parsed: Parsed) -> Parsed:
     """What does not depend on the clock, nor on the examples that were given before."""
     outside = tuple(msgspec.structs.replace(each, examples=()) for each in parsed.outside)
     merged = tuple(msgspec.structs.replace(each, examples=()) for each in parsed.merged)
-    return msgspec.structs.replace(parsed, cpu_s=0.0, outside=outside, merged=merged)
+    return msgspec.structs.replace(parsed, cpu_s=0.0, laps_s=(0.0,) * 4, outside=outside, merged=merged)
 
 
 def _check_links(parsed: Parsed) -> None:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crawler.lab.process import LabProcess, serve_in_process
+from crawler import cli
+from crawler.lab.process import LabProcess, serve_folder, serve_in_process
 from crawler.lab.world import World, WorldSpec
 
 LAB_OPTIONS = ["--resolve", "*.lab:127.0.0.1", "--allow-private", "127.0.0.0/8", "--delay", "0"]
 COMMAND = [sys.executable, "-m", "crawler"]
 ROOT = Path(__file__).parents[2]
+DOCUMENTATION = Path("/usr/share/doc/python3.11/html")
 
 # What differs between two crawls of one site: when and how, not what.
 VOLATILE = ("fetched_at", "elapsed_ms", "strategy", "via", "depth", "attempts")
 
 Record = dict[str, Any]
+Say = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def run_cli(*arguments: object, cwd: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -72,3 +76,26 @@ def lab(world: WorldSpec) -> Iterator[LabProcess]:
 def seeds(world: WorldSpec, lab: LabProcess) -> list[str]:
     """Its seeds."""
     return World(world).seeds(lab.port)
+
+
+@pytest.fixture(scope="session")
+def documentation(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """The arguments that crawl hundreds of real pages, or, where there are none, pages of the lab."""
+    if DOCUMENTATION.is_dir():
+        with serve_folder(DOCUMENTATION) as server:
+            yield [f"http://127.0.0.1:{server.port}/library/index.html", "--delay", "0", "--per-host", "8"]
+    else:
+        yield [*request.getfixturevalue("seeds"), *LAB_OPTIONS]
+
+
+@pytest.fixture
+def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+    """The command in this process and in an empty folder, for what ends before anything is begun."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        status = cli.main(arguments)
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return run

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +59,53 @@ def test_an_unknown_option_is_named(tmp_path: Path) -> None:
     """Misspelt options are errors."""
     with pytest.raises(UsageError, match="concurency"):
         crawler.crawl("https://example.com/", run=tmp_path / "run", concurency=3)
+
+
+def test_rules_and_a_function_are_given_as_what_they_are(
+    seeds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers import the function from where the caller has it."""
+    (tmp_path / "taker.py").write_text("def take(page):\n    return {'size': len(page.html)}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    take = import_module("taker").take
+    rules = {"heading": {"css": "h1", "required": True}, "links": {"xpath": "count(//a)", "type": "number"}}
+    result = crawler.crawl(seeds[0], run=tmp_path / "run", rules=rules, extract=take, **OPTIONS)
+    pages = [record for record in result.records() if record.text]
+    assert pages
+    for page in pages:
+        assert page.rules is not None
+        assert page.rules["heading"] == page.h1
+        assert page.extracted is not None
+        assert page.extracted["size"] > 0
+        assert page.extract_error is None
+
+
+def test_outputs_are_made_at_the_end(seeds: list[str], tmp_path: Path) -> None:
+    name = tmp_path / "pages.csv"
+    result = crawler.crawl(seeds[0], run=tmp_path / "run", outputs=[str(name)], **OPTIONS)
+    rows = list(csv.DictReader(io.StringIO(name.read_text(encoding="utf-8"), newline="")))
+    assert [row["url"] for row in rows] == [record.url for record in result.records()]
+    with pytest.raises(UsageError, match="no known format"):
+        crawler.crawl(seeds[0], run=tmp_path / "new", outputs=["pages.doc"], **OPTIONS)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"outputs": ["pages.csv"]}, "nothing on disk"),
+        ({"extract": lambda page: None}, "extract=<lambda>: .* a module of its own"),
+        ({"extract": {"price": {"css": "p"}}}, "give rules as rules="),
+        ({"extract": "nowhere:f"}, "there is no module 'nowhere'"),
+        ({"rules": {"price": {"css": "p["}}}, r"extract\.price\.css: 'p\[' is not a CSS selector"),
+        ({"rules": {"price": {"ccs": "p"}}}, r"extract\.price: unknown key 'ccs'"),
+        ({"rules": {"price": "p"}}, r"extract\.price"),
+        ({"rules": ["p"]}, "in the options: extract"),
+    ],
+)
+async def test_what_cannot_be_used_is_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        await anext(crawler.stream("https://example.com/", **options))
 
 
 def test_the_public_names_are_there() -> None:

@@ -19,7 +19,7 @@ from crawler.scope import Scope, Site
 from tests.contract.conftest import STRATEGIES
 from tests.contract.server import ScriptedServer, answer
 from tests.integration.conftest import read_records, run_cli
-from tests.integration.test_site_files import QUICK, Routes, serve
+from tests.integration.serving import QUICK, Routes, serve
 
 MIB = 1024 * 1024
 PAGE_BYTES = 100_000

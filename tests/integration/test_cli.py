@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import run_cli
+from tests.integration.conftest import Say, run_cli
 
 SEED = "https://example.com/"
 
@@ -35,11 +35,14 @@ SEED = "https://example.com/"
         (["crawl", "https://example.com:99999/"], ("https://example.com:99999/",)),
         (["crawl", SEED, "--strategy", "replay"], ("--replay",)),
         (["export", "nowhere", "out.csv"], ("nowhere", "no run")),
+        (["resume", "nowhere"], ("nowhere is no run: it is not there",)),
+        (["fetch", SEED, "https://b.example/"], ("https://b.example/ is one too many: crawler fetch takes URL",)),
+        (["crawl", SEED, "--log-format", "xml"], ("--log-format", "text", "json")),
     ],
 )
-def test_wrong_usage_is_a_sentence(arguments: list[str], words: tuple[str, ...], tmp_path: Path) -> None:
+def test_wrong_usage_is_a_sentence(arguments: list[str], words: tuple[str, ...], say: Say, tmp_path: Path) -> None:
     """What is wrong is named, in one line, and no run is begun."""
-    done = run_cli(*arguments, cwd=tmp_path)
+    done = say(*arguments)
     assert done.returncode == 2, done.stderr
     said = done.stderr + done.stdout
     for word in words:
@@ -59,11 +62,11 @@ def test_wrong_usage_is_a_sentence(arguments: list[str], words: tuple[str, ...],
         ("https://example.com/ speed=3\n", ("line 1", "speed")),
     ],
 )
-def test_a_bad_list_names_the_line(text: str, words: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_bad_list_names_the_line(text: str, words: tuple[str, ...], say: Say, tmp_path: Path) -> None:
     """The file and the line stand in the sentence, from a file and from standard input."""
     (tmp_path / "list.txt").write_text(text)
     for name, label, stdin in (("list.txt", "list.txt", ""), ("-", "standard input", text)):
-        done = run_cli("crawl", "--sites", name, cwd=tmp_path, stdin=stdin)
+        done = say("crawl", "--sites", name, stdin=stdin)
         assert done.returncode == 2
         for word in (label, *words):
             assert word in done.stderr
@@ -76,15 +79,34 @@ def test_a_bad_list_names_the_line(text: str, words: tuple[str, ...], tmp_path: 
         ("[fetch]\nconcurrency = 'x'\n", ("fetch.concurrency",)),
         ("[fetch\n", ("not valid TOML", "line 1")),
         ("[nonsense]\na = 1\n", ("nonsense",)),
+        ("[fetch]\nconcurency = 3\n", ("did you mean fetch.concurrency?",)),
+        ("[crawl]\ndelay = 3\n", ("crawl: unknown key 'delay'; did you mean politeness.delay_s?",)),
+        ("concurrency = 3\n", ("unknown key 'concurrency'; did you mean fetch.concurrency?",)),
+        ("[polteness]\n", ("did you mean [politeness]?",)),
+        ("[[site]]\nurl = 'http://a/'\nmaxpages = 3\n", ("did you mean max_pages?",)),
+        ("[extract.price]\ntyp = 'number'\n", ("extract.price: unknown key 'typ'; did you mean type?",)),
+        ("[extract.price]\ntype = 'money'\n", ("extract.price.type: there is no 'money'; it is one of text, number,",)),
+        (
+            "[fetch]\nstrategy = 'magic'\n",
+            ("fetch.strategy: there is no 'magic'; it is one of asyncio, threads, sequential, curl, replay",),
+        ),
     ],
 )
-def test_a_bad_config_names_file_and_key(text: str, words: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_bad_config_names_file_and_key(text: str, words: tuple[str, ...], say: Say, tmp_path: Path) -> None:
     """An unknown key is an error, not ignored."""
     (tmp_path / "c.toml").write_text(text)
-    done = run_cli("crawl", SEED, "--config", "c.toml", cwd=tmp_path)
+    done = say("crawl", SEED, "--config", "c.toml")
     assert done.returncode == 2
     for word in ("c.toml", *words):
         assert word in done.stderr
+
+
+def test_a_fault_reaches_whoever_started_the_process() -> None:
+    """The sentence on standard error, and the status."""
+    done = run_cli("crawl", SEED, "--strategy", "magic")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("crawler: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_missing_scheme_is_taken_as_https_and_said_so(tmp_path: Path) -> None:

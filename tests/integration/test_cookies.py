@@ -2,74 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
-from threading import Thread
-from typing import NamedTuple
 
 import pytest
 
 from tests.integration.conftest import read_records, run_cli
+from tests.integration.serving import Answer, Asked, serve_answers
 
 SECRET = "5ecret-va1ue"
 OPTIONS = ("--parse", "inline", "--no-robots", "--delay", 0, "--patience", 0, "--retries", 0)
 NAMES = ("--resolve", "*.lab:127.0.0.1", "--allow-private", "127.0.0.0/8")
 
 
-class Asked(NamedTuple):
-    """One request as a server saw it."""
-
-    host: str
-    path: str
-    cookie: str | None
-    authorization: str | None
-
-
-class Answer(NamedTuple):
-    """What a server says to it."""
-
-    status: int = 200
-    fields: tuple[tuple[str, str], ...] = ()
-    links: tuple[str, ...] = ()
-
-
-Site = Callable[[Asked], Answer]
-
-
-@contextmanager
-def serve(site: Site) -> Iterator[tuple[int, list[Asked]]]:
-    """A server on loopback: its port, and what it was asked for."""
-    log: list[Asked] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            host = (self.headers["Host"] or "").partition(":")[0]
-            asked = Asked(host, self.path, self.headers["Cookie"], self.headers["Authorization"])
-            log.append(asked)
-            answer = site(asked)
-            body = "".join(f"<a href='{link}'>x</a>" for link in answer.links).encode()
-            self.send_response(answer.status)
-            own = (("Content-Type", "text/html"), ("Content-Length", str(len(body))), ("Connection", "close"))
-            for name, value in (*own, *answer.fields):
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_port, log
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def page(status: int = 200, fields: tuple[tuple[str, str], ...] = (), links: tuple[str, ...] = ()) -> Answer:
+    """A page that leads somewhere."""
+    body = "".join(f"<a href='{link}'>x</a>" for link in links).encode()
+    return Answer(status, (("Content-Type", "text/html"), *fields), body)
 
 
 def crawl(run: Path, *arguments: object) -> CompletedProcess[str]:
@@ -85,18 +34,18 @@ def set_cookie(*values: str) -> tuple[tuple[str, str], ...]:
 def behind_a_login(asked: Asked) -> Answer:
     """The first page gives a session by a redirect, an error adds to it, and the rest wants both."""
     if asked.path == "/":
-        return Answer(302, (("Location", "/home"), *set_cookie(f"sid={SECRET}; Path=/; HttpOnly; SameSite=Lax")))
+        return page(302, (("Location", "/home"), *set_cookie(f"sid={SECRET}; Path=/; HttpOnly; SameSite=Lax")))
     if asked.path == "/home":
-        return Answer(links=("/gone",)) if asked.cookie else Answer(403)
+        return page(links=("/gone",)) if asked.cookie else page(403)
     if asked.path == "/gone":
-        return Answer(404, set_cookie("seen=1; Path=/"))
-    return Answer()
+        return page(404, set_cookie("seen=1; Path=/"))
+    return page()
 
 
 @pytest.mark.parametrize("strategy", ["asyncio", "threads"])
 def test_a_session_is_kept_over_redirects_and_errors(tmp_path: Path, strategy: str) -> None:
     """What sets a cookie need not be a page, and robots.txt and pages share what their origin has set."""
-    with serve(behind_a_login) as (port, log):
+    with serve_answers(behind_a_login) as (port, log):
         seed, options = f"http://www.shop.lab:{port}/", ("--per-host", 1, "--strategy", strategy)
         crawl(tmp_path / "on", seed, f"{seed}last", "--cookies", *options)
         crawl(tmp_path / "off", seed, *options)
@@ -127,9 +76,9 @@ def test_no_cookie_and_no_credential_follows_a_redirect_to_another_origin(tmp_pa
         }
         location = (("Location", hops[asked.path]),) if asked.path in hops else ()
         first = set_cookie(f"sid={SECRET}; Path=/") if asked.path == "/" else ()
-        return Answer(302 if location else 200, (*location, *first))
+        return page(302 if location else 200, (*location, *first))
 
-    with serve(site) as (port, log), serve(site) as (other_port, other_log):
+    with serve_answers(site) as (port, log), serve_answers(site) as (other_port, other_log):
         ports += [port, other_port]
         credentials = ("-H", "Authorization: Bearer mine", "-H", "Cookie: own=2")
         seed = f"http://www.shop.lab:{port}/"
@@ -149,12 +98,12 @@ def test_a_domain_reaches_the_hosts_of_its_own_site_and_no_suffix(tmp_path: Path
 
     def site(asked: Asked) -> Answer:
         if asked.path != "/":
-            return Answer()
+            return page()
         fields = set_cookie("own=0", *(f"c{number}=x; Domain={domain}" for number, domain in enumerate(tried)))
-        return Answer(fields=fields, links=tuple(f"http://{host}:{ports[0]}/x" for host in hosts))
+        return page(fields=fields, links=tuple(f"http://{host}:{ports[0]}/x" for host in hosts))
 
     hosts, ports = ("www.shop.lab", "api.shop.lab", "shop.lab", "evil.lab"), [0]
-    with serve(site) as (port, log):
+    with serve_answers(site) as (port, log):
         ports[0] = port
         crawl(tmp_path / "run", f"http://www.shop.lab:{port}/", "--cookies", "--scope", "any", "--max-pages", 9)
     assert {asked.host: asked.cookie for asked in log if asked.path == "/x"} == {
@@ -171,9 +120,9 @@ def test_cookies_without_end_neither_grow_requests_nor_stop_the_crawl(tmp_path: 
         number = int(asked.path[1:] or 0)
         many = (f"c{number}-{each}={'x' * 20}; Path=/" for each in range(90))
         fields = set_cookie("big=" + "x" * 20_000, *many)
-        return Answer(302 if number < 8 else 200, (("Location", f"/{number + 1}"), *fields))
+        return page(302 if number < 8 else 200, (("Location", f"/{number + 1}"), *fields))
 
-    with serve(site) as (port, log):
+    with serve_answers(site) as (port, log):
         crawl(tmp_path / "run", f"http://www.shop.lab:{port}/", "--cookies")
     assert [asked.path for asked in log] == ["/", *(f"/{number}" for number in range(1, 9))]
     sizes = [len(asked.cookie or "") for asked in log]
@@ -188,10 +137,10 @@ def test_what_a_server_sets_is_nowhere_in_the_run_and_gone_at_a_resume(tmp_path:
     # scenario 68
     def site(asked: Asked) -> Answer:
         links = ("/a", "/b") if asked.path == "/" else ()
-        return Answer(fields=set_cookie(f"sid-{SECRET}={SECRET}; Path=/"), links=links)
+        return page(fields=set_cookie(f"sid-{SECRET}={SECRET}; Path=/"), links=links)
 
     run = tmp_path / "run"
-    with serve(site) as (port, log):
+    with serve_answers(site) as (port, log):
         done = crawl(
             run, f"http://www.shop.lab:{port}/", "--cookies", "--max-pages", 2, "-v", "-o", tmp_path / "all.csv"
         )
@@ -213,7 +162,10 @@ def test_nothing_in_the_environment_gives_credentials_or_a_proxy(
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret\ndefault login me password secret\n")
     (tmp_path / ".netrc").chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
-    with serve(lambda asked: Answer()) as (port, log), serve(lambda asked: Answer()) as (proxy_port, proxy_log):
+    with (
+        serve_answers(lambda asked: page()) as (port, log),
+        serve_answers(lambda asked: page()) as (proxy_port, proxy_log),
+    ):
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://me:secret@127.0.0.1:{proxy_port}")
         crawl(tmp_path / "run", f"http://127.0.0.1:{port}/", "--cookies", "--strategy", strategy)

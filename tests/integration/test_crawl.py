@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crawler.lab.process import LabProcess
+from crawler.verify import verify
 from tests.integration.conftest import COMMAND, LAB_OPTIONS, ROOT, read_records, run_cli, settled
 
 STRATEGIES = ("asyncio", "threads", "sequential", "curl")
@@ -123,15 +124,16 @@ def test_ctrl_c_writes_everything_so_far_and_has_status_3(seeds: list[str], tmp_
     run = tmp_path / "run"
     slow = [*LAB_OPTIONS[:-1], "1000"]
     arguments = [*COMMAND, "crawl", *seeds, *slow, "--run", str(run), "--no-robots", "-o", "-"]
-    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # Without a buffer, because `communicate` reads past one and would lose the lines in it.
+    with subprocess.Popen(arguments, cwd=ROOT, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         first = process.stdout.readline()  # a record is committed; every host is now cooling down
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=60)
     assert process.returncode == 3, errors
-    assert "Traceback" not in errors
+    assert b"Traceback" not in errors
     assert [json.loads(line) for line in (first + output).splitlines()] == read_records(run)
-    assert "stopped early" in errors
+    assert b"stopped early" in errors
 
 
 def test_what_failed_gets_a_second_go_in_a_run_of_its_own(tmp_path: Path, seeds: list[str]) -> None:
@@ -187,11 +189,11 @@ def test_a_higher_limit_takes_up_what_the_old_one_kept_back(seeds: list[str], tm
     assert run_cli("verify", deep).returncode == 0
 
 
-@pytest.mark.parametrize("strategy", ["asyncio", "threads"])
+@pytest.mark.parametrize("strategy", ["asyncio", "threads", "curl"])
 def test_few_file_descriptors_make_a_crawl_slower_and_no_different(
     strategy: str, seeds: list[str], reference: dict[str, dict[str, object]], tmp_path: Path
 ) -> None:
-    """What finds no descriptor is asked for later, with fewer requests under way, and nothing is charged with it."""
+    """What finds no descriptor is asked for later: idle connections give theirs up, fewer requests are under way."""
     run = tmp_path / "run"  # scenario 112
     few = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30)); "
     script = few + "from crawler.cli import main; sys.exit(main())"
@@ -199,10 +201,7 @@ def test_few_file_descriptors_make_a_crawl_slower_and_no_different(
     done = subprocess.run(
         [COMMAND[0], "-c", script, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
     )
-    assert done.returncode in (0, 3), done.stderr  # the store may be the one that finds no descriptor
-    if done.returncode == 0:
-        assert "ulimit -n" in done.stderr
-    else:
-        assert run_cli("resume", run).returncode == 0
-    assert run_cli("verify", run).returncode == 0
+    assert done.returncode == 0, done.stderr
+    assert "ulimit -n" in done.stderr
+    assert verify(run) == []
     assert settled(read_records(run)) == reference

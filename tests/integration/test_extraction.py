@@ -12,9 +12,8 @@ import pytest
 from crawler.lab.process import LabProcess, serve_folder
 from crawler.parse.extractors import LEFT_OUT
 from crawler.records import FIELDS
-from tests.integration.conftest import LAB_OPTIONS, Record, read_records, run_cli
+from tests.integration.conftest import Record, read_records, run_cli
 
-DOCUMENTATION = Path("/usr/share/doc/python3.11/html")
 PAGES = 100
 RULES = """
 [extract.title]
@@ -65,16 +64,6 @@ def deadly(page):
 
 
 @pytest.fixture(scope="module")
-def site(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """The arguments that crawl a hundred real pages, or, where there are none, pages of the lab."""
-    if DOCUMENTATION.is_dir():
-        with serve_folder(DOCUMENTATION) as server:
-            yield [f"http://127.0.0.1:{server.port}/library/index.html", "--delay", "0", "--per-host", "8"]
-    else:
-        yield [*request.getfixturevalue("seeds"), *LAB_OPTIONS]
-
-
-@pytest.fixture(scope="module")
 def small_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
     folder = tmp_path_factory.mktemp("site")
     names = "abcdefgh"
@@ -93,12 +82,12 @@ def pages_of(run: Path) -> list[Record]:
 
 @pytest.mark.parametrize("mode", ["processes", "inline"])
 def test_rules_and_a_function_take_the_same_from_real_pages_as_the_record_says(
-    site: list[str], tmp_path: Path, mode: str
+    documentation: list[str], tmp_path: Path, mode: str
 ) -> None:
     (tmp_path / "rules.toml").write_text(RULES)
     (tmp_path / "mine.py").write_text(MODULE)
     options = ["--config", "rules.toml", "--extract", "mine:counted", "--max-pages", PAGES, "--parse", mode]
-    done = run_cli("crawl", *site, *options, "--run", "run", "-o", "out.csv", cwd=tmp_path)
+    done = run_cli("crawl", *documentation, *options, "--run", "run", "-o", "out.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     pages = pages_of(tmp_path / "run")
     assert len(pages) >= PAGES * 0.7
@@ -116,11 +105,11 @@ def test_rules_and_a_function_take_the_same_from_real_pages_as_the_record_says(
     assert (tmp_path / "out.csv").read_text(encoding="utf-8").startswith(",".join(FIELDS))
 
 
-def test_a_run_goes_on_with_its_rules(site: list[str], tmp_path: Path) -> None:
+def test_a_run_goes_on_with_its_rules(documentation: list[str], tmp_path: Path) -> None:
     """They stand in the run's own settings; the file that they came from may be gone."""
     (tmp_path / "rules.toml").write_text(RULES)
     run = tmp_path / "run"
-    first = run_cli("crawl", *site, "--config", "rules.toml", "--max-pages", 5, "--run", "run", cwd=tmp_path)
+    first = run_cli("crawl", *documentation, "--config", "rules.toml", "--max-pages", 5, "--run", "run", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     (tmp_path / "rules.toml").unlink()
     again = run_cli("resume", run, "--max-pages", 15, cwd=tmp_path)
@@ -156,6 +145,30 @@ def test_a_page_whose_extractor_ends_its_worker_is_read_without_it(small_site: L
         assert (record["outcome"], record["title"]) == ("ok", name[0])
         expected = (None, LEFT_OUT) if name in ("a.html", "b.html") else ({"fine": True}, None)
         assert (record["extracted"], record["extract_error"]) == expected
+
+
+def test_pages_with_an_extract_error_are_counted_with_the_commonest_reason(
+    small_site: LabProcess, tmp_path: Path
+) -> None:
+    """In the summary, in the log, where each reason is told once, and in stats.json."""
+    (tmp_path / "rules.toml").write_text("[extract.price]\ncss = '.price'\nrequired = true\n")
+    (tmp_path / "mine.py").write_text("def picky(page):\n    if page.url.endswith('b.html'):\n        1 / 0\n")
+    url = f"http://127.0.0.1:{small_site.port}/c.html"
+    options = ["--config", "rules.toml", "--extract", "mine:picky", "--run", "run", "--delay", 0]
+    done = run_cli("crawl", url, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    errors = {record["url"]: record["extract_error"] for record in read_records(tmp_path / "run")}
+    assert len(errors) == 8
+    said = " ".join(done.stderr.split())
+    assert f"8 pages have an extract_error; 7 of them: missing: price; see {url}" in said
+    log = (tmp_path / "run" / "crawl.log").read_text()
+    assert log.count("missing: price; other pages") == 1
+    assert log.count("missing: price; ZeroDivisionError: division by zero; other pages") == 1
+    assert "warning 8 pages have an extract_error" in log
+    figures = json.loads((tmp_path / "run" / "stats.json").read_text())["extract_errors"]
+    assert (figures["pages"], [each["count"] for each in figures["reasons"]]) == (8, [7, 1])
+    for each in figures["reasons"]:
+        assert errors[each["example"]] == each["reason"]
 
 
 def test_what_cannot_be_extracted_is_one_sentence_and_no_run_is_begun(tmp_path: Path) -> None:

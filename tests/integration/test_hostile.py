@@ -13,17 +13,17 @@ from crawler.lab.process import LabProcess, serve_in_process
 from crawler.lab.world import World, WorldSpec
 from tests.contract.conftest import STRATEGIES
 from tests.integration.conftest import LAB_OPTIONS, Record, read_records, run_cli, settled
-from tests.integration.test_site_files import PAGE, QUICK, Routes, serve
+from tests.integration.serving import PAGE, QUICK, Routes, serve
 
 MODES = ("processes", "threads", "inline")
 WAYS = list(product(STRATEGIES, MODES))
-AT_ONCE = 4  # crawls, which mostly wait for a time to run out
+AT_ONCE = 6  # crawls, which mostly wait for a time to run out
 LIMITS = """
 [crawl]
 patience_s = 0
 [fetch]
-first_byte_timeout_s = 2
-timeout_s = 3
+first_byte_timeout_s = 4
+timeout_s = 6
 max_body_bytes = 100000
 [politeness]
 retries = 0

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.conftest import STRATEGIES
 from tests.integration.conftest import read_records, run_cli
-from tests.integration.test_site_files import PAGE, QUICK, Routes, serve
+from tests.integration.serving import PAGE, QUICK, Routes, serve
 
 HTML = {"Content-Type": "text/html"}
 

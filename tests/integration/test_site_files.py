@@ -2,50 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 from tests.integration.conftest import read_records, run_cli
-
-Routes = dict[str, tuple[int, dict[str, str], bytes]]
-QUICK = ("--delay", 0, "--patience", 0, "--retries", 0)
-
-
-@contextmanager
-def serve(routes: Routes) -> Iterator[tuple[str, Counter[str]]]:
-    """A server on loopback: its URL, and what it was asked for."""
-    asked: Counter[str] = Counter()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked[self.path] += 1
-            path, _, query = self.path.partition("?")
-            status, headers, body = routes.get(path, (404, {}, b""))
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), "Connection": "close", **headers}.items():
-                self.send_header(name, value.replace("{next}", str(int(query or 0) + 1)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-PAGE = (200, {"Content-Type": "text/html"}, b"<title>x</title>")
+from tests.integration.serving import PAGE, QUICK, Routes, serve
 
 
 def test_half_a_robots_txt_refuses_everything(tmp_path: Path) -> None:

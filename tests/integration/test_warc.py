@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from crawler import warc
 from crawler.frontier.sqlite_store import SqliteStore
-from crawler.lab.process import LabProcess, serve_in_process
-from crawler.lab.world import World, WorldSpec
+from crawler.lab.process import LabProcess
 from crawler.parse.decode import undo_codings
 from crawler.verify import verify
 from tests.contract.server import CLOSE, ScriptedServer, answer
@@ -298,33 +298,38 @@ def test_a_run_that_is_not_finished_is_parsed_again_as_far_as_it_came(seeds: lis
     store.close(is_clean=True)
 
 
-@pytest.fixture(scope="module")
-def large() -> Iterator[tuple[list[str], LabProcess]]:
-    """A web that takes a while."""
-    spec = WorldSpec(hosts=6, pages_per_host=100, page_bytes=20_000)
-    with serve_in_process(spec) as lab:
-        yield World(spec).seeds(lab.port), lab
+HELD = """
+import pathlib, time
+
+def title_of(page):
+    while pathlib.Path("hold").exists() and "-2" in page.url:
+        time.sleep(0.01)
+    return {"title": page.tree.css_first("title").text()}
+"""
 
 
-def test_parsing_again_can_be_stopped_and_resumed(large: tuple[list[str], LabProcess], tmp_path: Path) -> None:
-    """Ctrl-C twice, then `resume`: every record once, as if nothing had been."""
-    seeds, lab = large
-    run, again = tmp_path / "run", tmp_path / "again"
-    done = run_cli("crawl", *seeds, *LAB_OPTIONS, "--per-host", "8", "--warc", "--run", run)
-    assert done.returncode == 0, done.stderr
-    asked = lab.counts()
-    arguments = [*COMMAND, "reparse", str(run), "--run", str(again), "--parser", "bs4", "--quiet"]
-    with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+def test_parsing_again_can_be_stopped_and_resumed(kept: Path, lab: LabProcess, tmp_path: Path) -> None:
+    """Two signals, then `resume`: every record once, as if nothing had been."""
+    asked, again = lab.counts(), tmp_path / "again"
+    (tmp_path / "mine.py").write_text(HELD)
+    (tmp_path / "hold").touch()
+    arguments = [*COMMAND, "reparse", str(kept), "--run", str(again), "--extract", "mine:title_of", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(arguments, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
         while not (again / "records.jsonl").exists() or not (again / "records.jsonl").stat().st_size:
             assert process.poll() is None
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)  # the second one: what is being parsed is not waited for
         _, said = process.communicate(timeout=60)
     assert process.returncode == 3, said
-    assert 0 < len(read_records(again)) < len(read_records(run))
+    assert 0 < len(read_records(again)) < len(read_records(kept))
     assert verify(again) == []
-    done = run_cli("resume", again, "--quiet")
+    (tmp_path / "hold").unlink()
+    done = run_cli("resume", again, "--quiet", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert verify(again) == []
-    assert by_url(again, *OF_THE_FETCH) == by_url(run, *OF_THE_FETCH)
+    assert by_url(again, *OF_THE_FETCH, "extracted") == by_url(kept, *OF_THE_FETCH, "extracted")
+    for record in read_records(again):
+        assert (record["extracted"] or {}).get("title") == record["title"]
     assert lab.counts() == asked

@@ -93,7 +93,9 @@ def serving(site: Site) -> Iterator[Site]:
 
     with Server(("127.0.0.1", 0), Handler) as server:
         site.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.05,)
+        )  # seconds until it notices that it is to end
         thread.start()
         try:
             yield site

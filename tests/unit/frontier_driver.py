@@ -137,6 +137,7 @@ class Crawl:
             assert not self.flying
             assert not self.resolving
             assert self._known == self._settled
+            assert self.frontier.waiting == self.frontier.stored == 0
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         self._count += 1

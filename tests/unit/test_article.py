@@ -51,6 +51,63 @@ def test_an_article_is_the_main_content_without_what_is_around_it() -> None:
     assert (article["date"], article["language"]) == ("2024-01-02", "en")
 
 
+def dated(body: str) -> str:
+    """The page without what it says for machines, and with this at the end of its article."""
+    plain = PAGE.replace('<meta property="article:published_time" content="2024-01-02T10:00:00Z">', "")
+    return plain.replace("</article>", f"{body}</article>")
+
+
+@needs_library
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<p><time datetime="2023-05-06">6 May</time></p>',
+        '<p class="post-date">6 May 2023</p>',
+        '<div id="footer">Last updated 2023-05-06 00:35:55 UTC</div>',
+        '<p>Posted: <abbr title="2023-05-06">in May</abbr></p>',
+    ],
+)
+def test_the_date_of_an_article_is_the_one_that_the_page_states(body: str) -> None:
+    assert record(dated(body), article="text")["article"]["date"] == "2023-05-06"
+
+
+@needs_library
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<pre>2010-12-12 11:41:42,612 is when this event was logged.</pre>",
+        "<p>In version 2.4.3, 2014-03-02, the heron was given a beak.</p>",
+        "<p>2014-03-02</p>",
+        '<p><span class="versionmodified">Changed in version 2.7.13:</span> herons.</p>',
+        f'<div id="updated-topics"><p>{SENTENCES * 3} It began on 2014-03-02.</p></div>',
+    ],
+)
+def test_a_date_that_the_text_speaks_of_is_not_that_of_the_article(body: str) -> None:
+    assert record(dated(body), article="text")["article"]["date"] is None
+
+
+@needs_library
+@pytest.mark.parametrize(
+    ("element", "author"),
+    [
+        ('<p class="author">Bea Byline</p>', "Bea Byline"),
+        ('<span itemprop="authorName" class="authorName">Bea Byline</span>', "Bea Byline"),
+        ('<h2 id="authority">Certification Authority</h2>', None),
+        ('<h2 id="authorphase">The Authorization Phase</h2>', None),
+        ('<h2 class="AuthBasicAuthoritative">The Directive</h2>', None),
+    ],
+)
+def test_what_only_sounds_like_an_author_is_none(element: str, author: str | None) -> None:
+    html = dated(element).replace('<meta name="author" content="Ann Example">', "")
+    assert record(html, article="text")["article"]["author"] == author
+
+
+@needs_library
+def test_the_author_is_named_as_the_page_states_it() -> None:
+    found = record(PAGE.replace("Ann Example", "Ann Example, ann@a.example"), article="text")
+    assert found["article"]["author"] == found["author"] == "Ann Example, ann@a.example"
+
+
 @needs_library
 def test_as_markdown_it_keeps_headings_and_emphasis() -> None:
     article = record(PAGE, article="markdown")["article"]

@@ -18,6 +18,7 @@ from crawler.export import sqlite
 from crawler.export.table import FORMATS
 from crawler.models import Record
 from crawler.records import line_of
+from tests.unit.made_run import MadeRun, done, found
 
 ROOT = Path(__file__).parents[2]
 RECORDS = [
@@ -73,7 +74,25 @@ def test_outcomes_fields_and_filters_count_for_every_format(run: Path, tmp_path:
 
 def test_a_minus_is_json_lines_on_standard_output(run: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert exported(run, "-", "--where", "status = 404", "--fields", "url,title") == 0
-    assert capfdbinary.readouterr() == (b'{"url":"https://a.example/2","title":null}\n', b"-: 1 records\n")
+    assert capfdbinary.readouterr() == (b'{"url":"https://a.example/2","title":null}\n', b"-: 1 record\n")
+
+
+def test_a_journal_that_changed_since_it_was_written_is_told_with_who_finds_the_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The export is made all the same: one byte need not make the rest worthless."""
+    made = MadeRun(tmp_path / "run")
+    (first,) = made.commit(groups=[found("https://a.example/", are_seeds=True)])
+    made.commit([done(first, "failed", "refused")])
+    made.close()
+    assert exported(made.folder, tmp_path / "a.csv") == 0
+    assert capsys.readouterr().err == f"{tmp_path}/a.csv: 1 record\n"
+    journal = made.folder / "records.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b"refused", b"refuted"))
+    assert exported(made.folder, tmp_path / "a.csv") == 0
+    said = capsys.readouterr().err
+    assert "warning: 1 commit to " in said
+    assert f"`crawler verify {made.folder}` tells where" in said
 
 
 def test_a_reader_that_leaves_early_is_no_crash(run: Path) -> None:

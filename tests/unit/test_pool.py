@@ -13,7 +13,7 @@ import pytest
 
 from crawler.errors import ParseError, RunError
 from crawler.parse.inprocess import InlinePool, ThreadPool
-from crawler.parse.pool import ProcessPool
+from crawler.parse.pool import SWEEP_S, ProcessPool
 from crawler.parse.worker import WorkerSpec
 
 MIB = 1024 * 1024
@@ -54,6 +54,14 @@ class Words:
             case b"large":
                 return bytes(int(rest))
         return b"did " + payload
+
+
+class SlowToStart(Words):
+    """The same, after longer than deadlines are apart."""
+
+    def __init__(self, context: list[str]) -> None:
+        super().__init__(context)
+        time.sleep(2 * SWEEP_S)
 
 
 def open_broken(context: object) -> Callable[[bytes, bool], bytes]:
@@ -155,6 +163,13 @@ async def test_a_hanging_page_is_ended_at_its_wall_limit() -> None:
         assert isinstance(answers[0], ParseError)
         assert answers[0].reason == "parse_timeout"
         assert answers[1] == b"did a"
+
+
+async def test_a_worker_that_is_slow_to_start_is_waited_for() -> None:
+    """A page's time begins when there is a worker that could read it."""  # scenario 98
+    async with pool_of(factory="SlowToStart", wall_s=0.3) as pool:
+        assert await ask(pool, b"a") == [b"did a"]
+        assert pool.replaced == 0
 
 
 async def test_a_burning_page_is_ended_at_its_cpu_limit() -> None:

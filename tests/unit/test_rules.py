@@ -145,6 +145,7 @@ def test_rules_that_would_take_a_page_many_times_over_are_stopped() -> None:  # 
         ("css = 'p'\ntype = 'colour'", ["crawl.toml", "extract.price.type", "colour"]),
         ("css = 'p'\nlists = true", ["crawl.toml", "extract.price", "unknown key 'lists'"]),
         ("css = 3", ["crawl.toml", "extract.price.css", "expected text"]),
+        ("css = 'p'\nlist = 'all'", ["crawl.toml", "extract.price.list", "expected true or false"]),
     ],
 )
 def test_a_rule_that_cannot_be_used_is_named_before_the_crawl(tmp_path: Path, text: str, words: list[str]) -> None:
@@ -161,7 +162,7 @@ def test_extract_is_a_table_of_tables(tmp_path: Path) -> None:
     path = tmp_path / "crawl.toml"
     for text in ("extract = 3", "[extract]\ncss = 'h1'"):
         path.write_text(text)
-        with pytest.raises(UsageError, match=r"in .*crawl\.toml: extract"):
+        with pytest.raises(UsageError, match=r"in .*crawl\.toml: extract.*expected a table"):
             settings.load(path, {})
 
 

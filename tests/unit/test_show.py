@@ -102,7 +102,7 @@ def test_a_crawl_may_go_on_beside_it(tmp_path: Path) -> None:
     run.commit([answered(request, 1.5)])
     run.journal.append([b'{"url":"http://a.example/later","elapsed_ms":9000}\n', b'{"url'])
     assert len(list(show.slowest(Run(run.folder)))) == 2
-    assert next(show.overview(Run(run.folder))).endswith(": 1 URLs, 1 hosts")
+    assert next(show.overview(Run(run.folder))).endswith(": 1 URL, 1 host")
     run.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from crawler.export.stream import StreamOutput
 
@@ -13,7 +14,7 @@ async def test_lines_arrive_in_order_and_are_counted_out() -> None:
     reading, writing = os.pipe()
     waiting: list[int] = []
     with os.fdopen(writing, "wb") as stream:
-        output = StreamOutput(stream, waiting.append, lambda: None, lambda: None)
+        output = StreamOutput(stream, waiting.append, lambda: None, lambda cause: None)
         output.put([b"a\n", b"b\n"])
         output.put([b"c\n"])
         await output.close()
@@ -26,11 +27,11 @@ async def test_a_reader_that_leaves_is_told_once() -> None:
     """A closed pipe is an event for the crawl, not an exception in it."""
     reading, writing = os.pipe()
     closed = asyncio.Event()
-    times: list[None] = []
+    causes: list[str] = []
     waiting: list[int] = []
 
-    def on_closed() -> None:
-        times.append(None)
+    def on_closed(cause: str) -> None:
+        causes.append(cause)
         closed.set()
 
     os.close(reading)
@@ -41,5 +42,17 @@ async def test_a_reader_that_leaves_is_told_once() -> None:
     await asyncio.wait_for(closed.wait(), 10)
     await output.close()
     stream.close()
-    assert len(times) == 1
+    assert causes == ["because nobody reads standard output any more"]
     assert sum(waiting) == 0
+
+
+async def test_a_full_disk_is_told_as_what_it_is() -> None:
+    """What cannot be written names its cause, and nothing is written where there are no lines."""
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    with Path("/dev/full").open("wb", buffering=0) as stream:  # noqa: ASYNC230
+        output = StreamOutput(stream, lambda count: None, lambda: None, told.set_result)
+        output.put([])
+        output.put([b"a\n"])
+        cause = await asyncio.wait_for(told, 10)
+        await output.close()
+    assert cause == "because standard output cannot be written: No space left on device"

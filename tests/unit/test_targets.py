@@ -81,9 +81,9 @@ def test_a_user_agent_that_cannot_be_sent_is_refused() -> None:
 async def test_a_sites_own_files_are_read_whole_whatever_a_page_may_have(max_body_bytes: int) -> None:
     """Half a robots.txt would be other rules, and half a sitemap other pages."""  # scenarios 56, 62
     made = targets(max_body_bytes=max_body_bytes)
-    kinds: tuple[Kind, ...] = ("page", "file", "robots", "sitemap")
+    kinds: tuple[Kind, ...] = ("page", "robots", "sitemap")
     limits = [(await made.target(request(OWN, kind), 0.0)).limits.max_body_bytes for kind in kinds]
-    assert limits == [max_body_bytes, max_body_bytes, 500 * KIB + 1, 50 * MIB]
+    assert limits == [max_body_bytes, 500 * KIB + 1, 50 * MIB]
     await made.close()
 
 

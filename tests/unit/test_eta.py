@@ -1,0 +1,171 @@
+"""How long a crawl still takes: from queues and delays, said before it begins and while it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.robots import parse
+from crawler.frontier.store import Pending
+from crawler.models import Request
+from crawler.report.eta import Eta, time_for
+from crawler.report.ledger import Ledger
+from crawler.report.opening import opening, shortest
+from crawler.scope import Scope, Site
+from crawler.seeds import Seeds
+from crawler.settings import PolitenessSettings, Settings, build
+
+from .frontier_driver import Crawl, pages, request
+
+NOW = 1000.0
+
+
+def made_engine(**tables: Any) -> Any:
+    """What the forecast reads of an engine: a frontier, a ledger and the settings."""
+    settings = build(tables, "the test")
+    frontier = Frontier(Scope(()), settings.crawl, settings.politeness, 64, 0, memory_requests=0)
+    line = SimpleNamespace(parsing=0, site_files=SimpleNamespace(is_reading=False))
+    return SimpleNamespace(frontier=frontier, ledger=Ledger(), settings=settings, line=line)
+
+
+def fill(engine: Any, host: str, count: int) -> list[Request]:
+    """Let the frontier know so many pages of a host."""
+    known = [request(url, seq=number) for number, url in enumerate(pages(host, count), 1)]
+    for each in known:
+        engine.frontier.add(each, NOW)
+    return known
+
+
+def test_a_host_needs_its_delay_for_each_page_that_is_known_in_memory_or_not() -> None:
+    """Of 1,000 pages the frontier holds a window of 64."""
+    engine = made_engine(politeness={"delay_s": 10.0})
+    fill(engine, "a.example", 1000)
+    fill(engine, "b.example", 10)
+    left = Eta(engine).left(0.0)
+    assert (left.host, left.host_urls, left.host_s, left.urls) == ("a.example", 1000, 10_000.0, 1010)
+    assert left.sentence() == "at least 2 h 46 min: a.example alone has 1,000 URLs, 10 s apart"
+    assert engine.frontier.waiting == 1010
+
+
+def test_what_a_refill_brings_was_counted_already() -> None:
+    """Whichever of commit and refill comes first for a page, it counts once; the driver looks at the end."""
+    crawl = Crawl(pages("a.example", 500), politeness=PolitenessSettings(delay_s=1.0), store_s=lambda: 0.7)
+    crawl.run(until=100)
+    frontier = crawl.frontier
+    assert frontier.stored > 0
+    assert frontier.waiting == frontier.queued + frontier.stored == 500 - len(crawl.fetches)
+    crawl.run()
+
+
+def test_the_pages_of_a_run_that_goes_on_are_known_by_their_number() -> None:
+    """None of them is in memory yet."""
+    engine = made_engine()
+    engine.frontier.restore([Pending("a.example", "http://a.example/", None, 5000)], NOW, 0.0)
+    assert Eta(engine).left(0.0).host_s == 5000
+
+
+def test_a_crawl_delay_is_named_when_robots_txt_was_read() -> None:
+    """It is told once, and again only when it turns out to be much longer."""
+    engine = made_engine()
+    fill(engine, "a.example", 30)
+    eta = Eta(engine)
+    eta.left(0.0)
+    assert eta.news() == ""
+    frontier = engine.frontier
+    frontier.set_robots("http://a.example", "a.example", parse(b"User-agent: *\nCrawl-delay: 20\n", "crawler/1"), NOW)
+    eta = Eta(engine)
+    eta.left(0.0)
+    assert eta.news() == "a.example alone needs at least 10 min 0 s: 30 URLs, 20 s apart (its crawl-delay)"
+    assert eta.news() == ""
+
+
+def test_nothing_is_told_of_a_host_while_its_sitemaps_are_being_read() -> None:
+    """What they hold decides how long it takes."""
+    engine = made_engine()
+    fill(engine, "a.example", 1000)
+    engine.line.site_files.is_reading = True
+    eta = Eta(engine)
+    eta.left(0.0)
+    assert eta.news() == ""
+    engine.line.site_files.is_reading = False
+    assert eta.news().startswith("a.example alone needs at least 16 min 40 s")
+
+
+def test_limits_shorten_what_is_left() -> None:
+    """Of one host by the limit; of several the fast ones can bring what a slow one would take long for."""
+    engine = made_engine(crawl={"max_pages": 100})
+    fill(engine, "a.example", 1000)
+    assert Eta(engine).left(0.0).host_s == 100
+    fill(engine, "b.example", 1000)
+    left = Eta(engine).left(0.0)
+    assert (left.host, left.urls) == ("", 100)
+    assert left.seconds == pytest.approx(50, rel=0.01)
+    timed = made_engine(crawl={"max_time_s": 5.0})
+    fill(timed, "a.example", 1000)
+    assert Eta(timed).left(0.0).sentence().endswith("s until --max-time")
+
+
+def test_without_delays_the_rate_tells() -> None:
+    """And nothing is said where nothing is known."""
+    engine = made_engine(politeness={"delay_s": 0.0})
+    assert Eta(engine).left(0.0).sentence() == ""
+    fill(engine, "a.example", 1000)
+    left = Eta(engine).left(20.0)
+    assert left.sentence() == "about 50 s for the 1,000 URLs known"
+    assert left.host == ""
+
+
+QUEUES = st.lists(st.tuples(st.integers(1, 1000), st.floats(0.001, 100)), min_size=1, max_size=20)
+
+
+@given(QUEUES, st.floats(0, 1))
+def test_in_the_time_that_it_takes_so_many_can_be_done(queues: list[tuple[int, float]], share: float) -> None:
+    """Not much more time than that, and never more than until the longest queue is empty."""
+    urls = int(share * sum(count for count, _ in queues))
+    seconds = time_for(urls, queues)
+    assert seconds <= max(count * each_s for count, each_s in queues)
+    assert sum(min(count, 1.0001 * seconds / each_s) for count, each_s in queues) >= urls * 0.9999
+
+
+@pytest.mark.parametrize(
+    ("urls", "tables", "said"),
+    [
+        (["http://a.example/"], {}, ""),
+        (["http://a.example/"], {"crawl": {"max_pages": 10_000}},
+         "10,000 pages of a.example, 1 s apart, take at least 2 h 46 min."),
+        (["http://a.example/"], {"crawl": {"max_pages": 1000, "max_pages_per_site": 50}},
+         "50 pages of a.example, 1 s apart, take at least 50 s."),
+        (["http://a.example/"], {"crawl": {"max_pages": 1000}, "politeness": {"delay_s": 0.0}}, ""),
+        ([f"http://a.example/{n}" for n in range(600)], {"crawl": {"max_depth": 0}},
+         "600 pages of a.example, 1 s apart, take at least 10 min 0 s."),
+        ([f"http://a.example/{n}" for n in range(600)], {},
+         "600 seeds of a.example, 1 s apart, take at least 10 min 0 s."),
+        ([f"http://{n}.example/" for n in range(600)], {}, ""),
+        ([f"http://{n}.example/" for n in "abc"], {"crawl": {"max_pages": 9000}},
+         "9,000 pages of 3 hosts, 1 s apart on each, take at least 50 min 0 s."),
+        ([f"http://{n}.example/" for n in "abc"], {"crawl": {"max_pages": 9000, "scope": "domain"}}, ""),
+        ([f"http://{n}.example/" for n in "abc"], {"crawl": {"max_pages_per_site": 100}},
+         "100 pages of a.example, 1 s apart, take at least 1 min 40 s."),
+        (["http://a.example/"], {"crawl": {"max_pages": 100, "robots": False}},
+         "100 pages of a.example, 1 s apart, take at least 1 min 39 s."),
+    ],
+)  # fmt: skip
+def test_what_politeness_alone_takes_is_told_before_the_crawl(
+    urls: list[str], tables: dict[str, Any], said: str
+) -> None:
+    settings = build(tables, "the test")
+    seeds = Seeds(tuple(Site(url, settings.crawl.scope) for url in urls), ())
+    assert shortest(settings, seeds) == said
+
+
+def test_a_site_with_a_delay_of_its_own_is_the_one_that_takes_long() -> None:
+    sites = (Site("http://a.example/", max_pages=50), Site("http://b.example/", max_pages=100, delay_s=30.0))
+    said = opening(Settings(), Seeds(sites, ()), Path("data/run"))
+    assert said.splitlines()[-1] == "100 pages of b.example, 30 s apart, take at least 50 min 0 s."
+    assert max(map(len, said.splitlines())) <= 80
