@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from crawler import assembly, seeds, settings
+from crawler import assembly, seeds, settings_file
 from crawler import run as runs
 from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
@@ -164,7 +164,7 @@ def options_to_settings(options: Mapping[str, Any]) -> Settings:
             close = difflib.get_close_matches(name, known, n=1)
             raise UsageError(f"there is no option {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
         tables.setdefault(owners[0], {})[key] = _extractor_name(value) if key == "extract" else value
-    return settings.build(tables, where="the options")
+    return settings_file.build(tables, where="the options")
 
 
 def _extractor_name(extractor: object) -> object:

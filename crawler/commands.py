@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from crawler import assembly, seeds, session, settings
+from crawler import assembly, seeds, session, settings_file
 from crawler import run as runs
 from crawler.api import run_loop
 from crawler.cli import Exit, overrides
@@ -52,7 +52,7 @@ def crawl_these(arguments: argparse.Namespace, chosen: Settings, given: seeds.Se
 
 def as_given(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
     """The settings and the seeds that a command line names."""
-    chosen = settings.load(Path(arguments.config) if arguments.config else None, overrides(arguments))
+    chosen = settings_file.load(Path(arguments.config) if arguments.config else None, overrides(arguments))
     return chosen, seeds.read(arguments.urls, arguments.sites, chosen.site, chosen.crawl.scope, sys.stdin.buffer)
 
 
@@ -64,7 +64,7 @@ def _failures_of(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
     changes = overrides(arguments)
     changes["crawl"] = {"max_depth": 0, "sitemaps": False, **changes.get("crawl", {})}
     changes["output"] = {"run": "", "outputs": (), **changes.get("output", {}), "parent": str(parent.folder)}
-    chosen = settings.load(parent.settings, changes)
+    chosen = settings_file.load(parent.settings, changes)
     failed = parent.failed()
     if not failed:
         raise UsageError(f"nothing failed in {parent.folder}")
@@ -74,8 +74,8 @@ def _failures_of(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
 def resume(arguments: argparse.Namespace) -> int:
     """`crawler resume`: the run's own settings, with what the command line changes of them."""
     run = runs.find(arguments.run)
-    before = settings.load(run.settings, {})
-    chosen = settings.load(run.settings, overrides(arguments))
+    before = settings_file.load(run.settings, {})
+    chosen = settings_file.load(run.settings, overrides(arguments))
     given = seeds.read((), (), chosen.site, chosen.crawl.scope, sys.stdin.buffer)
     if chosen.output.warc != before.output.warc:
         raise UsageError("--warc and --no-warc are for a whole run; this one was started the other way")
@@ -178,7 +178,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     crawl_table = {"max_depth": 0, "sitemaps": False, "patience_s": 0, **given_settings.pop("crawl", {})}
     parse_table = {"workers": 1, **given_settings.pop("parse", {})}
     tables = {**given_settings, "parse": parse_table, "crawl": crawl_table}
-    chosen = settings.load(Path(arguments.config) if arguments.config else None, tables)
+    chosen = settings_file.load(Path(arguments.config) if arguments.config else None, tables)
     given = seeds.read([arguments.url], (), (), chosen.crawl.scope, sys.stdin.buffer)
     for note in given.notes:
         _say(note)

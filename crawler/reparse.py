@@ -17,7 +17,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from crawler import seeds, settings, urls
+from crawler import seeds, settings_file, urls
 from crawler.errors import RunError, UsageError
 from crawler.export.journal import Journal, read_lines
 from crawler.frontier import snapshot
@@ -172,7 +172,7 @@ def _without_file(line: bytes) -> bytes:
 
 def _settings(parent: Run, changes: Mapping[str, Mapping[str, Any]], config: Path | None) -> tuple[Settings, Seeds]:
     """The settings of the new run, and the sites that its scope is made of, without limits of their own."""
-    before = settings.load(parent.settings, {})
+    before = settings_file.load(parent.settings, {})
     if not before.output.warc:
         raise UsageError(f"{parent.folder} has no answers to parse again: it was not crawled with --warc")
     folder = str(parent.folder.absolute())
@@ -180,11 +180,11 @@ def _settings(parent: Run, changes: Mapping[str, Mapping[str, Any]], config: Pat
     tables["fetch"]["replay"] = tables["output"]["parent"] = folder
     extract, own = before.extract, {}
     if config is not None:
-        found = settings.load(config, {})
-        own = settings.read_toml(config)
+        found = settings_file.load(config, {})
+        own = settings_file.read_toml(config)
         extract = found.extract if "extract" in own else extract
     tables["parse"] = {**own.get("parse", {}), **changes.get("parse", {})}
     given = seeds.read((), (), before.site, before.crawl.scope, io.BytesIO())
     sites = tuple(Site(site.seed, site.kind) for site in given.sites)
-    chosen = settings.load(parent.settings, tables)
+    chosen = settings_file.load(parent.settings, tables)
     return msgspec.structs.replace(chosen, extract=extract), Seeds(sites, ())

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import file_checks, settings, urls, warc
+from crawler import file_checks, settings_file, urls, warc
 from crawler import run as runs
 from crawler.cli import Exit
 from crawler.errors import RunError, UsageError
@@ -136,7 +136,7 @@ class _Check:
 
     def _check_settings(self) -> None:
         try:
-            self._keeps_answers = settings.load(self._folder / "run.toml", {}).output.warc
+            self._keeps_answers = settings_file.load(self._folder / "run.toml", {}).output.warc
         except UsageError as error:
             self._faults.add("settings", str(error))
 

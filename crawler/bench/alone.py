@@ -23,7 +23,8 @@ from crawler.frontier.store import Done, Found, Output
 from crawler.models import Link, Page, Request
 from crawler.parse.stage import PageParser, StageContext
 from crawler.scope import Scope, Site
-from crawler.settings import CrawlSettings, PolitenessSettings, Settings, load
+from crawler.settings import CrawlSettings, PolitenessSettings, Settings
+from crawler.settings_file import load
 
 LOOPBACK = "127.0.0.0/8"
 HEADERS = (

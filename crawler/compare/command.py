@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from crawler import fetch, settings
+from crawler import fetch, settings_file
 from crawler.bench import procfs
 from crawler.bench.command import ended_by, positive
 from crawler.cli import Exit, add_settings, overrides
@@ -130,7 +130,7 @@ def _check_lab_only(arguments: argparse.Namespace) -> None:
             raise UsageError(f"{option} is for your own sites; give a URL, or a list of them with --sites FILE")
     for group, values in overrides(arguments).items():
         for name in values:
-            flag = settings.flag_of(group, name)
+            flag = settings_file.flag_of(group, name)
             raise UsageError(f"{flag} is for your own sites; give a URL, or a list of them with --sites FILE")
 
 
@@ -188,7 +188,7 @@ def _given(arguments: argparse.Namespace) -> Iterator[str]:
         yield from ("--config", arguments.config)
     for group, values in overrides(arguments).items():
         for name, value in values.items():
-            flag = settings.flag_of(group, name)
+            flag = settings_file.flag_of(group, name)
             if isinstance(value, bool):
                 yield flag if value else flag.replace("--", "--no-", 1)
                 continue

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import cli, commands, settings, urls
+from crawler import cli, commands, settings_file, urls
 from crawler import run as runs
 from crawler.cli import Exit
 from crawler.compare.figures import Own
@@ -66,7 +66,7 @@ def fetch(arguments: argparse.Namespace, pages_per_site: int) -> tuple[Own, list
     pages = [record for record in kept if record.charset is not None and record.complete]
     if not pages:
         raise CrawlerError(f"none of the pages that were fetched is HTML, so there is nothing to parse: {folder}")
-    chosen = settings.load(run.settings, {})
+    chosen = settings_file.load(run.settings, {})
     hosts = {urls.host_key(record.url) for record in kept}
     latency_ms = statistics.median(record.elapsed_ms or 0 for record in kept)
     found = Own(

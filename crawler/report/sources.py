@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import settings
+from crawler import settings_file
 from crawler.errors import CrawlerError, RunError
 from crawler.export.journal import read_lines
 from crawler.frontier import snapshot
@@ -252,6 +252,6 @@ def _stats_of(chosen: Run, remarks: list[str]) -> Stats:
 
 def _settings_of(chosen: Run) -> Settings | None:
     try:
-        return settings.load(chosen.settings, {})
+        return settings_file.load(chosen.settings, {})
     except CrawlerError:  # of another version, or an extractor that is not there any more
         return None

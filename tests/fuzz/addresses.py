@@ -8,7 +8,7 @@ import tomllib
 import warnings
 from typing import Any
 
-from crawler import seeds, settings, urls
+from crawler import seeds, settings_file, urls
 from crawler.errors import UrlError, UsageError
 from crawler.parse.facts import MAX_HREF_CHARS, MAX_TARGET_CHARS, Base
 from crawler.patterns import NO_NOVELTY, novelty_of, path_fault, pattern_of
@@ -73,12 +73,12 @@ def _check_settings(tables: dict[str, Any]) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # what `re` says about some patterns
-            found = settings.build(tables, "a file")
+            found = settings_file.build(tables, "a file")
     except UsageError as error:
         expect(bool(str(error)), "a refusal has its sentence")
         return
-    written = settings.render(found)
-    expect(settings.build(tomllib.loads(written), "a file") == found, "settings can be read back", written)
+    written = settings_file.render(found)
+    expect(settings_file.build(tomllib.loads(written), "a file") == found, "settings can be read back", written)
 
 
 def expect_canonical(url: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler import assembly, seeds, settings
+from crawler import assembly, seeds, settings_file
 from crawler.engine import Engine
 from crawler.models import Page, Parsed
 from crawler.parse.stage import PageParser, StageContext
@@ -76,7 +76,7 @@ async def test_fetching_stops_when_too_many_bytes_wait_to_be_parsed(strategy: st
         lines: list[bytes] = []
         pool = SlowPool()
         given = seeds.read(urls, (), (), "host", sys.stdin.buffer)
-        engine = assembly.build(settings.load(None, tables), given, None, lines.extend)
+        engine = assembly.build(settings_file.load(None, tables), given, None, lines.extend)
         engine.parts.pool = pool  # type: ignore[assignment]
         pool.engine = engine
         await engine.run(urls)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crawler import assembly, seeds, settings
+from crawler import assembly, seeds, settings_file
 from crawler.engine import Engine
 from crawler.frontier.store import NO_STATES, Done, Found, MemoryStore, Output, States
 from crawler.models import Request
@@ -81,7 +81,9 @@ def made(site: str, tables: dict[str, dict[str, Any]]) -> Engine:
         "politeness": {"delay_s": 0, "per_host": 64},
         "parse": {"workers": 1},
     }
-    chosen = settings.build({group: {**defaults[group], **tables.get(group, {})} for group in defaults}, where="a test")
+    chosen = settings_file.build(
+        {group: {**defaults[group], **tables.get(group, {})} for group in defaults}, where="a test"
+    )
     return assembly.build(chosen, seeds.read([site], (), (), "host", None), None)  # type: ignore[arg-type]
 
 

@@ -14,7 +14,8 @@ from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import Done, Found, Output
 from crawler.models import Link, Outcome, Page, Request
 from crawler.records import record_line
-from crawler.settings import Settings, render
+from crawler.settings import Settings
+from crawler.settings_file import render
 
 
 def link(url: str) -> Link:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crawler import assembly, settings
+from crawler import assembly, settings_file
 from crawler.errors import UsageError
 from crawler.models import Page, Request
 from crawler.parse import extractors
@@ -135,9 +135,9 @@ def test_what_the_library_fails_at_is_noted_and_the_page_keeps_its_record(monkey
 
 def test_a_missing_library_is_named_before_the_crawl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extractors, "find_spec", lambda name: None)
-    chosen = settings.build({"parse": {"article": True}}, "the test")
+    chosen = settings_file.build({"parse": {"article": True}}, "the test")
     with pytest.raises(
         UsageError, match=r"^--article needs trafilatura; get it with: pip install 'crawler\[article\]'$"
     ):
         assembly.check(chosen, Seeds((), ()))
-    assembly.check(settings.build({"parse": {"article_format": "markdown"}}, "the test"), Seeds((), ()))
+    assembly.check(settings_file.build({"parse": {"article_format": "markdown"}}, "the test"), Seeds((), ()))

@@ -19,7 +19,8 @@ from crawler.report.ledger import Ledger
 from crawler.report.opening import opening, shortest
 from crawler.scope import Scope, Site
 from crawler.seeds import Seeds
-from crawler.settings import PolitenessSettings, Settings, build
+from crawler.settings import PolitenessSettings, Settings
+from crawler.settings_file import build
 
 from .frontier_driver import Crawl, pages, request
 

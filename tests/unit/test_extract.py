@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crawler import assembly, settings
+from crawler import assembly, settings_file
 from crawler.errors import UsageError
 from crawler.models import ExtractRule, Page, Request
 from crawler.parse.extract import ExtractPage, load
@@ -233,7 +233,7 @@ def test_an_extractor_that_cannot_be_had_is_named_before_the_crawl(folder: Path,
     (folder / "broken_import.py").write_text("import made_missing\n")
     (folder / "broken_exit.py").write_text("raise SystemExit(1)\n")
     with pytest.raises(UsageError) as caught:
-        assembly.check(settings.build({"parse": {"extract": name}}, "the test"), Seeds((), ()))
+        assembly.check(settings_file.build({"parse": {"extract": name}}, "the test"), Seeds((), ()))
     assert str(caught.value).startswith(f"--extract {name}: ")
     for word in words:
         assert word in str(caught.value)

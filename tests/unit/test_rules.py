@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import assembly, settings
+from crawler import assembly, settings_file
 from crawler.errors import UsageError
 from crawler.models import ExtractRule
 from crawler.parse import rules
@@ -152,7 +152,7 @@ def test_a_rule_that_cannot_be_used_is_named_before_the_crawl(tmp_path: Path, te
     path = tmp_path / "crawl.toml"
     path.write_text(f"[extract.title]\ncss = 'h1'\n[extract.price]\n{text}\n")
     with pytest.raises(UsageError) as caught:
-        assembly.check(settings.load(path, {}), Seeds((), ()))
+        assembly.check(settings_file.load(path, {}), Seeds((), ()))
     assert "\n" not in str(caught.value)
     for word in words:
         assert word in str(caught.value)
@@ -163,7 +163,7 @@ def test_extract_is_a_table_of_tables(tmp_path: Path) -> None:
     for text in ("extract = 3", "[extract]\ncss = 'h1'"):
         path.write_text(text)
         with pytest.raises(UsageError, match=r"in .*crawl\.toml: extract.*expected a table"):
-            settings.load(path, {})
+            settings_file.load(path, {})
 
 
 def test_rules_survive_being_written_and_read() -> None:
@@ -172,17 +172,17 @@ def test_rules_survive_being_written_and_read() -> None:
         "price": {"css": "p > .price", "type": "number", "list": True, "required": True},
         'an "odd" näme.': {"xpath": "//a[@b='c']/@href", "regex": '\\d\t\\"', "attribute": "x", "url_pattern": "^h"},
     }
-    chosen = settings.build({"extract": tables}, "the test")
+    chosen = settings_file.build({"extract": tables}, "the test")
     assert chosen.extract["price"] == ExtractRule(css="p > .price", type="number", list=True, required=True)
-    assert settings.build(tomllib.loads(settings.render(chosen)), "the test") == chosen
+    assert settings_file.build(tomllib.loads(settings_file.render(chosen)), "the test") == chosen
 
 
 def test_the_default_file_shows_a_rule_as_a_comment_that_is_one() -> None:
-    text = settings.render(Settings(), comments=True)
+    text = settings_file.render(Settings(), comments=True)
     assert "\n# [extract.price]\n" in text
     example = text[text.index("# [extract.price]") :].replace("# ", "")
-    assert Rules(settings.build(tomllib.loads(example), "the example").extract)
-    assert "[extract" not in settings.render(Settings())
+    assert Rules(settings_file.build(tomllib.loads(example), "the example").extract)
+    assert "[extract" not in settings_file.render(Settings())
 
 
 # Numbers

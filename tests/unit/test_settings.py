@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from crawler import settings
+from crawler import settings_file
 from crawler.errors import UsageError
 from crawler.settings import GROUPS, Settings
 
@@ -30,25 +30,25 @@ def toml(tmp_path: Path) -> Any:
 
 def fault_of(path: Path | None, **overrides: dict[str, Any]) -> str:
     with pytest.raises(UsageError) as caught:
-        settings.load(path, overrides)
+        settings_file.load(path, overrides)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_nothing_given_means_the_defaults() -> None:
-    assert settings.load(None, {}) == Settings()
+    assert settings_file.load(None, {}) == Settings()
 
 
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(toml: Any) -> None:
     path = toml("[crawl]\nmax_pages = 5\nmax_depth = 3\n[fetch]\nstrategy = 'threads'\n")
-    loaded = settings.load(path, {"crawl": {"max_pages": 7}, "politeness": {"delay_s": 0.5}})
+    loaded = settings_file.load(path, {"crawl": {"max_pages": 7}, "politeness": {"delay_s": 0.5}})
     assert (loaded.crawl.max_pages, loaded.crawl.max_depth, loaded.crawl.scope) == (7, 3, "host")
     assert (loaded.fetch.strategy, loaded.politeness.delay_s) == ("threads", 0.5)
 
 
 def test_values_of_the_command_line_may_be_text() -> None:
     overrides = {"crawl": {"max_pages": "7", "max_time_s": "1.5", "robots": "false"}}
-    loaded = settings.load(None, overrides)
+    loaded = settings_file.load(None, overrides)
     assert (loaded.crawl.max_pages, loaded.crawl.max_time_s, loaded.crawl.robots) == (7, 1.5, False)
 
 
@@ -108,14 +108,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_does_not_matter(toml: Any) -> None:
-    assert settings.load(toml("[crawl]\nmax_pages = 3\n", "utf-8-sig"), {}).crawl.max_pages == 3
+    assert settings_file.load(toml("[crawl]\nmax_pages = 3\n", "utf-8-sig"), {}).crawl.max_pages == 3
 
 
 def test_any_scope_needs_a_limit_from_wherever(toml: Any) -> None:
     path = toml("[crawl]\nscope = 'any'\n")
     assert "--max-pages" in fault_of(path)
     for key in ("max_pages", "max_pages_per_site", "max_time_s"):
-        assert settings.load(path, {"crawl": {key: 10}}).crawl.scope == "any"
+        assert settings_file.load(path, {"crawl": {key: 10}}).crawl.scope == "any"
 
 
 def test_replay_needs_its_folder() -> None:
@@ -132,15 +132,15 @@ def test_a_faulty_regular_expression_is_named(key: str) -> None:
     ("strategy", "concurrency"), [("asyncio", 64), ("threads", 16), ("sequential", 1), ("curl", 64)]
 )
 def test_each_strategy_has_its_own_concurrency(strategy: str, concurrency: int) -> None:
-    assert settings.load(None, {"fetch": {"strategy": strategy}}).concurrency == concurrency
-    assert settings.load(None, {"fetch": {"strategy": strategy, "concurrency": 5}}).concurrency == 5
+    assert settings_file.load(None, {"fetch": {"strategy": strategy}}).concurrency == concurrency
+    assert settings_file.load(None, {"fetch": {"strategy": strategy, "concurrency": 5}}).concurrency == 5
 
 
 ODD = 'a "quoted" \\ back\\\\slash \x7f\x01 tab\t line\n é \u2028 🕷'
 
 
 def test_settings_survive_being_written_and_read() -> None:
-    odd = settings.build(
+    odd = settings_file.build(
         {
             "crawl": {"include": [ODD.replace("\\", ""), "b"], "robots": False, "max_time_s": 0.1},
             "fetch": {"headers": [f"X: {ODD}"], "user_agent": ODD, "timeout_s": 1e-7, "max_body_bytes": 2**40},
@@ -149,11 +149,11 @@ def test_settings_survive_being_written_and_read() -> None:
         "the test",
     )
     for comments in (False, True):
-        assert settings.build(tomllib.loads(settings.render(odd, comments)), "the test") == odd
+        assert settings_file.build(tomllib.loads(settings_file.render(odd, comments)), "the test") == odd
 
 
 def test_the_default_file_is_what_the_program_would_do_without_it() -> None:
-    assert settings.load(DEFAULT_FILE, {}) == Settings()
+    assert settings_file.load(DEFAULT_FILE, {}) == Settings()
 
 
 def test_the_default_file_is_the_settings_with_their_help_under_a_short_head() -> None:
@@ -161,7 +161,7 @@ def test_the_default_file_is_the_settings_with_their_help_under_a_short_head() -
     head, _, body = text.partition("\n\n")
     assert all(line.startswith("# ") for line in head.splitlines())
     assert len(head.splitlines()) <= 5
-    assert body == settings.render(Settings(), comments=True)
+    assert body == settings_file.render(Settings(), comments=True)
 
 
 def test_every_key_has_a_help_text_and_every_flag_is_its_own() -> None:
