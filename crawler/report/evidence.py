@@ -38,6 +38,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
         writer_s: How long the thread that writes was at it.
         holds: Seconds for which each was what kept the next request from leaving.
         host: The host that took most time.
+        host_requests: That left for it.
         host_fetch_s, host_gap_s: What a request took there on average, and what its gap was.
         held_hosts: Hosts that took most of the crawl's time each.
     """
@@ -69,6 +70,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     writer_s: float = 0.0
     holds: Mapping[Hold, float] = msgspec.field(default_factory=lambda: dict.fromkeys(HOLDS, 0.0))
     host: str | None = None
+    host_requests: int = 0
     host_fetch_s: float = 0.0
     host_gap_s: float = 0.0
     held_hosts: int = 0
@@ -110,6 +112,5 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
     @property
     def host_rate(self) -> float:
-        """Requests a second that the host that took most time let through."""
-        each = self.host_fetch_s + self.host_gap_s
-        return self.per_host / each if each > 0 else 0.0
+        """Requests a second that left for the host that took most time."""
+        return self.host_requests / self.elapsed_s if self.elapsed_s > 0 else 0.0

@@ -180,6 +180,7 @@ def linked(run: AsOf, db: Connection, max_nodes: int) -> Linked:
         db: With the tables of `tally.read`.
         max_nodes: For more records than these there is no graph.
     """
+    db.execute("CREATE INDEX redirects_target ON redirects (target)")  # without it each step looks at all redirects
     broken = {url: Broken(url, said, via, 0, []) for url, said, via in db.execute(_BROKEN, (MAX_BROKEN,))}
     leads = {url: url for url in broken}
     leads.update(db.execute(_LEADS, (MAX_BROKEN, MAX_BROKEN)))
@@ -242,7 +243,6 @@ def _pages(run: AsOf) -> Iterator[_Links]:
 
 def _chains(db: Connection) -> list[Chain]:
     """The longest chains of two redirects or more, and circles, each once."""
-    db.execute("CREATE INDEX redirects_target ON redirects (target)")
     heads = (_follow(db, url) for (url,) in db.execute(_HEADS))
     chains = heapq.nlargest(SHOWN, heads, key=lambda chain: len(chain.urls))
     seen: set[str] = set()

@@ -246,6 +246,7 @@ class Ledger:
             writer_s=self.commit_s,
             holds=dict(seen.holds),
             host=name,
+            host_requests=host.requests,
             host_fetch_s=host.fetch_s / max(1, host.requests),
             host_gap_s=host.politeness_s / max(1, host.requests),
             held_hosts=self.hosts.count_above(HELD_SHARE * seen.observed_s),

@@ -92,7 +92,8 @@ def _unknown(seen: Evidence) -> str:
 
 def _politeness(seen: Evidence) -> str:
     name = printable(seen.host or "the host", MAX_NAME_CHARS)
-    rate = f"{name} lets {seen.host_rate:.2g} requests/s through"
+    per_s = f"{seen.host_rate:,.0f}" if seen.host_rate >= 10 else f"{seen.host_rate:.2g}"
+    rate = f"{name} lets {per_s} {'request' if per_s == '1' else 'requests'}/s through"
     if seen.host_fetch_s > seen.host_gap_s:
         rate += f", {seen.per_host} at a time that take {_short(seen.host_fetch_s)} each"
     if seen.held_hosts > 1:

@@ -14,7 +14,13 @@ IDLE = {"turn": 0.0, "slots": 0.0, "hand_off": 0.0, "nothing": 0.0}
 # A crawl of a minute that nothing kept busy; each case changes what it is about.
 MINUTE = Evidence(elapsed_s=60.0, cores=4, workers=4, requests=3000, fetches=3000, parsed=3000, work_s=2.0, commits=100)
 CASES: dict[Cause, dict[str, Any]] = {
-    "politeness": {"holds": IDLE | {"turn": 55.0}, "in_flight": 0.8, "host": "a.example", "host_gap_s": 1.0},
+    "politeness": {
+        "holds": IDLE | {"turn": 55.0},
+        "in_flight": 0.8,
+        "host": "a.example",
+        "host_gap_s": 1.0,
+        "host_requests": 60,
+    },
     "latency": {"holds": IDLE | {"slots": 50.0}, "in_flight": 63.0, "waiting_s": 3000.0, "download_s": 100.0},
     "bandwidth": {"holds": IDLE | {"slots": 50.0}, "in_flight": 63.0, "waiting_s": 100.0, "download_s": 3000.0},
     "parse": {"work_s": 230.0, "parse_cpu_s": 200.0},
@@ -99,7 +105,7 @@ def test_a_gap_that_the_host_asked_for_is_not_advised_against() -> None:
 def test_the_sentence_on_politeness_names_host_rate_and_idle_slots() -> None:
     """One host, then many."""
     assert judge(seen("politeness")).sentence == (
-        "bound by politeness: a.example lets 1 requests/s through; 63 of 64 slots were idle"
+        "bound by politeness: a.example lets 1 request/s through; 63 of 64 slots were idle"
     )
     assert "20 hosts were waited for" in judge(seen("politeness", held_hosts=20)).sentence
 

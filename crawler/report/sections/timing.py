@@ -40,6 +40,8 @@ _TITLES = {
     "hand-over": "Waiting to be parsed and written",
 }
 MAX_POINTS = 150  # of a line; more are drawn together
+RATE_POINTS = 60  # of a line of rates, which are noise over short spans
+RATE_S = 1.0  # and at least so far apart, seconds: pages are counted when they are committed, twice a second
 MIB = 1024 * 1024
 
 Points = list[tuple[float, float]]
@@ -100,22 +102,23 @@ def _rates(
 ) -> list[tuple[str, Points]]:
     """How fast counters grew, between moments that are far enough apart."""
     at = columns["at_s"]
-    step = max(1, len(at) // MAX_POINTS)
     found = []
     for column, name in wanted:
         if values := columns.get(column):
-            picked = _spaced(list(zip(at, values, strict=True))[::step])
+            picked = _spaced(list(zip(at, values, strict=True)))
             steps = ((t1, v1 - v0, t1 - t0) for (t0, v0), (t1, v1) in pairwise(picked) if t1 > t0)
             found.append((name, [(moment, grown / spent / factor) for moment, grown, spent in steps]))
     return found
 
 
 def _spaced(rows: Points) -> Points:
-    """Without the last moment if it follows too soon on the one before, so that a rate would be made of chance."""
-    if len(rows) < 3:
-        return rows
-    usual = (rows[-2][0] - rows[0][0]) / (len(rows) - 2)
-    return rows if rows[-1][0] - rows[-2][0] > usual / 2 else [*rows[:-2], rows[-1]]
+    """Moments that are far enough apart for rates, the last one among them."""
+    gap = max((rows[-1][0] - rows[0][0]) / RATE_POINTS, min(RATE_S, rows[-1][0] / 8))
+    picked = rows[:1]
+    for row in rows[1:]:
+        if row[0] - picked[-1][0] >= gap:
+            picked.append(row)
+    return picked if picked[-1] == rows[-1] else [*picked[: max(1, len(picked) - 1)], rows[-1]]
 
 
 def _levels(
