@@ -67,6 +67,20 @@ async def test_a_host_that_fails_tls_is_not_asked_over_plain_http(connect: Conne
         assert server.seen.connections == 1
 
 
+async def test_a_server_that_breaks_tls_off_for_a_fault_of_its_own_is_asked_again(
+    connect: Connect, authority: trustme.CA
+) -> None:
+    """Its certificate was not looked at, so a second try can help; the alert is `internal_error`."""
+    client = await connect(tls=client_tls(authority))
+    with ScriptedServer() as server:
+        server.on_connect(bytes.fromhex("15 0303 0002 02 50"), HANG)
+        error = await refusal(client, f"https://127.0.0.1:{server.port}/")
+        assert (error.reason, error.is_retryable) == ("tls_failed", True)
+        server.on_connect(bytes.fromhex("15 0303 0002 02 28"), HANG)  # handshake_failure
+        error = await refusal(client, f"https://127.0.0.1:{server.port}/")
+        assert (error.reason, error.is_retryable) == ("tls_failed", False)
+
+
 async def test_plain_http_where_tls_is_expected_is_told_apart(connect: Connect, authority: trustme.CA) -> None:
     """From a certificate that is refused; the same under every strategy, for who wrote https and meant http."""
     client = await connect(tls=client_tls(authority))

@@ -20,6 +20,7 @@ from crawler.lab.world import World, WorldSpec
 LAB_OPTIONS = ["--resolve", "*.lab:127.0.0.1", "--allow-private", "127.0.0.0/8", "--delay", "0"]
 COMMAND = [sys.executable, "-m", "crawler"]
 ROOT = Path(__file__).parents[2]
+HANGS_S = 600.0  # a command that takes longer, on however busy a machine, does not end
 DOCUMENTATION = Path("/usr/share/doc/python3.11/html")
 
 # What differs between two crawls of one site: when and how, not what.
@@ -37,7 +38,7 @@ def run_cli(*arguments: object, cwd: Path | None = None, stdin: str = "") -> sub
         text=True,
         input=stdin,
         cwd=cwd,
-        timeout=120,
+        timeout=HANGS_S,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
     )

@@ -12,7 +12,7 @@ import pytest
 
 from crawler.lab.process import LabProcess
 from crawler.verify import verify
-from tests.integration.conftest import COMMAND, LAB_OPTIONS, ROOT, read_records, run_cli, settled
+from tests.integration.conftest import COMMAND, HANGS_S, LAB_OPTIONS, ROOT, read_records, run_cli, settled
 
 STRATEGIES = ("asyncio", "threads", "sequential", "curl")
 MODES = ("processes", "threads", "inline")
@@ -199,7 +199,7 @@ def test_few_file_descriptors_make_a_crawl_slower_and_no_different(
     script = few + "from crawler.cli import main; sys.exit(main())"
     arguments = ["crawl", *seeds, *LAB_OPTIONS, "--per-host", "16", "--strategy", strategy, "--run", str(run)]
     done = subprocess.run(
-        [COMMAND[0], "-c", script, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
+        [COMMAND[0], "-c", script, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=HANGS_S, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "ulimit -n" in done.stderr

@@ -20,6 +20,7 @@ from crawler.cli import Parser, add_settings
 from crawler.engine import Ending
 from crawler.report import dashboard as module
 from crawler.report.dashboard import Dashboard
+from crawler.report.live import Live
 from crawler.settings_file import build
 from tests.contract.server import ScriptedServer, answer
 from tests.integration.conftest import LAB_OPTIONS, run_cli
@@ -123,6 +124,7 @@ def test_metrics_are_those_of_the_crawl(slow: Watched) -> None:
     assert counts == sorted(counts)
     assert counts[-1] == next(sample.value for sample in parse if sample.name.endswith("_count")) >= 1
     assert slow.ask("/metrics", Accept="application/openmetrics-text; version=1.0.0")[2].endswith("# EOF\n")
+    assert slow.ask("/metrics", Accept="application/openmetrics-text; version=none")[0] == 200
 
 
 def test_figures_are_those_of_the_ledger(slow: Watched) -> None:
@@ -330,3 +332,55 @@ async def test_what_a_page_says_is_shown_without_its_power(site: ScriptedServer)
         while b'"recent":[{' not in (event := await stream.content.readuntil(b"\n\n")):
             pass
     assert rb'"title":"A \\u202e title"' in event
+
+
+async def test_connections_that_ask_for_nothing_take_few_descriptors(
+    site: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can connect has no right yet, and a crawl needs descriptors for its own connections."""
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
+    async with serving(site) as (_, url):
+        port = urlsplit(url).port
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for _, writer in idle:
+            writer.write(b"GET / HTTP/1.1\r\nHost: ")
+        reader, one_more = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.read() == b""
+        idle[0][1].write(b"localhost\r\nConnection: close\r\n\r\n")
+        assert (await idle[0][0].read()).startswith(b"HTTP/1.1 200")
+        for writer in (one_more, *(each for _, each in idle)):
+            writer.close()
+
+
+async def test_a_listener_that_reads_nothing_of_a_long_course_is_dropped(
+    site: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes first can be more than a connection holds."""
+    told = asyncio.Event()
+
+    def opening(live: object) -> dict[str, str]:
+        told.set()
+        return {"timeline": "x" * 8_000_000}
+
+    monkeypatch.setattr(module, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(Live, "opening", opening)
+    async with serving(site) as (dashboard, url), aiohttp.ClientSession() as client:
+        with socket.socket() as deaf:
+            deaf.connect(("127.0.0.1", urlsplit(url).port))
+            deaf.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await told.wait()
+            while dashboard.listener_count:
+                async with client.get(url + "stats.json"):
+                    pass
+
+
+async def test_requests_that_are_none_leave_the_log_alone(
+    site: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They come before any question of who may ask."""
+    async with serving(site, token=TOKEN) as (_, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        writer.write(b"\x16\x03\x01\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.0 400")
+        writer.close()
+    assert not [record for record in caplog.records if record.exc_info]

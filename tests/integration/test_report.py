@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,19 @@ from typing import Any
 import pytest
 
 from crawler.errors import RunError, UsageError
+from crawler.frontier import snapshot
 from crawler.frontier.store import Done
 from crawler.models import Document, Outcome, Page, Request
 from crawler.records import record_line
-from crawler.report import page
+from crawler.report import joins, page, tally
+from crawler.report.sources import AsOf
 from crawler.run import Run
 from tests.integration.conftest import LAB_OPTIONS, read_records, run_cli
 from tests.unit.made_run import MadeRun, alter, found, full_run
 
 HOME = "http://a.example/"
 HOSTILE = "</title></svg><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[2J"
+DEEP = b'{"x": ' + b"[" * 100_000
 EMPTY = ("meta", "link", "br", "img")
 
 
@@ -231,7 +235,9 @@ def test_without_stats_the_report_is_made_of_records_and_state(tmp_path: Path) -
     assert "verdict" not in reader.sections
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[1]", b'{"stages": 7}', b'{"hosts": [{}]}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[1]", b'{"stages": 7}', b'{"hosts": [{}]}', b"\xff\xfe", DEEP, b'{"elapsed_s": "nan"}']
+)
 def test_stats_that_cannot_be_read_are_named_and_left_out(tmp_path: Path, data: bytes) -> None:
     folder = full_run(tmp_path / "run").close()
     (folder / "stats.json").write_bytes(data)
@@ -285,6 +291,41 @@ def test_a_run_whose_records_are_lost_or_damaged_has_no_report(tmp_path: Path) -
     with pytest.raises(RunError, match=r"cannot read .*records\.jsonl: No such file"):
         page.write(Run(folder))
     assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("links", 5), ("links", ["\\xff"]), ("digest", "no number"), ("depth", -5), ("elapsed_ms", 10**30)],
+)
+def test_a_field_that_no_record_can_have_is_named_as_damage(tmp_path: Path, field: str, value: object) -> None:
+    """Whichever of the passes over the journal comes upon it."""
+    folder = full_run(tmp_path / "run").close()
+    (folder / "state.sqlite").unlink()
+    lines = (folder / "records.jsonl").read_bytes().splitlines()
+    line = json.dumps({**json.loads(lines[0]), field: value}).encode().replace(rb"\\xff", b"\xff")
+    (folder / "records.jsonl").write_bytes(b"".join(each + b"\n" for each in (line, *lines[1:])))
+    with pytest.raises(RunError, match=r"a line of .*records\.jsonl is no record"):
+        page.write(Run(folder))
+
+
+def test_many_redirects_to_broken_pages_are_not_compared_each_with_each(tmp_path: Path) -> None:
+    """The work grows as they do; looking at every redirect for every broken page would be 32 million steps."""
+    (tmp_path / "records.jsonl").touch()
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with closing(snapshot.scratch()) as db:
+        tally.read(AsOf(tmp_path, None), db)
+        db.executemany("INSERT INTO broken VALUES (?, '404', NULL)", ((str(number),) for number in range(4000)))
+        db.executemany("INSERT INTO redirects VALUES (?, ?)", ((f"to {at}", str(at % 4000)) for at in range(8000)))
+        db.set_progress_handler(count, 1000)
+        found = joins.linked(AsOf(tmp_path, None), db, 0)
+    assert len(found.broken) == joins.SHOWN
+    assert steps < 5_000
 
 
 @pytest.mark.parametrize(

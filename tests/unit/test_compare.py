@@ -125,12 +125,13 @@ def test_records_are_the_same_in_any_order_and_at_any_time() -> None:
         ([line("http://a/"), line("http://b/", lang=None)], ("lang of http://b/", "missing in one", "null in two")),
         (
             [line("http://a/"), line("http://b/"), line("http://b/", status=500)],
-            ("two different records of http://b/",),
+            ("two records of http://b/",),
         ),
+        ([line("http://a/"), line("http://b/"), line("http://b/")], ("two has two records of http://b/",)),
     ],
 )
 def test_a_planted_difference_is_found_and_named(lines: list[bytes], words: tuple[str, ...]) -> None:
-    """A value, a record too few, a record too many, a field too many, and two records of one URL."""
+    """A value, a record too few, a record too many, a field too many, and two records of one URL, alike or not."""
     found = Comparison()
     found.take("the lab", "lexbor", "one", [line("http://a/"), line("http://b/")])
     found.take("the lab", "lexbor", "two", lines)
@@ -157,6 +158,15 @@ def test_parts_are_compared_with_each_other_in_full() -> None:
     found = Comparison()
     found.take("your sites", "bs4", "inline", [line("http://a/"), line("http://b/")], is_part=True)
     found.take("your sites", "bs4", "threads", [line("http://b/")], is_part=True)
+    assert "http://a/ is in inline and not in threads" in found.verdict().sentence
+
+
+def test_parts_are_compared_with_each_other_beside_a_whole_run() -> None:
+    """A page that one of them has lost is in no other way missed there."""
+    found = Comparison()
+    found.take("the lab", "lexbor", "whole", [line("http://a/"), line("http://b/"), line("http://c/")])
+    found.take("the lab", "lexbor", "inline", [line("http://a/"), line("http://b/")], is_part=True)
+    found.take("the lab", "lexbor", "threads", [line("http://b/")], is_part=True)
     assert "http://a/ is in inline and not in threads" in found.verdict().sentence
 
 

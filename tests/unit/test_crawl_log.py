@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from pathlib import Path
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import msgspec
@@ -164,3 +165,27 @@ def test_the_programs_own_logging_is_as_it_was_afterwards(tmp_path: Path) -> Non
     with pytest.raises(KeyError), logging_to(tmp_path / "crawl.log", "debug"):
         raise KeyError
     assert (logger.level, logger.propagate, list(logger.handlers)) == before
+
+
+def test_crawls_at_the_same_time_have_logs_of_their_own_and_leave_the_logger_as_it_was(tmp_path: Path) -> None:
+    """The library may crawl in several threads; the first to begin is not the last to end."""
+    logger = logging.getLogger("crawler")
+    before = logger.level, logger.propagate
+    began, ended = Barrier(2), Event()
+
+    def crawl(name: str, level: LogLevel) -> None:
+        with logging_to(tmp_path / name, level):
+            began.wait(30)
+            tell(logging.INFO, "started", name)
+            if name == "later":
+                ended.wait(30)
+        ended.set()
+
+    threads = [Thread(target=crawl, args=each) for each in (("first", "info"), ("later", "debug"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in ("first", "later"):
+        assert [line.split(" ", 2)[2] for line in (tmp_path / name).read_text().splitlines()] == [f"info {name}"]
+    assert (logger.level, logger.propagate) == before

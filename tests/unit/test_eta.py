@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,10 +28,10 @@ from .frontier_driver import Crawl, pages, request
 NOW = 1000.0
 
 
-def made_engine(**tables: Any) -> Any:
+def made_engine(sites: tuple[Site, ...] = (), **tables: Any) -> Any:
     """What the forecast reads of an engine: a frontier, a ledger and the settings."""
     settings = build(tables, "the test")
-    frontier = Frontier(Scope(()), settings.crawl, settings.politeness, 64, 0, memory_requests=0)
+    frontier = Frontier(Scope(sites), settings.crawl, settings.politeness, 64, 0, memory_requests=0)
     line = SimpleNamespace(parsing=0, site_files=SimpleNamespace(is_reading=False))
     return SimpleNamespace(frontier=frontier, ledger=Ledger(), settings=settings, line=line)
 
@@ -67,8 +68,8 @@ def test_what_a_refill_brings_was_counted_already() -> None:
 def test_the_pages_of_a_run_that_goes_on_are_known_by_their_number() -> None:
     """None of them is in memory yet."""
     engine = made_engine()
-    engine.frontier.restore([Pending("a.example", "http://a.example/", None, 5000)], NOW, 0.0)
-    assert Eta(engine).left(0.0).host_s == 5000
+    engine.frontier.restore([Pending("a.example", "http://a.example/", None, 5000)], time.monotonic(), 0.0)
+    assert Eta(engine).left(0.0).host_s == pytest.approx(5000, abs=1)
 
 
 def test_a_crawl_delay_is_named_when_robots_txt_was_read() -> None:
@@ -110,6 +111,35 @@ def test_limits_shorten_what_is_left() -> None:
     timed = made_engine(crawl={"max_time_s": 5.0})
     fill(timed, "a.example", 1000)
     assert Eta(timed).left(0.0).sentence().endswith("s until --max-time")
+
+
+def test_what_will_never_be_asked_for_keeps_no_host() -> None:
+    """What robots.txt forbids, and what is above the limit of a domain that two hosts share."""
+    engine = made_engine()
+    fill(engine, "a.example", 50)
+    rules = b"User-agent: *\nDisallow: /\nCrawl-delay: 20\n"
+    engine.frontier.set_robots("http://a.example", "a.example", parse(rules, "crawler/1"), NOW)
+    assert Eta(engine).left(0.0).host_s == 0
+    shared = made_engine(crawl={"scope": "any", "max_pages_per_domain": 10, "max_pages": 9000})
+    fill(shared, "a.example", 5000)
+    assert Eta(shared).left(0.0).urls == 10
+    fill(shared, "b.a.example", 5000)
+    assert Eta(shared).left(0.0).host == ""
+
+
+def test_the_limit_of_a_site_holds_before_any_of_its_pages_is_in_memory() -> None:
+    """A run that goes on has them all in its store."""
+    engine = made_engine(crawl={"max_pages_per_site": 100}, sites=(Site("http://a.example/"),))
+    engine.frontier.count_earlier([f"http://a.example/{number}" for number in range(95)])
+    engine.frontier.restore([Pending("a.example", "http://a.example/", None, 5000)], NOW, 0.0)
+    assert Eta(engine).left(0.0).urls == 5
+
+
+def test_the_gap_that_has_passed_is_not_waited_for_again() -> None:
+    """The last URL of a host with a long delay is due as soon as that is over."""
+    engine = made_engine(politeness={"delay_s": 100.0})
+    engine.frontier.restore([Pending("a.example", "http://a.example/", None, 1)], time.monotonic() - 60, 0.0)
+    assert Eta(engine).left(0.0).host_s == pytest.approx(40, abs=1)
 
 
 def test_without_delays_the_rate_tells() -> None:

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from crawler.frontier import hosts as in_mind
+from crawler.frontier.frontier import Drop, Frontier, Resolve
 from crawler.models import Request
+from crawler.scope import Scope, Site
 from crawler.settings import CrawlSettings, PolitenessSettings
-from tests.unit.frontier_driver import NO_DELAY, START, Answer, Crawl, pages
+from tests.unit.frontier_driver import NO_DELAY, START, Answer, Crawl, pages, request
 
 ROBOTS = CrawlSettings(sitemaps=False)
 DEEP = CrawlSettings(sitemaps=False, max_depth=1000)
@@ -69,6 +71,27 @@ def test_hosts_with_nothing_left_to_do_are_forgotten(monkeypatch: pytest.MonkeyP
     assert crawl.frontier.host_count == 400
     assert len(list(crawl.frontier.hosts())) <= 41
     crawl.check_conservation()
+
+
+def test_a_host_whose_robots_txt_will_never_come_can_be_forgotten() -> None:
+    """Its pages have failed; a crawl of many such hosts keeps none of them in mind."""
+    scope = Scope([Site("https://bad.example/", "any")])
+    frontier = Frontier(scope, ROBOTS, NO_DELAY, 4, 0)
+    frontier.add(request("https://bad.example/", seq=1), START)
+    assert isinstance(frontier.next(START), Resolve)
+    frontier.resolved("bad.example", ("192.0.2.1",), limits_address=False, now=START)
+    asked = frontier.next(START)
+    assert isinstance(asked, Request)
+    assert asked.kind == "robots"
+    frontier.failed(asked, START + 1, is_network=False)
+    assert frontier.fail_origin("https://bad.example", "bad.example", "tls_failed", START + 1)
+    frontier.done(asked, "ok", START + 1)
+    dropped = frontier.next(START + 2)
+    assert isinstance(dropped, Drop)
+    assert (dropped.outcome, dropped.reason) == ("failed", "tls_failed")
+    assert frontier.next(START + 2) is None
+    assert frontier.finished
+    assert [host.is_idle for host in frontier.hosts()] == [True]
 
 
 def test_a_forgotten_host_that_was_given_up_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:

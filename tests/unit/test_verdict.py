@@ -95,6 +95,26 @@ def test_nobody_is_advised_to_be_impolite_without_being_told_whose_server_it_tak
         assert all("only where the server is yours" in each for each in impolite)
 
 
+def test_more_slots_are_advised_with_more_for_each_host_where_few_hosts_could_not_take_them() -> None:
+    """A crawl of one host has no use for a slot above what the host may have."""
+    assert judge(seen("latency", hosts=1, per_host=64)).advice[0].startswith("--concurrency 128 --per-host 128: ")
+    assert judge(seen("latency", hosts=500)).advice[0].startswith("--concurrency 128: ")
+    assert "--per-host 1024:" in judge(seen("latency", hosts=1, concurrency=2048, per_host=1024)).advice[0]
+
+
+def test_a_host_that_asked_to_be_left_alone_is_not_advised_to_be_asked_more() -> None:
+    """Its answers and gaps are a small part of the time."""
+    verdict = judge(seen("politeness", host_requests=4, host_fetch_s=0.01, host_gap_s=0.0))
+    assert "left alone for most of the time" in verdict.sentence
+    assert not any("--" in each for each in verdict.advice)
+
+
+def test_a_crawl_that_has_hardly_begun_is_told_in_plain_figures() -> None:
+    """One request is one, and no time is not told as none."""
+    assert judge(seen("unknown", requests=1, elapsed_s=1.0)).sentence.startswith("1 request in 1.0 s: ")
+    assert judge(seen("unknown", requests=2, elapsed_s=0.01)).sentence.startswith("2 requests: ")
+
+
 def test_a_gap_that_the_host_asked_for_is_not_advised_against() -> None:
     """A crawl-delay is not ours to lower."""
     advice = judge(seen("politeness", host_gap_s=10.0)).advice
