@@ -19,7 +19,7 @@ from crawler.errors import UsageError
 from crawler.export import table
 from crawler.export.journal import read_lines
 from crawler.models import Record
-from crawler.report import page, summary
+from crawler.report import summary
 from crawler.report.crawl_log import logging_to
 from crawler.settings import GROUPS, Settings
 
@@ -92,6 +92,8 @@ def crawl(urls: str | Sequence[str], *, run: str | Path = "", **options: Any) ->
         length, is_safe = folder.committed_length(), chosen.output.spreadsheet_safe
         table.export(folder.journal, length, path, spreadsheet_safe=is_safe)
     if chosen.output.report:
+        from crawler.report import page  # with the pictures, which most crawls end without
+
         page.write(folder)
     return Result(folder, ending, stats)
 

@@ -19,7 +19,7 @@ from crawler.errors import UsageError
 from crawler.export import table
 from crawler.export.selection import select
 from crawler.reparse import Reparse
-from crawler.report import page, summary
+from crawler.report import summary
 from crawler.report.crawl_log import logging_to
 from crawler.report.opening import opening
 from crawler.report.terminal import JsonTerminal, counted, printable_json
@@ -151,7 +151,8 @@ def _crawl(
         stats = summary.figures(engine, ending, chosen, run)
         written = [run.journal, run.warc] if chosen.output.warc else [run.journal]
         if ending.error is None:
-            run.write_stats(stats)
+            if engine.ledger.requests or not run.stats.exists():  # a session with nothing to do has no figures
+                run.write_stats(stats)
             if ending.why != "stopped":
                 written += _write_outputs(run, chosen)
     say(summary.closing(engine, ending, run, written))
@@ -169,7 +170,11 @@ def _write_outputs(run: runs.Run, chosen: Settings) -> list[Path]:
     paths = [Path(name) for name in chosen.output.outputs if name != STANDARD_OUTPUT]
     for path in paths:
         table.export(run.journal, run.committed_length(), path, spreadsheet_safe=chosen.output.spreadsheet_safe)
-    return [*paths, page.write(run)] if chosen.output.report else paths
+    if chosen.output.report:
+        from crawler.report import page  # with the pictures, which most crawls end without
+
+        paths.append(page.write(run))
+    return paths
 
 
 def fetch(arguments: argparse.Namespace) -> int:

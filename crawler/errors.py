@@ -75,7 +75,15 @@ class FetchError(CrawlerError):
     @property
     def is_retryable(self) -> bool:
         """Whether a second try can help."""
-        return FETCH_REASONS[self.reason][1]
+        return FETCH_REASONS[self.reason][1] or self._is_server_in_trouble
+
+    @property
+    def _is_server_in_trouble(self) -> bool:
+        """Whether the server broke TLS off for a fault of its own, which says nothing of its certificate.
+
+        Source: RFC 8446, 6.2, internal_error.
+        """
+        return self.reason == "tls_failed" and "alert internal error" in self.detail.lower()
 
     @property
     def is_not_tls(self) -> bool:

@@ -195,7 +195,7 @@ class ParseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         bool, _option("--simhash", "take a SimHash of the text, by which `crawler show --duplicates` finds look-alikes")
     ] = False
     article: Annotated[
-        bool, _option("--article", "take the main content without what is around it (needs crawler[article])")
+        bool, _option("--article", "take the main content without what is around it (needs trafilatura)")
     ] = False
     article_format: Annotated[
         Literal["text", "markdown"], _option("--article-format", "what the article is kept as")

@@ -19,6 +19,7 @@ from crawler.cli import Exit, add_settings, overrides
 from crawler.compare import own, picture, runs, table
 from crawler.compare.figures import Own
 from crawler.errors import UsageError
+from crawler.export.replacing import replacing
 from crawler.lab.server import CACHE_BYTES
 from crawler.report.terminal import duration, printable
 
@@ -89,9 +90,11 @@ def run(arguments: argparse.Namespace) -> int:
     with ended_by(signal.SIGTERM, signal.SIGHUP):
         report = runs.run(plan, progress.step)
     progress.end()
-    if arguments.picture:
-        Path(arguments.picture).write_text(picture.draw(report), encoding="utf-8")
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n" if arguments.json else table.show(report))
+    sys.stdout.flush()  # what was measured is told before the picture, which may find the disk full
+    if arguments.picture:
+        with replacing(Path(arguments.picture)) as file:
+            file.write(picture.draw(report).encode())
     return Exit.OK if report.same.is_same else Exit.NOTHING
 
 

@@ -27,12 +27,14 @@ class _First(Struct):
         records: Its records by URL.
         is_part: Whether it holds only some of the work's pages.
         runs: How many runs there were.
+        part: The first run that holds only some of the pages, if this one holds all.
     """
 
     run: str
     records: Records
     is_part: bool
     runs: int = 1
+    part: _First | None = None
 
 
 class Comparison:
@@ -55,13 +57,16 @@ class Comparison:
         records, twice = _records(lines)
         first = self._firsts.get((work, parser))
         if twice is not None:
-            self._note(f"{run} has two different records of {printable(twice, SHOWN)}")
+            self._note(f"{run} has two records of {printable(twice, SHOWN)}")
         if first is None:
             self._firsts[work, parser] = _First(run, records, is_part)
             return
         first.runs += 1
         if is_part and not first.is_part:
             found = difference(run, records, first.run, first.records, is_part=True)
+            if first.part is None:
+                first.part = _First(run, records, is_part)
+            found = found or difference(first.part.run, first.part.records, run, records)
         else:
             found = difference(first.run, first.records, run, records)
         if found is not None:
@@ -110,15 +115,16 @@ def _count(records: int) -> str:
 
 
 def _records(lines: Iterable[bytes]) -> tuple[Records, str | None]:
-    """Records by URL without what may differ, and a URL that has two that are not the same."""
+    """Records by URL without what may differ, and a URL that has two."""
     records: Records = {}
     twice = None
     for line in lines:
         record = msgspec.json.decode(line, type=Fields)
         url = str(record.get("url"))
         kept = {name: value for name, value in record.items() if name not in MAY_DIFFER}
-        if records.setdefault(url, kept) != kept:
+        if url in records:
             twice = url
+        records.setdefault(url, kept)
     return records, twice
 
 

@@ -121,7 +121,7 @@ def _write_parquet(lines: Iterator[bytes], names: Sequence[str] | None, file: Bi
 def _missing_for_parquet() -> str:
     if find_spec("pyarrow"):
         return ""
-    return "needs pyarrow, which is not installed: pip install 'crawler[parquet]'"
+    return "needs pyarrow, which is not installed: pip install pyarrow"
 
 
 def _missing_for_sqlite() -> str:

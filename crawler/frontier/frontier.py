@@ -104,9 +104,11 @@ class Frontier:
         return self.queued + self.stored
 
     def pages_left(self, host: HostQueue) -> int:
-        """Pages of a host that wait, as far as the limits of the crawl and of the host's site let them be asked for."""
-        site = self.scope.site_of(host.pages[0].url) if host.pages and self._limits.counts_sites else None
-        return self._limits.left(host.known, site)
+        """Pages of a host that wait, as far as the limits of crawl, site and domain let them be asked for."""
+        site = None
+        if self._limits.counts_sites:
+            site = self.scope.site_of(host.pages[0].url if host.pages else f"http://{host.key}/")
+        return self._limits.left(self._budget.left(host.known, host.key), site)
 
     @property
     def slots(self) -> int:
@@ -311,6 +313,7 @@ class Frontier:
         if host is None or host.dead or host.robots.setdefault(origin, OriginRules()).rules is not None:
             return False
         host.robots[origin].give_up(reason)
+        host.robots[origin].is_asked = False  # or it could never be forgotten
         host.release(origin)
         self._lanes.push(host, now)
         return True

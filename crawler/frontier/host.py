@@ -156,6 +156,16 @@ class HostQueue:
         """Whether the robots.txt of any of its origins is known."""
         return any(known.rules is not None and not known.is_given_up for known in self.robots.values())
 
+    @property
+    def allowed_share(self) -> float:
+        """The share of its pages in memory that robots.txt allows, as far as it is known; 1 if none is in memory."""
+        pages = self.pages
+        return sum(self._may_be_asked_for(page) for page in pages) / len(pages) if pages else 1.0
+
+    def _may_be_asked_for(self, page: Request) -> bool:
+        known = self.robots.get(urls.origin(page.url))
+        return known is None or known.rules is None or known.rules.allows(page.url)
+
     def has_given_up(self, origin: str) -> bool:
         """Whether the robots.txt of an origin is waited for no more."""
         return origin in self.robots and self.robots[origin].is_given_up

@@ -334,6 +334,10 @@ class DomainBudget:
         if self._limit:
             self._pages[_domain_of(host)] -= 1
 
+    def left(self, count: int, host: str) -> int:
+        """How many of so many pages of a host, by its politeness key, its domain may still have."""
+        return min(count, max(0, self._limit - self._pages.get(_domain_of(host), 0))) if self._limit else count
+
     def is_used_up(self, host: str) -> bool:
         """Whether the domain of a host, by its politeness key, has had all its pages."""
         return self._limit > 0 and self._pages.get(_domain_of(host), 0) >= self._limit

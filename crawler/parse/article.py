@@ -20,8 +20,13 @@ for _name in ("trafilatura", "htmldate", "justext"):
 
 _MAX_STATEMENT_CHARS = 200  # of a text that states a date
 # Where pages state their date: an element for it, one that is named for it, or a line that begins like this.
-_DATED_NAME = re.compile(r"date|time|publi|posted|(?<!version)modified|byline", re.IGNORECASE)
-_DATED_LINE = re.compile(r"\s*(?:last |first )?(?:updated|modified|published|posted)\b", re.IGNORECASE)
+_DATED_NAME = re.compile(
+    r"date|datum|time|publi|posted|(?<!version)modified|byline|(?:post|entry)[-_]?meta", re.IGNORECASE
+)
+_DATED_LINE = re.compile(
+    r"\s*(?:(?:last |first )?(?:updated|modified|published|posted)\b|(?:date|datum|stand):)", re.IGNORECASE
+)
+_JSON_LD = "application/ld+json"
 _DATED_TAGS = ("time", "abbr", "h1")
 _NAMES = ("class", "id", "itemprop")
 # `authority` and `authorization` begin like `author`, by which trafilatura looks for one.
@@ -67,16 +72,20 @@ def read(html: str, url: str, document: Document, form: Literal["text", "markdow
 
 
 def _date(tree: Any, url: str) -> str | None:
-    """The date that a page states of itself, in ISO 8601; a date that its text happens to speak of is not it."""
+    """The date that a page states of itself, in ISO 8601; a date that its text happens to speak of is not it.
+
+    Of several it is the first: when the page was published, and not when it was changed.
+    """
     stated = lxml.html.Element("html")
     stated.extend(map(deepcopy, tree.findall("head")))
     body = etree.SubElement(stated, "body")
     for element in tree.iter(etree.Element):
-        if _is_dated(element) and len("".join(element.itertext())) <= _MAX_STATEMENT_CHARS:
+        is_said = _is_dated(element) and len("".join(element.itertext())) <= _MAX_STATEMENT_CHARS
+        if is_said or (element.tag == "script" and element.get("type") == _JSON_LD):
             copy = deepcopy(element)
             copy.tail = None
             body.append(copy)
-    date: str | None = htmldate.find_date(stated, url=url, extensive_search=False)
+    date: str | None = htmldate.find_date(stated, url=url, original_date=True, extensive_search=False)
     return date
 
 

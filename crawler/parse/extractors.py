@@ -129,7 +129,7 @@ def check(wanted: Wanted) -> None:
 
 def _require_trafilatura() -> None:
     if find_spec("trafilatura") is None:
-        raise UsageError("--article needs trafilatura; get it with: pip install 'crawler[article]'")
+        raise UsageError("--article needs trafilatura; get it with: pip install trafilatura lxml_html_clean")
 
 
 def _sentence(what: str, error: BaseException) -> str:

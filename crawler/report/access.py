@@ -8,6 +8,7 @@ to lead to it. So a request has to name this machine (against DNS rebinding), an
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from crawler.settings import is_loopback
+
+log = logging.getLogger("crawler")
 
 _OWN_PAGE = ("same-origin", "none")  # Sec-Fetch-Site: of the dashboard itself, or of the user who typed the address
 _HEADERS = {
@@ -51,6 +54,9 @@ class Access:
             return await handler(request)
         except web.HTTPException as error:
             return plain(error.status, error.reason, {k: v for k, v in error.headers.items() if k == "Allow"})
+        except Exception:  # a fault here is no reason to end a crawl
+            log.exception("the dashboard failed")
+            return plain(500, "The dashboard failed; crawl.log has the details.")
 
     def refusal(self, request: web.Request) -> web.Response | None:
         """What a request is refused with, None if it is not."""
@@ -110,4 +116,4 @@ def _authority_of(origin: str) -> str | None:
 
 def _is_same(given: str, wanted: str) -> bool:
     """Compare secrets in a time that does not tell where they differ."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode())
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())

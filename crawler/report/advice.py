@@ -8,8 +8,10 @@ from math import ceil
 from crawler.report.evidence import Evidence
 
 MAX_CONCURRENCY = 4096  # what the option takes
+MAX_PER_HOST = 1024  # likewise
 LONG_GAP = 1.2  # times the delay that was asked for: the host itself, or its robots.txt, has made it longer
 HAS_CORE = 0.7  # share of the time for which it is busy: below it, the main process has to share its processor
+LEFT_ALONE = 0.5  # share of the time: a host that gaps and answers account for less of had something else to wait for
 FULL = 0.95  # share of the time that a part can be busy: the next limit of what a change can give
 CURL_CPU = {"asyncio": 0.62, "threads": 0.1, "sequential": 0.1}  # of the CPU a request costs, what it costs with curl
 ONLY_OWN = "only where the server is yours, or its owner agrees"
@@ -43,7 +45,9 @@ def _politeness(seen: Evidence) -> list[str]:
         hosts = ceil(max(1, seen.held_hosts) * seen.concurrency / max(seen.in_flight, 0.01))
         found.append(f"more sites in one crawl cost no time: about {min(hosts, 10_000):,} like these fill the slots")
     gap_s, fetch_s = seen.host_gap_s, seen.host_fetch_s
-    if fetch_s > gap_s:
+    if seen.host_share < LEFT_ALONE:
+        found.append("hosts were left alone for longer than their gaps: crawl.log tells where requests failed")
+    elif fetch_s > gap_s:
         more = min(seen.concurrency, 2 * seen.per_host)
         if more > seen.per_host:
             found.append(f"--per-host {more}: {_times(gain(seen, more / seen.per_host, but='slots'))}; {ONLY_OWN}")
@@ -58,14 +62,22 @@ def _politeness(seen: Evidence) -> list[str]:
     return found
 
 
+def _more_slots(seen: Evidence) -> str:
+    """Twice the slots, with more for each host where all hosts together could not take them."""
+    more = min(MAX_CONCURRENCY, 2 * seen.concurrency)
+    factor = _times(gain(seen, more / seen.concurrency, but="slots"))
+    if seen.hosts * seen.per_host >= more:
+        return f"--concurrency {more}: {factor}, if the servers bear it"
+    per_host = min(MAX_PER_HOST, ceil(more / max(1, seen.hosts)))
+    return f"--concurrency {more} --per-host {per_host}: {factor}; {ONLY_OWN}"
+
+
 def _latency(seen: Evidence) -> list[str]:
     if seen.strategy == "sequential":
         return ["--strategy asyncio: it waits for up to 64 answers at a time, if the servers bear it"]
     if seen.concurrency >= MAX_CONCURRENCY:
         return []
-    more = min(MAX_CONCURRENCY, 2 * seen.concurrency)
-    factor = gain(seen, more / seen.concurrency, but="slots")
-    found = [f"--concurrency {more}: {_times(factor)}, if the servers bear it"]
+    found = [_more_slots(seen)]
     if seen.strategy == "threads":
         found.append("--strategy asyncio: the same wait costs less memory, so that far more requests can wait")
     return found
@@ -74,9 +86,7 @@ def _latency(seen: Evidence) -> list[str]:
 def _bandwidth(seen: Evidence) -> list[str]:
     found = ["where this is what the line bears, only fewer bytes help: --exclude, or a lower --max-body"]
     if seen.concurrency < MAX_CONCURRENCY:
-        more = min(MAX_CONCURRENCY, 2 * seen.concurrency)
-        factor = gain(seen, more / seen.concurrency, but="slots")
-        found.append(f"where each server is slow, --concurrency {more}: {_times(factor)}")
+        found.append(f"where each server is slow, {_more_slots(seen)}")
     return found
 
 

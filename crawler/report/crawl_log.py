@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -20,6 +22,10 @@ log = logging.getLogger("crawler")
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 MAX_DETAIL_CHARS = 500  # of what a library or a server says; URLs stand in the log as long as they are
+_crawl: ContextVar[object] = ContextVar("crawl", default=None)  # whose lines are written, where several run at once
+_levels: dict[object, int] = {}  # of the crawls that have a log open
+_before: dict[str, int] = {}  # how the logger was before the first of them
+_lock = threading.Lock()
 NOTEWORTHY_PAUSE_S = 60.0  # a host that is left alone for longer is worth a line
 
 
@@ -209,14 +215,32 @@ def logging_to(
         if also is not None:
             handlers.append(logging.StreamHandler(also))
             handlers[1].setFormatter(_Sentences())
-        before = log.level, log.propagate
+        crawl = stack.enter_context(_logged_crawl(getattr(logging, level.upper())))
         for handler in handlers:
+            handler.setLevel(level.upper())
+            # What has no crawl, because a thread of some library says it, stands in all logs.
+            handler.addFilter(lambda record: _crawl.get() in (None, crawl))
             log.addHandler(handler)
             stack.callback(log.removeHandler, handler)
-        log.setLevel(level.upper())
+        yield
+
+
+@contextmanager
+def _logged_crawl(level: int) -> Iterator[object]:
+    """Let the logger pass what any of the crawls wants that are under way; as it was before when the last one ends."""
+    crawl = object()
+    with _lock:
+        if not _levels:
+            _before.update(level=log.level, propagate=log.propagate)
+        _levels[crawl] = level
+        log.setLevel(min(_levels.values()))
         log.propagate = False
-        try:
-            yield
-        finally:
-            log.setLevel(before[0])
-            log.propagate = before[1]
+    token = _crawl.set(crawl)
+    try:
+        yield crawl
+    finally:
+        _crawl.reset(token)
+        with _lock:
+            del _levels[crawl]
+            log.setLevel(min(_levels.values(), default=_before["level"]))
+            log.propagate = not _levels and bool(_before["propagate"])

@@ -28,16 +28,22 @@ from crawler.report.live import Live
 from crawler.settings import DashboardSettings
 
 log = logging.getLogger("crawler")
+# Whoever can connect could fill the log with requests that are none, so these are not told of.
+_unheard = logging.getLogger(f"{__name__}.unheard")
+_unheard.addHandler(logging.NullHandler())
+_unheard.propagate = False
 
 EVERY_S = 1.0  # between two states
 PATIENCE_S = 10.0  # with a listener that does not read
 END_S = 1.0  # for the last state to reach the listeners
 MAX_LISTENERS = 32
+MAX_CONNECTIONS = 64  # also of those who have not asked yet; each takes a descriptor that the crawl may need
+IDLE_S = 60.0  # that a connection is kept without a request
 MAX_BODY_BYTES = 1024  # of a request
 BACKLOG = 32
 SEND_BYTES = 65_536  # of a listener in the kernel, so that one that does not read is soon known
 RETRY_MS = 2000  # until a browser that has lost the connection tries again
-NO_LIBRARY = "Metrics need one library more: pip install 'crawler[dashboard]'"
+NO_LIBRARY = "Metrics need one library more: pip install prometheus-client"
 
 
 class Listener:
@@ -62,6 +68,13 @@ class Listener:
         return self._newest, self._is_last
 
 
+class _Refusal(asyncio.Protocol):
+    """Closes a connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
 class Dashboard:
     """Serves one crawl.
 
@@ -82,6 +95,7 @@ class Dashboard:
         self._ticker: asyncio.Task[None] | None = None
         self._ending: Ending | None = None
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
         self._live: Live
         self._stop: Callable[[], None]
 
@@ -114,7 +128,7 @@ class Dashboard:
         """
         self._live = Live(engine, seeds, folder)
         self._stop = stop
-        application = web.Application(middlewares=[self._access.middleware], client_max_size=MAX_BODY_BYTES, logger=log)
+        application = web.Application(middlewares=[self._access.middleware], client_max_size=MAX_BODY_BYTES)
         application.add_routes(
             [
                 web.get("/", self._show),
@@ -124,9 +138,19 @@ class Dashboard:
                 web.post("/stop", self._end_crawl),
             ]
         )
-        self._runner = web.AppRunner(application, access_log=None, logger=log, shutdown_timeout=END_S)
+        self._runner = web.AppRunner(
+            application, access_log=None, logger=_unheard, keepalive_timeout=IDLE_S, shutdown_timeout=END_S
+        )
         await self._runner.setup()
-        await web.SockSite(self._runner, self._socket, backlog=BACKLOG).start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._take_connection, sock=self._socket, backlog=BACKLOG)
+
+    def _take_connection(self) -> asyncio.BaseProtocol:
+        """What serves a new connection; one too many is closed."""
+        server = self._runner.server if self._runner is not None else None
+        if server is None or len(server.connections) >= MAX_CONNECTIONS:
+            return _Refusal()
+        return server()
 
     def take(self, lines: Sequence[bytes]) -> None:
         """Take the records of a commit."""
@@ -144,6 +168,8 @@ class Dashboard:
         if self._runner is None:
             return
         self._ending = ending
+        if self._server is not None:
+            self._server.close()
         for step in (self._tell_end, self._runner.cleanup):
             try:
                 await step()
@@ -179,8 +205,9 @@ class Dashboard:
         listener = Listener()
         self._listeners.add(listener)
         try:
-            await response.prepare(request)
-            await response.write(_event("opening", self._live.opening(), retry_ms=RETRY_MS))
+            async with asyncio.timeout(PATIENCE_S):
+                await response.prepare(request)
+                await response.write(_event("opening", self._live.opening(), retry_ms=RETRY_MS))
             listener.put(_event("state", self._live.state(self._ending)), is_last=self._ending is not None)
             self._wake()
             is_last = False

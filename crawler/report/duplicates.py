@@ -68,7 +68,7 @@ def duplicates(chosen: Run) -> Iterator[str]:
             yield from _alike(db, journal)
     except OSError as error:
         raise RunError(f"cannot read {chosen.journal}: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, ValueError):  # also of a digest that is no number, and of bytes that are no text
         raise RunError(f"a line of {chosen.journal} is no record; `crawler verify` tells more") from None
 
 

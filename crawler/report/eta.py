@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from msgspec import Struct
@@ -93,6 +94,7 @@ class Eta:
         crawl, per_host = engine.settings.crawl, engine.settings.politeness.per_host
         ledger = engine.ledger
         usual_s = ledger.fetch_s / ledger.requests if ledger.requests else 0.0
+        now, is_shared = time.monotonic(), crawl.scope in ("domain", "any")
         queues: list[tuple[int, float]] = []
         longest, longest_s, longest_urls = None, 0.0, 0
         for host in frontier.hosts():
@@ -100,7 +102,9 @@ class Eta:
                 continue
             count = frontier.pages_left(host)
             queues.append((count, period_s(host, ledger.hosts.typical_s(host.key, usual_s), per_host)))
-            if (host_s := count * host.pace.firm_gap_s) > longest_s:
+            if is_shared and count < host.known:  # other hosts of its site can bring what the limit allows
+                continue
+            if (host_s := least_s(host, count, now)) > longest_s:
                 longest, longest_s, longest_urls = host, host_s, count
         urls = sum(count for count, _ in queues)
         if crawl.max_pages:
@@ -115,8 +119,17 @@ class Eta:
             return Left(urls, rest_s, is_cut=True)
         if longest is None or not longest_s:
             return Left(urls, seconds)
-        pace = longest.pace
+        longest_urls = min(longest_urls, round(longest.known * longest.allowed_share))
+        pace, longest_s = longest.pace, least_s(longest, longest_urls, now)
         return Left(urls, seconds, longest.key, longest_urls, longest_s, pace.firm_gap_s, pace.has_crawl_delay)
+
+
+def least_s(host: HostQueue, count: int, now: float) -> float:
+    """Seconds that so many requests of a host take at least; of the first one's gap a part may have passed already."""
+    gap_s, last_at = host.pace.firm_gap_s, host.pace.last_at
+    # One that was never asked for anything has its robots.txt before them, which is what the first one waits for.
+    passed_s = 0.0 if last_at == -math.inf else min(gap_s, max(0.0, now - last_at))
+    return max(0.0, count * gap_s - passed_s)
 
 
 def period_s(host: HostQueue, typical_s: float, per_host: int) -> float:

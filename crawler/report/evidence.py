@@ -23,6 +23,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
         workers: Parse workers.
         cores: Processors that this process may use.
         requests: That left.
+        hosts: For which they left.
         fetches: That ended.
         in_flight: How many there were at a time, on average.
         bytes: Of bodies that were received.
@@ -55,6 +56,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     workers: int = 1
     cores: int = 1
     requests: int = 0
+    hosts: int = 1
     fetches: int = 0
     in_flight: float = 0.0
     bytes: int = 0
@@ -109,6 +111,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
         """The share of the cores that the crawl can use that it had; one process of Python has the use of one."""
         cores = self.cores if self.parse == "processes" else 1
         return self._share((self.own_cpu_s + self.parse_cpu_s) / cores)
+
+    @property
+    def host_share(self) -> float:
+        """The share of the time that the host's answers and gaps account for; it was left alone for the rest."""
+        return self._share(self.host_requests * (self.host_fetch_s + self.host_gap_s) / self.per_host)
 
     @property
     def host_rate(self) -> float:

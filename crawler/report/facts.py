@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import sqlite3
 from collections import Counter
 from contextlib import closing
 
 from msgspec import Struct
 
+from crawler.errors import RunError
 from crawler.frontier import snapshot
 from crawler.report import joins, sources, tally
 from crawler.report.joins import Group, Host, Linked
@@ -81,13 +83,16 @@ def gather(chosen: Run) -> Facts:
         chosen: The run; a crawl may be going on in it.
 
     Raises:
-        RunError: If its journal is missing or damaged.
+        RunError: If its journal is missing or damaged, or temporary files cannot be written.
     """
     known = sources.read(chosen)
-    with closing(snapshot.scratch()) as db:
-        counted = tally.read(known.run, db)
-        hosts, host_count = joins.hosts(db)
-        titles = joins.titles(known.run, db)
-        linked = joins.linked(known.run, db, MAX_NODES)
-    alike = joins.alike(known.run) if counted.records else {}
+    try:
+        with closing(snapshot.scratch()) as db:
+            counted = tally.read(known.run, db)
+            hosts, host_count = joins.hosts(db)
+            titles = joins.titles(known.run, db)
+            linked = joins.linked(known.run, db, MAX_NODES)
+        alike = joins.alike(known.run) if counted.records else {}
+    except sqlite3.DatabaseError as error:  # a full disk
+        raise RunError(f"cannot write temporary files for the report: {error}; SQLITE_TMPDIR names a folder") from None
     return Facts(known, counted, hosts, host_count, titles, alike, linked)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
+from crawler.errors import RunError
 from crawler.report.duplicates import duplicates
 from crawler.report.sources import AsOf
 from crawler.report.tally import TOP
@@ -237,8 +238,10 @@ def _note(broken: Broken, page: str) -> None:
 
 
 def _pages(run: AsOf) -> Iterator[_Links]:
-    decode = msgspec.json.Decoder(_Links).decode
-    return map(decode, run.lines())
+    try:
+        yield from map(msgspec.json.Decoder(_Links).decode, run.lines())
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise RunError(f"a line of {run.journal} is no record; `crawler verify` tells more") from None
 
 
 def _chains(db: Connection) -> list[Chain]:

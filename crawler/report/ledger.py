@@ -231,6 +231,7 @@ class Ledger:
             workers=settings.parse_workers,
             cores=cores(),
             requests=self.requests,
+            hosts=len(self.hosts),
             fetches=stages["first_byte"].count,
             in_flight=seen.in_flight_s / span_s,
             bytes=self.wire_bytes,
@@ -248,7 +249,7 @@ class Ledger:
             host=name,
             host_requests=host.requests,
             host_fetch_s=host.fetch_s / max(1, host.requests),
-            host_gap_s=host.politeness_s / max(1, host.requests),
+            host_gap_s=host.politeness_s / max(1, host.requests - 1),  # there is none before the first
             held_hosts=self.hosts.count_above(HELD_SHARE * seen.observed_s),
         )
 

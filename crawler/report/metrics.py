@@ -109,5 +109,8 @@ class Metrics:
 
     def write(self, accept: str) -> tuple[bytes, str]:
         """All metrics in the format that an Accept field asks for, with their content type."""
-        encoder, content_type = choose_encoder(accept)
+        try:
+            encoder, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # of a version that is none
+            encoder, content_type = choose_encoder("")
         return encoder(self._registry), content_type

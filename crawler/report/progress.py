@@ -27,6 +27,7 @@ LINE_SHARE = 10  # of the time so far that passes between two of them
 RATE_WINDOW_S = 30.0  # a polite crawl has a page in seconds, and over less its rate would jump
 FIRST_RATE_S = 1.0  # before so much has passed there is no rate
 MAX_VERDICT_LINES = 3
+VERDICT_S = 1.0  # between two looks at all hosts for the verdict
 MIN_WIDTH = 20  # columns; what is narrower is not drawn for
 
 _SERVERS = ("dns", "connect", "tls", "first_byte", "download")
@@ -55,6 +56,7 @@ class Progress:
         self._history: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
         self._line_at = time.monotonic() + LINE_S
         self._looked_at = 0.0
+        self._judged_at, self._judged = -VERDICT_S, ""
 
     def start(self) -> None:
         """Begin to draw."""
@@ -130,7 +132,7 @@ class Progress:
         ledger = self._engine.ledger
         parts = [f"{duration(ledger.elapsed_s)}: {', '.join(self._counts())}", self._eta.left(self.rate()).sentence()]
         if ledger.pages:
-            parts.append(printable(ledger.verdict().sentence))
+            parts.append(self._verdict())
         return "; ".join(part for part in parts if part)
 
     def lines(self, width: int) -> list[str]:
@@ -151,10 +153,17 @@ class Progress:
         if shares := self._shares():
             shown += _flowing("time   ", shares, width)
         if ledger.pages:
-            shown += wrapped("so far ", printable(ledger.verdict().sentence), width)[:MAX_VERDICT_LINES]
+            shown += wrapped("so far ", self._verdict(), width)[:MAX_VERDICT_LINES]
         if left := self._eta.left(self.rate()).sentence():
             shown += wrapped("left   ", left, width)
         return [line[: max(MIN_WIDTH, width)] for line in shown]
+
+    def _verdict(self) -> str:
+        """What binds the crawl, in words, as of a moment ago."""
+        now = time.monotonic()
+        if now - self._judged_at >= VERDICT_S:
+            self._judged_at, self._judged = now, printable(self._engine.ledger.verdict().sentence)
+        return self._judged
 
     def _shares(self) -> list[str]:
         """Where the time of pages that are under way goes, in percent: not of the clock, because waits overlap."""

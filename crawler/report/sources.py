@@ -237,7 +237,7 @@ def _read_state(db: sqlite3.Connection) -> State:
 
 def _stats_of(chosen: Run, remarks: list[str]) -> Stats:
     try:
-        return msgspec.json.decode(chosen.stats.read_bytes(), type=Stats, strict=False)
+        return msgspec.json.decode(chosen.stats.read_bytes(), type=Stats)
     except FileNotFoundError:
         remarks.append(
             "There is no stats.json: the crawl is going on, or it was killed. Where the time went is not known; "
@@ -245,7 +245,7 @@ def _stats_of(chosen: Run, remarks: list[str]) -> Stats:
         )
     except OSError as error:
         remarks.append(f"stats.json cannot be read ({error.strerror}); where the time went is not known.")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         remarks.append(f"stats.json is damaged ({error}); where the time went is not known.")
     return Stats()
 

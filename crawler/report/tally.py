@@ -11,9 +11,10 @@ from collections import Counter
 from datetime import datetime
 from math import floor, log2
 from sqlite3 import Connection
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from crawler import urls
 from crawler.errors import RunError
@@ -33,22 +34,24 @@ _SCHEMA = """
     CREATE TABLE broken (url TEXT PRIMARY KEY, said TEXT, via TEXT) WITHOUT ROWID;
 """
 
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # as SQLite can hold it
+
 
 class Seen(Struct):
     """What the report needs of a record; the rest of the line is skipped unread."""
 
     url: str
     outcome: str
-    depth: int
+    depth: Count
     status: int | None = None
     error: str | None = None
     redirect_to: str | None = None
     via: str | None = None
     fetched_at: datetime | None = None
-    elapsed_ms: int | None = None
+    elapsed_ms: Count | None = None
     content_type: str | None = None
-    wire_bytes: int | None = None
-    bytes: int | None = None
+    wire_bytes: Count | None = None
+    bytes: Count | None = None
     digest: str | None = None
     title: str | None = None
     text_length: int | None = None

@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from crawler.report import advice
 from crawler.report.evidence import Evidence
-from crawler.report.terminal import duration, printable, size
+from crawler.report.terminal import counted, duration, printable, size
 
 Cause = Literal["politeness", "latency", "bandwidth", "parse", "extraction", "disk", "event_loop", "supply", "unknown"]
 
 MIN_S = 1.5  # a shorter crawl has hardly begun; its start is most of it
 MIN_REQUESTS = 3
+SHOWN_S = 0.05  # less is no time to tell
 BUSY = 0.8  # share of the time: a part that works longer is what the others wait for
 WORKERS_BUSY = 0.7  # for parse workers, whose clocks stand still on a page's way to them and back
 HALF = 0.5  # share of the time: enough to blame a part where no request could leave for want of its results
@@ -74,6 +75,8 @@ def _of_hold(seen: Evidence) -> Cause:
     hold = max(seen.holds, key=lambda each: seen.holds[each])
     if hold == "turn":
         return "politeness"
+    if hold == "slots" and seen.waiting_s + seen.download_s < HALF * seen.in_flight * seen.elapsed_s:
+        return "event_loop"  # most of what was in flight had its answer, and nobody took it
     if hold == "slots":
         return "bandwidth" if seen.download_s > seen.waiting_s else "latency"
     workers, writer = seen.shares["workers"], seen.shares["writer"]
@@ -87,14 +90,17 @@ def _of_workers(seen: Evidence) -> Cause:
 
 
 def _unknown(seen: Evidence) -> str:
-    return f"{seen.requests:,} requests in {duration(seen.elapsed_s)}: too short a crawl to tell what bound it"
+    spent = f" in {duration(seen.elapsed_s)}" if seen.elapsed_s >= SHOWN_S else ""
+    return f"{counted(seen.requests, 'request')}{spent}: too short a crawl to tell what bound it"
 
 
 def _politeness(seen: Evidence) -> str:
     name = printable(seen.host or "the host", MAX_NAME_CHARS)
     per_s = f"{seen.host_rate:,.0f}" if seen.host_rate >= 10 else f"{seen.host_rate:.2g}"
     rate = f"{name} lets {per_s} {'request' if per_s == '1' else 'requests'}/s through"
-    if seen.host_fetch_s > seen.host_gap_s:
+    if seen.host_share < advice.LEFT_ALONE:
+        rate += ", and was left alone for most of the time"
+    elif seen.host_fetch_s > seen.host_gap_s:
         rate += f", {seen.per_host} at a time that take {_short(seen.host_fetch_s)} each"
     if seen.held_hosts > 1:
         rate = f"{seen.held_hosts:,} hosts were waited for; {rate}"

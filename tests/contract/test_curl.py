@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-pytest.importorskip("pycurl", reason="pycurl is not installed: pip install 'crawler[curl]'")
+pytest.importorskip("pycurl", reason="pycurl is not installed: pip install pycurl")
 
 from crawler import fetch
 from crawler.errors import FETCH_REASONS, FetchError, UsageError

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
-pytest.importorskip("pycurl", reason="pycurl is not installed: pip install 'crawler[curl]'")
+pytest.importorskip("pycurl", reason="pycurl is not installed: pip install pycurl")
 
 from crawler.errors import FetchError
 from crawler.fetch.base import Limits

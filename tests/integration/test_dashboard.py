@@ -290,7 +290,7 @@ async def test_metrics_say_what_they_lack(site: ScriptedServer, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     async with serving(site) as (_, url), aiohttp.ClientSession() as client, client.get(url + "metrics") as answered:
         assert answered.status == 501
-        assert await answered.text() == "Metrics need one library more: pip install 'crawler[dashboard]'\n"
+        assert await answered.text() == "Metrics need one library more: pip install prometheus-client\n"
 
 
 def at_work() -> list[asyncio.Task[object]]:

@@ -265,4 +265,4 @@ def test_every_option_that_the_readme_names_is_one() -> None:
 
 def test_every_extra_that_the_readme_names_is_one() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert set(re.findall(r"crawler\[(\w+)\]", README)) <= project["optional-dependencies"].keys()
+    assert set(re.findall(r"'\.\[(\w+)\]'", README)) <= project["optional-dependencies"].keys()

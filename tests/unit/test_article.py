@@ -19,7 +19,7 @@ from crawler.seeds import Seeds
 
 URL = "https://a.example/news/1"
 needs_library = pytest.mark.skipif(
-    find_spec("trafilatura") is None, reason="trafilatura is not installed: pip install 'crawler[article]'"
+    find_spec("trafilatura") is None, reason="trafilatura is not installed: pip install trafilatura lxml_html_clean"
 )
 SENTENCES = "The heron stood in the shallow water and waited. It had all the time in the world, and the fish had none. "
 PAGE = f"""<!DOCTYPE html><html lang="en"><head><title>Herons wait</title>
@@ -65,6 +65,11 @@ def dated(body: str) -> str:
         '<p class="post-date">6 May 2023</p>',
         '<div id="footer">Last updated 2023-05-06 00:35:55 UTC</div>',
         '<p>Posted: <abbr title="2023-05-06">in May</abbr></p>',
+        '<script type="application/ld+json">{"@type": "Article", "datePublished": "2023-05-06"}</script>',
+        '<meta itemprop="datePublished" content="2023-05-06"><meta itemprop="dateModified" content="2024-07-08">',
+        '<div class="entry-meta">May 6, 2023 by Ann</div>',
+        '<span class="datum">06.05.2023</span>',
+        "<p>Date: 2023-05-06</p>",
     ],
 )
 def test_the_date_of_an_article_is_the_one_that_the_page_states(body: str) -> None:
@@ -136,8 +141,7 @@ def test_what_the_library_fails_at_is_noted_and_the_page_keeps_its_record(monkey
 def test_a_missing_library_is_named_before_the_crawl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extractors, "find_spec", lambda name: None)
     chosen = settings_file.build({"parse": {"article": True}}, "the test")
-    with pytest.raises(
-        UsageError, match=r"^--article needs trafilatura; get it with: pip install 'crawler\[article\]'$"
-    ):
+    sentence = "^--article needs trafilatura; get it with: pip install trafilatura lxml_html_clean$"
+    with pytest.raises(UsageError, match=sentence):
         assembly.check(chosen, Seeds((), ()))
     assembly.check(settings_file.build({"parse": {"article_format": "markdown"}}, "the test"), Seeds((), ()))

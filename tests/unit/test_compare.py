@@ -357,13 +357,13 @@ def test_without_curl_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
 
     def check(name: str) -> None:
         if name == "curl":
-            raise UsageError("the strategy 'curl' needs pycurl, which is not installed: pip install 'crawler[curl]'")
+            raise UsageError("the strategy 'curl' needs pycurl, which is not installed: pip install pycurl")
 
     monkeypatch.setattr(fetch, "check", check)
     found, missing = command._strategies()
     assert found == ("sequential", "threads", "asyncio")
     (sentence,) = missing
-    assert "pip install 'crawler[curl]'" in sentence
+    assert "pip install pycurl" in sentence
 
 
 @pytest.mark.parametrize(("is_same", "status"), [(True, 0), (False, 1)])

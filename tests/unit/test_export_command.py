@@ -143,7 +143,7 @@ def test_without_pyarrow_parquet_is_refused_before_the_crawl(
     target = tmp_path / "out.parquet"
     assert main(["crawl", "http://127.0.0.1:8099/", "--run", str(tmp_path / "new"), "-o", str(target)]) == 2
     assert capsys.readouterr().err == (
-        f"crawler: {target} needs pyarrow, which is not installed: pip install 'crawler[parquet]'\n"
+        f"crawler: {target} needs pyarrow, which is not installed: pip install pyarrow\n"
     )
     assert list(tmp_path.iterdir()) == []
 
