@@ -45,6 +45,7 @@ class Exit(IntEnum):
     NOTHING = 1  # no seed could be fetched, or a check found a fault
     USAGE = 2  # wrong usage or settings
     STOPPED = 3  # stopped early, and resumable
+    INTERRUPTED = 130  # by Ctrl-C, and there is nothing to go on with
 
 
 class Parser(argparse.ArgumentParser):
@@ -264,7 +265,7 @@ _USAGE = """usage: crawler COMMAND [ARGUMENTS]
 
 {commands}
 
-`crawler COMMAND --help` explains a command; `crawler --version` names the version.
+`crawler COMMAND --help` explains one; `crawler --version` names the version.
 """
 
 
@@ -272,8 +273,12 @@ def _overview() -> str:
     return _USAGE.format(commands="\n".join(f"  {name:{_WIDTH}}  {text[0]}" for name, text in COMMANDS.items()))
 
 
-def program(arguments: Sequence[str]) -> int:
+def program(arguments: Sequence[str], on_loaded: Callable[[], None] = lambda: None) -> int:
     """Run one command.
+
+    Args:
+        arguments: What stands behind `crawler`.
+        on_loaded: Called when all is imported and the command is about to begin.
 
     Raises:
         CrawlerError: With a sentence for the user.
@@ -294,7 +299,9 @@ def program(arguments: Sequence[str]) -> int:
     add_arguments(parser)
     parsed = parser.parse_intermixed_args(parser.complete(arguments[1:]))
     module, _, function = target.partition(":")
-    status: int = getattr(import_module(module), function)(parsed)
+    run = getattr(import_module(module), function)
+    on_loaded()
+    status: int = run(parsed)
     return status
 
 
@@ -303,10 +310,15 @@ def _shown(error: CrawlerError) -> str:
     return "\n".join(map(printable, str(error).split("\n")))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; what goes wrong is one sentence on standard error."""
+def main(arguments: Sequence[str] | None = None, on_loaded: Callable[[], None] = lambda: None) -> int:
+    """Run one command and return its exit status; what goes wrong is one sentence on standard error.
+
+    Args:
+        arguments: What stands behind `crawler`; those of the process if not given.
+        on_loaded: Called when all is imported and the command is about to begin.
+    """
     try:
-        return int(program(sys.argv[1:] if arguments is None else arguments))
+        return int(program(sys.argv[1:] if arguments is None else arguments, on_loaded))
     except UsageError as error:
         sys.stderr.write(f"crawler: {_shown(error)}\n")
         return Exit.USAGE
@@ -322,4 +334,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"crawler: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
         return Exit.STOPPED
     except KeyboardInterrupt:
-        return Exit.STOPPED
+        sys.stderr.write("crawler: interrupted\n")
+        return Exit.INTERRUPTED

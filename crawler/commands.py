@@ -15,7 +15,8 @@ from crawler import assembly, seeds, session, settings_file
 from crawler import run as runs
 from crawler.api import run_loop
 from crawler.cli import Exit, overrides
-from crawler.errors import UsageError
+from crawler.engine import Ending
+from crawler.errors import RunError, UsageError
 from crawler.export import table
 from crawler.export.selection import select
 from crawler.reparse import Reparse
@@ -43,11 +44,12 @@ def crawl_these(arguments: argparse.Namespace, chosen: Settings, given: seeds.Se
     assembly.check(chosen, given)
     with _dashboard(chosen) as dashboard:
         run = runs.create(chosen.output.run, chosen, given)
-        say = _quiet if arguments.quiet else _say
-        for note in given.notes:
-            say(note)
-        say(opening(chosen, given, run.folder))
-        return _crawl(arguments, chosen, given, run, before=None, dashboard=dashboard)
+        with _resumable(run):
+            say = _quiet if arguments.quiet else _say
+            for note in given.notes:
+                say(note)
+            say(opening(chosen, given, run.folder))
+            return _crawl(arguments, chosen, given, run, before=None, dashboard=dashboard)
 
 
 def as_given(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
@@ -81,7 +83,7 @@ def resume(arguments: argparse.Namespace) -> int:
         raise UsageError("--warc and --no-warc are for a whole run; this one was started the other way")
     _check_outputs(arguments, chosen)
     assembly.check(chosen, given)
-    with _dashboard(chosen) as dashboard:
+    with _resumable(run), _dashboard(chosen) as dashboard:
         if not arguments.quiet:
             _say(f"Going on with {run.folder}")
         return _crawl(arguments, chosen, given, run, before, dashboard)
@@ -95,9 +97,19 @@ def reparse(arguments: argparse.Namespace) -> int:
         _check_outputs(arguments, plan.settings)
         assembly.check(plan.settings, plan.seeds)
         run = runs.create(plan.settings.output.run, plan.settings, plan.seeds, plan.prepare)
-    if not arguments.quiet:
-        _say(f"Parsing {counted(plan.pages, 'answer')} of {parent.folder} again; run: {run.folder}")
-    return _crawl(arguments, plan.settings, plan.seeds, run, before=plan.settings)
+    with _resumable(run):
+        if not arguments.quiet:
+            _say(f"Parsing {counted(plan.pages, 'answer')} of {parent.folder} again; run: {run.folder}")
+        return _crawl(arguments, plan.settings, plan.seeds, run, before=plan.settings)
+
+
+@contextmanager
+def _resumable(run: runs.Run) -> Iterator[None]:
+    """Ctrl-C where no signal handler of a session stands is a sentence that names the run."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunError(f"interrupted; `crawler resume {run.folder}` goes on with the run") from None
 
 
 @contextmanager
@@ -151,10 +163,15 @@ def _crawl(
         stats = summary.figures(engine, ending, chosen, run)
         written = [run.journal, run.warc] if chosen.output.warc else [run.journal]
         if ending.error is None:
-            if engine.ledger.requests or not run.stats.exists():  # a session with nothing to do has no figures
+            has_news = summary.has_news(engine)  # a session with nothing to do has no figures
+            if has_news or not run.stats.exists():
                 run.write_stats(stats)
             if ending.why != "stopped":
                 written += _write_outputs(run, chosen)
+            if chosen.output.report and _is_report_due(run, ending, has_news=has_news):
+                from crawler.report import page  # with the pictures, which most crawls end without
+
+                written.append(page.write(run))
     say(summary.closing(engine, ending, run, written))
     if ending.error is not None:
         raise ending.error
@@ -170,11 +187,12 @@ def _write_outputs(run: runs.Run, chosen: Settings) -> list[Path]:
     paths = [Path(name) for name in chosen.output.outputs if name != STANDARD_OUTPUT]
     for path in paths:
         table.export(run.journal, run.committed_length(), path, spreadsheet_safe=chosen.output.spreadsheet_safe)
-    if chosen.output.report:
-        from crawler.report import page  # with the pictures, which most crawls end without
-
-        paths.append(page.write(run))
     return paths
+
+
+def _is_report_due(run: runs.Run, ending: Ending, *, has_news: bool) -> bool:
+    """Whether the report is made: also after a stop, unless that was to be at once, but not again if nothing is new."""
+    return (has_news or not run.report.exists()) and session.AT_ONCE not in ending.cause
 
 
 def fetch(arguments: argparse.Namespace) -> int:
@@ -195,7 +213,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     if ending.error is not None:
         raise ending.error
     if ending.why == "stopped":
-        return Exit.STOPPED
+        return Exit.INTERRUPTED  # nothing is kept that could be gone on with
     return Exit.OK if engine.has_answers else Exit.NOTHING
 
 

@@ -94,7 +94,7 @@ class Engine:
         # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
         probation = 0 if is_single else settings.concurrency
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
-        self.ledger = Ledger(settings, self.frontier.gap_s)
+        self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.gap_cause)
         self._sampler = Sampler(self)
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states)
         self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone

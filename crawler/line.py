@@ -188,7 +188,7 @@ class Line:
             self._shed(request, error, now)
             return
         self._sheds = 0
-        self.ledger.no_answer(request.host, elapsed_s)
+        self.ledger.no_answer(request.host, elapsed_s, error.reason)
         self.events.failed_try(request.host, error)
         if error.is_not_tls:
             sentence = f"{request.host} does not speak TLS; perhaps http://{request.host}/ is meant"

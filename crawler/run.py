@@ -67,6 +67,11 @@ class Run:
         return self.folder / "stats.json"
 
     @property
+    def report(self) -> Path:
+        """The run as one page, if that was asked for."""
+        return self.folder / "report.html"
+
+    @property
     def log(self) -> Path:
         """What went wrong, and with more detail what was routine, a line each."""
         return self.folder / "crawl.log"
@@ -139,7 +144,8 @@ def create(name: str, settings: Settings, seeds: Seeds, prepare: Callable[[Run],
     # A run goes on from any folder, and streams only where it is told to.
     outputs = tuple(str(Path(name).absolute()) for name in settings.output.outputs if name != "-")
     output = msgspec.structs.replace(settings.output, run="", outputs=outputs)
-    text = render(msgspec.structs.replace(settings, site=sites, output=output))
+    dashboard = msgspec.structs.replace(settings.dashboard, port=-1)  # each session has its own, if it asks for one
+    text = render(msgspec.structs.replace(settings, site=sites, output=output, dashboard=dashboard))
     try:
         run = Run(Path(name) if name else fresh_folder())
         _refuse_used(run)
@@ -157,7 +163,8 @@ def _refuse_used(run: Run) -> None:
     folder = run.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         is_run = run.settings.exists()
-        what = f"already holds a run; `crawler resume {folder}` goes on with it" if is_run else "is not empty"
+        goes_on = f"already holds a run; `crawler resume {folder}` goes on with it"
+        what = goes_on if is_run else "is not empty" if folder.is_dir() else "is a file"
         raise UsageError(f"{folder} {what}; name a new folder with --run")
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 STOP_S = 10.0  # after the first signal, seconds until the process leaves whatever still holds it
 STOPPED = 3  # exit status
+INTERRUPTED = 130  # exit status where nothing is kept
+AT_ONCE = "at once, by a second signal"  # the cause of a stop that nobody wants to wait for
 MAX_FILES = 65_536  # each connection takes one, also while it waits to be used again
 COLLECT_EVERY = 50_000  # new objects; the collector's own 700 cost a sixth of the main process's time
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -71,10 +73,11 @@ async def crawl(
     progress = None if is_quiet else Progress(engine, sys.stderr, is_plain=is_plain)
     ending: Ending | None = None
     started = [site.seed for site in seeds.sites]
-    with _signals(engine, progress) as stop:
+    folder = str(run.folder) if run else ""
+    with _signals(engine, progress, folder) as stop:
         try:
             if dashboard:
-                await dashboard.start(engine, started, str(run.folder) if run else "", partial(stop, "the dashboard"))
+                await dashboard.start(engine, started, folder, partial(stop, "the dashboard"))
                 takers.append(dashboard.take)
             if progress:
                 progress.start()
@@ -117,7 +120,7 @@ def pass_on(lines: Sequence[bytes], takers: Sequence[OnLines]) -> None:
 
 
 @contextmanager
-def _signals(engine: Engine, progress: Progress | None) -> Iterator[Callable[[str], None]]:
+def _signals(engine: Engine, progress: Progress | None, folder: str) -> Iterator[Callable[[str], None]]:
     """The first signal stops the crawl in order, the second at once; nothing keeps the process for longer than 10 s.
 
     Yields a function that does what a first signal does, if none has come; its argument names who asks for it.
@@ -130,9 +133,10 @@ def _signals(engine: Engine, progress: Progress | None) -> Iterator[Callable[[st
     def leave() -> None:
         if progress:
             progress.stop()
-        sys.stderr.write("crawler: left at once; `crawler resume` goes on with the run\n")
+        goes_on = f"; `crawler resume {folder}` goes on with the run" if folder else ""
+        sys.stderr.write(f"crawler: left at once{goes_on}\n")
         sys.stderr.flush()
-        os._exit(STOPPED)
+        os._exit(STOPPED if folder else INTERRUPTED)
 
     def received(name: str) -> None:
         nonlocal seen
@@ -141,7 +145,7 @@ def _signals(engine: Engine, progress: Progress | None) -> Iterator[Callable[[st
             loop.call_later(STOP_S, leave)
             engine.stop(cause=f"by {name}")
         elif seen == 2 and not engine.is_over:
-            engine.stop(cause=f"at once, by a second signal ({name})")
+            engine.stop(cause=f"{AT_ONCE} ({name})")
         else:
             leave()
 

@@ -114,8 +114,19 @@ def _check(arguments: argparse.Namespace, plan: rounds.Plan) -> None:
     if arguments.picture:
         if "line" not in plan.parts:
             raise UsageError("--picture shows the whole line; give --only line as well")
-        if not Path(arguments.picture).absolute().parent.is_dir():
-            raise UsageError(f"--picture {arguments.picture}: there is no such folder")
+        check_picture(Path(arguments.picture))
+
+
+def check_picture(path: Path) -> None:
+    """Find out before the work whether a picture can be asked for like this.
+
+    Raises:
+        UsageError: If its name is none of an SVG, or there is no such folder.
+    """
+    if path.suffix.lower() != ".svg":
+        raise UsageError(f"--picture {path}: a picture is a file that ends in .svg")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"--picture {path}: there is no such folder")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from crawler.bench import alone, bare, figures, line, procfs, scale
 from crawler.bench.apart import measure
 from crawler.bench.figures import About, Report, Sample
 from crawler.bench.web import Web, serve_files, serve_lab, watched
+from crawler.errors import UsageError
 from crawler.run import DATA
 from crawler.settings import cores
 
@@ -102,9 +103,13 @@ def scratch(name: str) -> Iterator[Path]:
         name: What its name begins with.
     """
     is_ours = not DATA.exists()
-    DATA.mkdir(exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=DATA) as folder:
+        DATA.mkdir(exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=f"{name}-", dir=DATA)
+    except OSError as error:
+        raise UsageError(f"cannot make a folder in {DATA}/ for what is measured: {error.strerror}") from None
+    try:
+        with temporary as folder:
             yield Path(folder).absolute()
     finally:
         if is_ours:

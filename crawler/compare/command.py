@@ -14,7 +14,7 @@ import msgspec
 
 from crawler import fetch, settings_file
 from crawler.bench import procfs
-from crawler.bench.command import ended_by, positive
+from crawler.bench.command import check_picture, ended_by, positive
 from crawler.cli import Exit, add_settings, overrides
 from crawler.compare import own, picture, runs, table
 from crawler.compare.figures import Own
@@ -83,7 +83,6 @@ def run(arguments: argparse.Namespace) -> int:
     strategies, missing = _strategies()
     found, pages = None, list[str]()
     if arguments.urls or arguments.sites:
-        _say("Your sites are fetched once, politely; then all ways are compared.")
         found, pages = own.fetch(arguments, arguments.pages_per_site or PAGES_PER_SITE)
     plan = _plan(arguments, strategies, missing, found, pages)
     progress = _Progress(plan.expected_s())
@@ -121,8 +120,8 @@ def _check(arguments: argparse.Namespace) -> None:
     count, page_bytes = arguments.count or COUNT, arguments.page_bytes or PAGE_BYTES
     if not arguments.pages and count * page_bytes > CACHE_BYTES:
         raise UsageError(f"{count:,} pages of {page_bytes:,} bytes are more than the lab keeps ready; lower --count")
-    if arguments.picture and not Path(arguments.picture).absolute().parent.is_dir():
-        raise UsageError(f"--picture {arguments.picture}: there is no such folder")
+    if arguments.picture:
+        check_picture(Path(arguments.picture))
 
 
 def _check_lab_only(arguments: argparse.Namespace) -> None:
@@ -210,10 +209,12 @@ class _Progress:
         self._is_terminal = sys.stderr.isatty()
         self._width = 0
         self._started, self._expected = time.monotonic(), duration(max(10.0, expected_s))
-        _say(f"This takes about {self._expected}; the quieter the machine, the better the figures.")
 
     def step(self, number: int, total: int, name: str) -> None:
-        """Say what comes next."""
+        """Say what comes next, and before the first measurement, when the pages are there, how long it all takes."""
+        if number == 1:
+            self.end()
+            _say(f"This takes about {self._expected}; the quieter the machine, the better the figures.")
         if self._is_terminal:
             spent = duration(time.monotonic() - self._started)
             self._show(f"{number}/{total} {name} ({spent} of about {self._expected})" if total else name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def fetch(arguments: argparse.Namespace, pages_per_site: int) -> tuple[Own, list
     folder = str(runs.fresh_folder())
     made = _crawl_arguments(arguments, pages_per_site, folder)
     asked, given = commands.as_given(made)
+    sys.stderr.write("Your sites are fetched once, politely; then all ways are compared.\n")
     # A list may allow a site more than that; it is not here to be crawled.
     sites = [msgspec.structs.replace(site, max_pages=_least(site.max_pages, pages_per_site)) for site in given.sites]
     status = commands.crawl_these(made, asked, Seeds(tuple(sites), given.notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,7 +53,9 @@ def select(fields: Sequence[str] = (), only: Sequence[str] = (), filters: Sequen
     """
     for field in fields:
         if field not in FIELDS:
-            raise UsageError(f"there is no field {field!r}; the fields are {', '.join(FIELDS)}")
+            close = difflib.get_close_matches(field, FIELDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"the fields are {', '.join(FIELDS)}"
+            raise UsageError(f"there is no field {field!r}; {hint}")
     for outcome in only:
         if outcome not in OUTCOMES:
             raise UsageError(f"there is no outcome {outcome!r}; the outcomes are {', '.join(OUTCOMES)}")

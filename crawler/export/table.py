@@ -7,6 +7,7 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from msgspec import Struct
@@ -93,7 +94,7 @@ def check(target: Path) -> None:
     """Find out before the work whether a file can be asked for like this.
 
     Raises:
-        UsageError: If the suffix is unknown, its format needs what is not installed, or there is no such folder.
+        UsageError: If the suffix is unknown, its format needs what is not installed, or nothing can be written there.
     """
     suffix = _suffix(target)
     if suffix not in FORMATS:
@@ -103,6 +104,13 @@ def check(target: Path) -> None:
         raise UsageError(f"{target} {sentence}")
     if not target.parent.is_dir():
         raise UsageError(f"cannot write {target}: there is no folder {target.parent}")
+    if target.is_dir():
+        raise UsageError(f"cannot write {target}: it is a folder")
+    try:
+        with TemporaryFile(dir=target.parent):  # as the file itself will be made beside the one that it replaces
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror}") from None
 
 
 def _suffix(target: Path) -> str:

@@ -21,7 +21,7 @@ from crawler.frontier.hosts import Hosts
 from crawler.frontier.lanes import Lanes
 from crawler.frontier.limits import AddressSlots, PageLimits
 from crawler.frontier.origins import OriginRules
-from crawler.frontier.politeness import PARK_S
+from crawler.frontier.politeness import PARK_S, GapCause
 from crawler.frontier.robots import Robots
 from crawler.frontier.stock import MEMORY_REQUESTS, Stock
 from crawler.frontier.store import Pending
@@ -152,6 +152,11 @@ class Frontier:
         """Seconds between two requests to a host as things are; None for one that is not known."""
         host = self._hosts.get(key)
         return None if host is None else host.pace.gap_s
+
+    def gap_cause(self, key: str) -> GapCause | None:
+        """What makes the gap of a host as long as it is; None for one that is not known."""
+        host = self._hosts.get(key)
+        return None if host is None else host.pace.gap_cause
 
     def hold(self, now: float) -> Hold:
         """What keeps the next request from being handed out, when `next` has none."""

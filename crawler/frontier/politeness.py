@@ -6,8 +6,11 @@ import math
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Literal
 
 from crawler.settings import PolitenessSettings
+
+GapCause = Literal["delay", "crawl_delay", "answer_time", "slow_down"]
 
 SLOW_DOWN_STATUSES = frozenset({429, 503})
 MIN_SLOW_GAP_S = 1.0  # the first slow-down of a host that is asked without a delay
@@ -66,6 +69,16 @@ class Pace:
     def gap_s(self) -> float:
         """Seconds between the end of a response and the next request."""
         return max(self._delay_s, self._crawl_delay_s, self._adaptive_s, self._slow_s)
+
+    @property
+    def gap_cause(self) -> GapCause:
+        """What makes the gap as long as it is: the user, robots.txt, slow answers, or a request to slow down."""
+        gap_s = self.gap_s
+        if gap_s <= self._delay_s:
+            return "delay"
+        if gap_s <= self._crawl_delay_s:
+            return "crawl_delay"
+        return "slow_down" if gap_s <= self._slow_s else "answer_time"
 
     @property
     def last_at(self) -> float:

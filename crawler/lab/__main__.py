@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -17,6 +19,7 @@ from crawler.lab.hostile import HOSTS
 from crawler.lab.server import LabServer
 from crawler.lab.traps import HOSTS as TRAP_HOSTS
 from crawler.lab.world import FLAGS, World, WorldSpec
+from crawler.report.terminal import WIDTH
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -64,7 +67,10 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:  # before or after the loop had the signal
         pass
     except (UsageError, OSError) as error:
-        print(f"crawler lab: {error}", file=sys.stderr)
+        fault = str(error)
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            fault = f"--port {args.port}: the port is in use; give another, or none to take a free one"
+        print(f"crawler lab: {fault}", file=sys.stderr)
         return EXIT_USAGE
     return EXIT_OK
 
@@ -108,16 +114,27 @@ async def _serve(world: World | FolderWorld, args: argparse.Namespace) -> None:
 
 
 def _crawl_command(args: argparse.Namespace, port: int) -> str:
-    """A command line that a shell can take as it stands."""
+    """A command that a shell can take as it stands, on as many lines as it takes."""
     if args.folder is not None:
         return f"crawler crawl http://127.0.0.1:{port}/ --delay 0"
-    options = "--resolve '*.lab:127.0.0.1' --allow-private 127.0.0.0/8 --delay 0"
+    options = ["--resolve '*.lab:127.0.0.1'", "--allow-private 127.0.0.0/8", "--delay 0"]
     if args.sites_file is not None:
-        return f"crawler crawl --sites {quote(str(args.sites_file))} {options}"
+        return _continued([f"crawler crawl --sites {quote(str(args.sites_file))}", *options])
     others = [*(TRAP_HOSTS if args.traps else ()), *(HOSTS if args.hostile else ())]
-    seeds = "".join(f" http://{host}:{port}/" for host in others)
+    seeds = [f"http://{host}:{port}/" for host in others]
     names = f"printf 'http://site-%03d.lab:{port}/\\n' $(seq 0 {args.hosts - 1})"
-    return f"{names} | crawler crawl --sites -{seeds} {options}"
+    return _continued([names, "| crawler crawl --sites -", *seeds, *options])
+
+
+def _continued(parts: Sequence[str]) -> str:
+    """A shell's command in lines that fit a terminal where its parts allow it."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) + len("  \\") > WIDTH:
+            lines.append(f" {part}")
+        else:
+            lines[-1] += f" {part}"
+    return " \\\n ".join(lines)
 
 
 def main() -> int:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
-from crawler.report.evidence import Evidence
+import msgspec
 
+from crawler.report.evidence import Evidence
+from crawler.report.terminal import printable
+
+MAX_NAME_CHARS = 60
 MAX_CONCURRENCY = 4096  # what the option takes
 MAX_PER_HOST = 1024  # likewise
+MANY_SITES = 1000  # more are no figure to rely on
+SHOWN_CORES = 0.3  # fewer that other programs have are not worth a word
+WORTH = 1.05  # times faster: what gives less is not advised
 LONG_GAP = 1.2  # times the delay that was asked for: the host itself, or its robots.txt, has made it longer
 HAS_CORE = 0.7  # share of the time for which it is busy: below it, the main process has to share its processor
 LEFT_ALONE = 0.5  # share of the time: a host that gaps and answers account for less of had something else to wait for
+HALF_CORE = 0.5  # that is left: less is no use to another crawl
 FULL = 0.95  # share of the time that a part can be busy: the next limit of what a change can give
 CURL_CPU = {"asyncio": 0.62, "threads": 0.1, "sequential": 0.1}  # of the CPU a request costs, what it costs with curl
 ONLY_OWN = "only where the server is yours, or its owner agrees"
@@ -22,17 +30,43 @@ def for_cause(cause: str, seen: Evidence) -> tuple[str, ...]:
     return tuple(_ADVICE[cause](seen)) if cause in _ADVICE else ()
 
 
-def gain(seen: Evidence, wanted: float, *, but: str) -> float:
+def gain(seen: Evidence, wanted: float, *, but: str, saved_s: float = 0.0) -> float:
     """How many times faster the crawl can become at most before another part than this one binds it.
 
     Args:
         seen: Where its time went.
         wanted: How much faster the part that binds it would be.
         but: That part, by its name in `Evidence.shares`.
+        saved_s: CPU time of the crawl that the change saves, seconds.
     """
     shares = seen.shares
     others = [shares[name] for name in ("slots", "workers", "main", "writer") if name != but]
-    return max(1.0, min(wanted, FULL / max(*others, 0.01)))
+    limits = [wanted, FULL / max(*others, 0.01)]
+    saved = saved_s / seen.elapsed_s if seen.elapsed_s > 0 else 0.0
+    crawl_cores = max(0.01, seen.crawl_cores - saved)
+    limits.append(seen.cores / (crawl_cores + seen.other_cores))
+    if seen.parse != "processes":  # one interpreter has the use of one core
+        limits.append(1 / crawl_cores)
+    return max(1.0, min(limits))
+
+
+def more_sites(seen: Evidence) -> str:
+    """How many hosts like these one crawl can have at the pace that it has now; empty if not more than it has.
+
+    Slots, the main process, the workers and the cores that other programs leave are what that ends at.
+    """
+    now = max(1, seen.held_hosts)
+    slots = seen.concurrency / seen.in_flight if seen.in_flight > 0 else MANY_SITES
+    busy = max(seen.shares["main"], seen.shares["workers"], 0.0 if seen.parse == "processes" else seen.crawl_cores)
+    computing = FULL / busy if busy > 0 else MANY_SITES
+    if seen.crawl_cores > 0:
+        computing = min(computing, (FULL * seen.cores - seen.other_cores) / seen.crawl_cores)
+    count = int(now * min(slots, computing))
+    if count <= now:
+        return ""
+    many = f"about {count:,}" if count < MANY_SITES else "at least several hundred"
+    end = "fill the slots" if slots <= computing else "are what this machine can compute"
+    return f"more sites in one crawl cost no time: {many} like these {end}"
 
 
 def _times(factor: float) -> str:
@@ -41,31 +75,48 @@ def _times(factor: float) -> str:
 
 def _politeness(seen: Evidence) -> list[str]:
     found = []
-    if seen.in_flight < seen.concurrency / 2:
-        hosts = ceil(max(1, seen.held_hosts) * seen.concurrency / max(seen.in_flight, 0.01))
-        found.append(f"more sites in one crawl cost no time: about {min(hosts, 10_000):,} like these fill the slots")
+    if seen.in_flight < seen.concurrency / 2 and (more_hosts := more_sites(seen)):
+        found.append(more_hosts)
     gap_s, fetch_s = seen.host_gap_s, seen.host_fetch_s
     if seen.host_share < LEFT_ALONE:
         found.append("hosts were left alone for longer than their gaps: crawl.log tells where requests failed")
     elif fetch_s > gap_s:
         more = min(seen.concurrency, 2 * seen.per_host)
-        if more > seen.per_host:
-            found.append(f"--per-host {more}: {_times(gain(seen, more / seen.per_host, but='slots'))}; {ONLY_OWN}")
+        factor = gain(seen, more / seen.per_host, but="slots")
+        if factor >= WORTH:
+            found.append(f"--per-host {more}: {_times(factor)}; {ONLY_OWN}")
     elif gap_s > LONG_GAP * seen.delay_s:
-        found.append(
-            f"its gap of {gap_s:.3g} s is longer than --delay {seen.delay_s:g}, because robots.txt asks for that "
-            "or the server is slow"
-        )
+        found.append(_long_gap(seen))
     else:
-        faster = (gap_s + fetch_s) / (gap_s / 2 + fetch_s)
-        found.append(f"--delay {seen.delay_s / 2:g}: {_times(gain(seen, faster, but='slots'))}; {ONLY_OWN}")
+        factor = gain(seen, (gap_s + fetch_s) / (gap_s / 2 + fetch_s), but="slots")
+        if factor >= WORTH:
+            found.append(f"--delay {seen.delay_s / 2:g}: {_times(factor)}; {ONLY_OWN}")
     return found
 
 
+def _long_gap(seen: Evidence) -> str:
+    """Why a host is asked more seldom than the user would have it, and what can be done about that."""
+    name = printable(seen.host or "the host", MAX_NAME_CHARS)
+    longer = f"a gap of {seen.host_gap_s:.3g} s, longer than --delay {seen.delay_s:g}"
+    if seen.host_gap_cause == "crawl_delay":
+        return f"{name} has {longer}: its robots.txt asks for it; --max-crawl-delay skips hosts that ask for too much"
+    if seen.host_gap_cause == "answer_time":
+        return (
+            f"{name} has {longer}: a gap is {seen.adaptive_factor:g} times the last answer, and its answers are slow; "
+            f"a lower adaptive_factor in a file of settings shortens it, {ONLY_OWN}"
+        )
+    if seen.host_gap_cause == "slow_down":
+        return f"{name} has {longer}: it answered 429 or 503, and gets its pace back with good answers; only time helps"
+    return f"{name} had {longer}, for a part of the crawl: it was slow, or asked for patience; only time helps"
+
+
 def _more_slots(seen: Evidence) -> str:
-    """Twice the slots, with more for each host where all hosts together could not take them."""
+    """Twice the slots, with more for each host where all together could not take them; empty if it is no use."""
     more = min(MAX_CONCURRENCY, 2 * seen.concurrency)
-    factor = _times(gain(seen, more / seen.concurrency, but="slots"))
+    gained = gain(seen, more / seen.concurrency, but="slots")
+    if gained < WORTH:
+        return ""
+    factor = _times(gained)
     if seen.hosts * seen.per_host >= more:
         return f"--concurrency {more}: {factor}, if the servers bear it"
     per_host = min(MAX_PER_HOST, ceil(more / max(1, seen.hosts)))
@@ -77,7 +128,7 @@ def _latency(seen: Evidence) -> list[str]:
         return ["--strategy asyncio: it waits for up to 64 answers at a time, if the servers bear it"]
     if seen.concurrency >= MAX_CONCURRENCY:
         return []
-    found = [_more_slots(seen)]
+    found = [more] if (more := _more_slots(seen)) else []
     if seen.strategy == "threads":
         found.append("--strategy asyncio: the same wait costs less memory, so that far more requests can wait")
     return found
@@ -85,8 +136,8 @@ def _latency(seen: Evidence) -> list[str]:
 
 def _bandwidth(seen: Evidence) -> list[str]:
     found = ["where this is what the line bears, only fewer bytes help: --exclude, or a lower --max-body"]
-    if seen.concurrency < MAX_CONCURRENCY:
-        found.append(f"where each server is slow, {_more_slots(seen)}")
+    if seen.concurrency < MAX_CONCURRENCY and (more := _more_slots(seen)):
+        found.append(f"where each server is slow, {more}")
     return found
 
 
@@ -94,23 +145,33 @@ def _workers(seen: Evidence) -> str:
     if seen.parse != "processes":
         return "--parse processes: parsing then leaves this process, and takes as many cores as there are"
     more = 2 * seen.workers
-    machine = "" if more < seen.cores else " on a machine with as many cores"
-    return f"--parse-workers {more}{machine}: {_times(gain(seen, 2.0, but='workers'))}"
+    if more >= seen.cores:
+        return (
+            f"--parse-workers {more} on a machine with as many cores: {_times(gain(_larger(seen), 2.0, but='workers'))}"
+        )
+    factor = gain(seen, 2.0, but="workers")
+    if factor < WORTH:
+        return "a quieter machine, or one with more cores: all of this one are in use"
+    return f"--parse-workers {more}: {_times(factor)}"
+
+
+def _larger(seen: Evidence) -> Evidence:
+    """The same crawl on a machine with twice the cores."""
+    return msgspec.structs.replace(seen, cores=2 * seen.cores)
 
 
 def _parse(seen: Evidence) -> list[str]:
     found = [_workers(seen)]
     if seen.parser == "bs4":
-        found.insert(
-            0, f"--parser lexbor: the same records for a fraction of the CPU, {_times(gain(seen, 10.0, but='workers'))}"
-        )
+        factor = gain(seen, 10.0, but="workers", saved_s=0.9 * seen.parse_cpu_s)
+        found.insert(0, f"--parser lexbor: the same records for a fraction of the CPU, {_times(factor)}")
     return found
 
 
 def _extraction(seen: Evidence) -> list[str]:
     left = max(0.01, 1 - seen.extract_s / seen.work_s)
     what = "the --extract function" if seen.has_extractor else "what is extracted"
-    factor = gain(seen, 1 / left, but="workers")
+    factor = gain(seen, 1 / left, but="workers", saved_s=min(seen.extract_s, seen.parse_cpu_s))
     return [f"make {what} faster: {_times(factor)} if it took no time at all", _workers(seen)]
 
 
@@ -124,13 +185,16 @@ def _disk(seen: Evidence) -> list[str]:
 def _event_loop(seen: Evidence) -> list[str]:
     found = []
     if left := CURL_CPU.get(seen.strategy):
-        factor = gain(seen, 1 / left, but="main")
+        factor = gain(seen, 1 / left, but="main", saved_s=(1 - left) * seen.own_cpu_s)
         found.append(f"--strategy curl, which takes less CPU for each request: {_times(factor)}")
     if seen.parse != "processes":
         found.append("--parse processes: parsing then leaves this process")
-    if seen.main_cpu < HAS_CORE * seen.shares["main"]:
+    if seen.other_cores >= SHOWN_CORES or seen.main_cpu < HAS_CORE * seen.shares["main"]:
         found.append("a quieter machine: this process waits for a processor")
-    found.append("several crawls, each with its own part of the sites, use more than one core for this")
+    if seen.cores > seen.crawl_cores + seen.other_cores + HALF_CORE:
+        found.append("several crawls, each with its own part of the sites, use more than one core for this")
+    else:
+        found.append("a machine with more cores: all of this one are in use")
     return found
 
 

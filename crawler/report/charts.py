@@ -179,8 +179,10 @@ def measure(told: str) -> float:
 
 def fit(told: str, room: float) -> str:
     """A text cut to the room that there is; an ellipsis says so."""
-    if measure(told) <= room:
+    most = int(max(0.0, room) / SLIM) + 1  # that fit; a header may be long, and each step below measures all of it
+    if len(told) <= most and measure(told) <= room:
         return told
+    told = told[:most]
     while told and measure(told) + CHAR > room:
         told = told[:-1]
     return told.rstrip() + "…"

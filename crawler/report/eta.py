@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ LOOK_S = 1.0  # and is not done more often than this
 HALVINGS = 20  # enough to find a time to a millionth
 TELL_S = 60.0  # a host that alone needs longer is worth a line
 TELL_AGAIN = 3  # and then one that needs this many times as long, or the same if more of it is known
+SILENT_S = 3.0  # a first answer that takes longer than this is worth a word
 SITEMAPS_S = 30.0  # from the start, for which sitemaps that are being read are waited for, so that it is said once
 
 
@@ -31,6 +33,8 @@ class Left(Struct, frozen=True):
         gap_s: Between two of its requests, seconds.
         has_crawl_delay: Whether its robots.txt asks for that.
         is_cut: Whether the crawl ends before that, because its time is limited; `seconds` is until then.
+        is_limited: Whether more URLs are known than limits allow.
+        silent: What hosts do not answer, in words; how long their URLs take cannot be known, and is in no figure here.
     """
 
     urls: int = 0
@@ -41,6 +45,8 @@ class Left(Struct, frozen=True):
     gap_s: float = 0.0
     has_crawl_delay: bool = False
     is_cut: bool = False
+    is_limited: bool = False
+    silent: str = ""
 
     @property
     def reason(self) -> str:
@@ -50,11 +56,17 @@ class Left(Struct, frozen=True):
 
     def sentence(self) -> str:
         """How long it takes, in words; empty if it cannot be known."""
+        return "; ".join(part for part in (self._time(), self.silent) if part)
+
+    def _time(self) -> str:
         if self.is_cut:
             return f"{duration(self.seconds)} until --max-time"
         if self.host_s >= TELL_S and self.host_s > 0.8 * self.seconds:
             return f"at least {duration(self.host_s)}: {printable(self.host, 60)} alone has {self.reason}"
-        return f"about {duration(self.seconds)} for the {counted(self.urls, 'URL')} known" if self.seconds >= 1 else ""
+        if self.seconds < 1:
+            return ""
+        of = f"the {counted(self.urls, 'URL')} that the limits leave" if self.is_limited else "what is queued"
+        return f"about {duration(self.seconds)} for {of}"
 
 
 class Eta:
@@ -96,32 +108,65 @@ class Eta:
         usual_s = ledger.fetch_s / ledger.requests if ledger.requests else 0.0
         now, is_shared = time.monotonic(), crawl.scope in ("domain", "any")
         queues: list[tuple[int, float]] = []
-        longest, longest_s, longest_urls = None, 0.0, 0
+        longest, longest_s, longest_urls, known = None, 0.0, 0, 0
+        silent: list[HostQueue] = []
         for host in frontier.hosts():
+            if is_silent(host, now):
+                silent.append(host)
+                continue
             if host.dead or not host.known:
                 continue
             count = frontier.pages_left(host)
+            known += host.known
             queues.append((count, period_s(host, ledger.hosts.typical_s(host.key, usual_s), per_host)))
             if is_shared and count < host.known:  # other hosts of its site can bring what the limit allows
                 continue
             if (host_s := least_s(host, count, now)) > longest_s:
                 longest, longest_s, longest_urls = host, host_s, count
         urls = sum(count for count, _ in queues)
+        words = silence(silent, now)
         if crawl.max_pages:
             wanted = max(0, crawl.max_pages - frontier.pages_done)
             # Of several hosts the fast ones can bring the pages for which a slow one would take long.
             if len(queues) > 1 and wanted < urls:
                 longest, longest_s = None, 0.0
             urls = min(urls, wanted)
+        is_limited = urls < known
         seconds = max(time_for(urls, queues), urls / rate if rate > 0 else 0.0)
         rest_s = max(0.0, crawl.max_time_s - ledger.elapsed_s)
         if crawl.max_time_s and rest_s < seconds:
-            return Left(urls, rest_s, is_cut=True)
+            return Left(urls, rest_s, is_cut=True, is_limited=is_limited, silent=words)
         if longest is None or not longest_s:
-            return Left(urls, seconds)
+            return Left(urls, seconds, is_limited=is_limited, silent=words)
         longest_urls = min(longest_urls, round(longest.known * longest.allowed_share))
         pace, longest_s = longest.pace, least_s(longest, longest_urls, now)
-        return Left(urls, seconds, longest.key, longest_urls, longest_s, pace.firm_gap_s, pace.has_crawl_delay)
+        return Left(
+            urls, seconds, longest.key, longest_urls, longest_s, pace.firm_gap_s, pace.has_crawl_delay,
+            is_limited=is_limited, silent=words,
+        )  # fmt: skip
+
+
+def is_silent(host: HostQueue, now: float) -> bool:
+    """Whether a host that something is wanted of does not answer, or not yet, though it has had the time."""
+    if host.dead or not (host.known or host.rules or host.in_flight):
+        return False
+    pace = host.pace
+    is_slow = host.in_flight > 0 and not host.is_proven and now - pace.last_at > SILENT_S
+    return pace.failures > 0 or is_slow or (pace.is_parked(now) and pace.park_reason in ("network", "robots"))
+
+
+def silence(hosts: Sequence[HostQueue], now: float) -> str:
+    """What hosts do not answer, in words; empty if there are none."""
+    if not hosts:
+        return ""
+    first = max(hosts, key=lambda each: each.pace.failures)
+    name = printable(first.key, 60)
+    lacks_robots = any(known.is_asked and known.rules is None for known in first.robots.values())
+    one = f"robots.txt of {name}" if lacks_robots else name
+    said = f"{one} does not answer" if len(hosts) == 1 else f"{len(hosts):,} hosts do not answer, like {name}"
+    if first.pace.is_parked(now):
+        return f"{said}: it is asked again in {duration(first.pace.parked_until - now)}"
+    return f"{said} (try {first.pace.failures + 1})"
 
 
 def least_s(host: HostQueue, count: int, now: float) -> float:

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from crawler.frontier.politeness import GapCause
 from crawler.report.occupancy import HOLDS, Hold
+
+UNANSWERED = 0.9  # share of the requests that ended: where so many failed there is nothing else to judge
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -24,7 +27,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
         cores: Processors that this process may use.
         requests: That left.
         hosts: For which they left.
-        fetches: That ended.
+        fetches: That were answered.
+        no_answers: That ended without an answer.
+        server_errors: That were answered with a 5xx.
+        failure: The most frequent reason for that, empty if there was none.
         in_flight: How many there were at a time, on average.
         bytes: Of bodies that were received.
         waiting_s: From the start of a fetch to the end of the answer's head, summed over fetches.
@@ -33,6 +39,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
         work_s: What the workers took for them, wall clock, summed over workers.
         extract_s: The part of it that extractors took.
         parse_cpu_s, main_cpu_s: CPU time of the workers and of this process.
+        others_cpu_s: That of other programs, on the cores that this process may use; 0 if it is not known.
         loop_s: How long the event loop had something to do, by the clock; longer than its CPU time where other programs
             or threads have the processor meanwhile.
         commits: That were made.
@@ -41,6 +48,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
         host: The host that took most time.
         host_requests: That left for it.
         host_fetch_s, host_gap_s: What a request took there on average, and what its gap was.
+        host_per_s: Requests a second for it, from the first to the last; 0 if there were no two.
+        host_gap_cause: What makes its gap as long as it is, None if that is not known.
+        adaptive_factor: Times the last answer that a gap has to last, by the settings.
         held_hosts: Hosts that took most of the crawl's time each.
     """
 
@@ -58,6 +68,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     requests: int = 0
     hosts: int = 1
     fetches: int = 0
+    no_answers: int = 0
+    server_errors: int = 0
+    failure: str = ""
     in_flight: float = 0.0
     bytes: int = 0
     waiting_s: float = 0.0
@@ -67,6 +80,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     extract_s: float = 0.0
     parse_cpu_s: float = 0.0
     main_cpu_s: float = 0.0
+    others_cpu_s: float = 0.0
     loop_s: float = 0.0
     commits: int = 0
     writer_s: float = 0.0
@@ -75,6 +89,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     host_requests: int = 0
     host_fetch_s: float = 0.0
     host_gap_s: float = 0.0
+    host_per_s: float = 0.0
+    host_gap_cause: GapCause | None = None
+    adaptive_factor: float = 0.0
     held_hosts: int = 0
 
     def _share(self, seconds: float) -> float:
@@ -107,10 +124,36 @@ class Evidence(Struct, frozen=True, kw_only=True):
         return self._share(self.parse_cpu_s / self.workers)
 
     @property
+    def failed(self) -> int:
+        """Requests without an answer, or with one that says only that the server has a fault."""
+        return self.no_answers + self.server_errors
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether no answer came, or hardly any, though some requests have ended or should have."""
+        ended = self.fetches + self.no_answers
+        return self.failed >= UNANSWERED * ended if ended else self.requests > 0
+
+    @property
+    def crawl_cores(self) -> float:
+        """How many cores the crawl had on average."""
+        cpu_s = self.own_cpu_s + self.parse_cpu_s
+        return cpu_s / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def other_cores(self) -> float:
+        """How many cores other programs had on average, as far as that is known."""
+        return min(self.others_cpu_s / self.elapsed_s, float(self.cores)) if self.elapsed_s > 0 else 0.0
+
+    @property
+    def machine_busy(self) -> float:
+        """The share of the cores that the crawl and other programs had together."""
+        return min(1.0, (self.crawl_cores + self.other_cores) / self.cores)
+
+    @property
     def cores_busy(self) -> float:
-        """The share of the cores that the crawl can use that it had; one process of Python has the use of one."""
-        cores = self.cores if self.parse == "processes" else 1
-        return self._share((self.own_cpu_s + self.parse_cpu_s) / cores)
+        """The share of what the crawl can use that is in use; one process of Python has the use of one core."""
+        return self.machine_busy if self.parse == "processes" else max(self.machine_busy, min(1.0, self.crawl_cores))
 
     @property
     def host_share(self) -> float:
@@ -119,5 +162,6 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
     @property
     def host_rate(self) -> float:
-        """Requests a second that left for the host that took most time."""
-        return self.host_requests / self.elapsed_s if self.elapsed_s > 0 else 0.0
+        """Requests a second that the host that took most time lets through."""
+        per_s = self.host_per_s or (self.host_requests / self.elapsed_s if self.elapsed_s > 0 else 0.0)
+        return min(per_s, self.per_host / self.host_gap_s) if self.host_gap_s > 0 else per_s

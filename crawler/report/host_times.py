@@ -21,13 +21,34 @@ class HostTimes:
         fetch_s: From the start to the end of each fetch, seconds, summed over fetches that may overlap.
         first_byte_s: From its start to the end of the answer's head, summed likewise.
         politeness_s: For which its pace alone kept the next request from leaving.
+        first_at, last_at: When the first and the last request left, monotonic seconds; 0 before there is one.
     """
 
-    __slots__ = ("bytes", "failures", "fetch_s", "first_byte_s", "pages", "politeness_s", "requests")
+    _SUMS = ("bytes", "failures", "fetch_s", "first_byte_s", "pages", "politeness_s", "requests")
+    __slots__ = (*_SUMS, "first_at", "last_at")
 
     def __init__(self) -> None:
         self.requests = self.pages = self.failures = self.bytes = 0
         self.fetch_s = self.first_byte_s = self.politeness_s = 0.0
+        self.first_at = self.last_at = 0.0
+
+    def asked(self, now: float) -> None:
+        """A request leaves at monotonic time `now`."""
+        if not self.requests:
+            self.first_at = now
+        self.last_at = now
+        self.requests += 1
+
+    @property
+    def per_s(self) -> float:
+        """Requests a second from the first to the last; 0 if there are no two."""
+        span_s = self.last_at - self.first_at
+        return (self.requests - 1) / span_s if span_s > 0 else 0.0
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether any answer came."""
+        return self.first_byte_s > 0
 
     @property
     def cost_s(self) -> float:
@@ -36,7 +57,7 @@ class HostTimes:
 
     def add(self, other: HostTimes) -> None:
         """Count what another was asked as well."""
-        for name in self.__slots__:
+        for name in self._SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def as_dict(self, host: str, delay_s: float) -> dict[str, object]:
@@ -82,9 +103,14 @@ class HostTable:
         named = (each for each in self._hosts.items() if each[0] != OTHER_HOSTS)
         return heapq.nlargest(count, named, key=lambda each: each[1].cost_s)
 
+    def slowest(self) -> tuple[str | None, HostTimes]:
+        """The host that took most time of those that answered; none of it all if there is none."""
+        named = (each for each in self._hosts.items() if each[0] != OTHER_HOSTS and each[1].has_answered)
+        return max(named, key=lambda each: each[1].cost_s, default=(None, HostTimes()))
+
     def count_above(self, cost_s: float) -> int:
-        """How many hosts took more time than this, seconds."""
-        return sum(each.cost_s > cost_s for each in self._hosts.values())
+        """How many hosts that answered took more time than this, seconds."""
+        return sum(each.cost_s > cost_s for each in self._hosts.values() if each.has_answered)
 
     def _fold(self) -> None:
         others = self._hosts.pop(OTHER_HOSTS, None) or HostTimes()

@@ -22,6 +22,7 @@ from crawler.report.tally import TOP
 EXAMPLES = 5  # pages that are named of a group, or as those that link somewhere
 MAX_BROKEN = 20_000  # pages whose links are looked for, and as many redirects that lead to them
 MAX_HOPS = 50
+MAX_TITLE = 300  # characters that are shown of a title
 SHOWN = 50  # broken pages, and chains
 
 
@@ -146,8 +147,12 @@ def titles(run: AsOf, db: Connection) -> tuple[list[Group], int]:
         rows = db.execute("SELECT place FROM pages WHERE title = ? ORDER BY place LIMIT ?", (title, EXAMPLES))
         with run.journal.open("rb") as journal:
             pages = [_at(journal, place) for (place,) in rows]
-        found.append(Group(pages[0].title or "", count, [page.url for page in pages]))
+        found.append(Group(_cut(pages[0].title) or "", count, [page.url for page in pages]))
     return found, total
+
+
+def _cut(title: str | None) -> str | None:
+    return title if title is None or len(title) <= MAX_TITLE else title[: MAX_TITLE - 1] + "…"
 
 
 def _at(journal: BinaryIO, place: int) -> _Titled:
@@ -198,7 +203,7 @@ def linked(run: AsOf, db: Connection, max_nodes: int) -> Linked:
                 ends[page.url] = page.error or str(page.status or page.outcome)
             if records <= max_nodes:
                 leading = [*targets, page.redirect_to] if page.redirect_to else list(targets)
-                nodes.append(Node(page.url, page.outcome, page.title, page.depth, page.via, leading))
+                nodes.append(Node(page.url, page.outcome, _cut(page.title), page.depth, page.via, leading))
     for chain in found:
         chain.end = ends[chain.urls[-1]]
     order = sorted(broken.values(), key=lambda each: (-each.links, each.url))

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from crawler.frontier.decisions import Waits
+from crawler.frontier.politeness import GapCause
 from crawler.models import EXAMPLES, Outcome, Page, Parsed
 from crawler.report.evidence import Evidence
 from crawler.report.extract_errors import ExtractErrors
 from crawler.report.histogram import Histogram
-from crawler.report.host_times import HostTable, HostTimes
+from crawler.report.host_times import HostTable
+from crawler.report.machine import Machine
 from crawler.report.occupancy import Hold, Occupancy, Timeline
 from crawler.report.verdict import Verdict, judge
 from crawler.settings import Settings, cores
@@ -37,13 +39,18 @@ class Ledger:
     Args:
         settings: All settings, by which the figures are judged.
         gap_of: The gap between two requests to a host as things are, seconds; None for one that is not known.
+        gap_cause_of: What makes it as long as it is; likewise.
     """
 
     def __init__(
-        self, settings: Settings | None = None, gap_of: Callable[[str], float | None] = lambda host: None
+        self,
+        settings: Settings | None = None,
+        gap_of: Callable[[str], float | None] = lambda host: None,
+        gap_cause_of: Callable[[str], GapCause | None] = lambda host: None,
     ) -> None:
         self._settings = settings or Settings()
         self._gap_of = gap_of
+        self._gap_cause_of = gap_cause_of
         self.started_at = datetime.now(UTC)
         self.started = time.monotonic()
         self.ended: float | None = None
@@ -61,7 +68,8 @@ class Ledger:
         self.first_byte_s = 0.0
         self.parse_cpu_s = 0.0
         self.parsed = 0
-        self.slot_s = 0.0  # time in flight summed over slots, for the effective concurrency
+        self.failures: Counter[str] = Counter()  # requests without an answer, by reason
+        self.server_errors: Counter[int] = Counter()  # answers of any kind by their status, 5xx only
         self.first_request: float | None = None
         self.outside: dict[tuple[str, str], tuple[int, list[str]]] = {}
         self.merged: dict[str, tuple[int, list[tuple[str, str]]]] = {}  # by rule: links rewritten, and examples
@@ -74,6 +82,7 @@ class Ledger:
         self._of_worker = [self._stages[name] for name in ("decode", "parse", "extract", "serialise")]
         self._cpu_before_s = 0.0  # of this process, when the first request left
         self._cpu_after_s = 0.0  # and when the crawl ended, 0 while it runs
+        self._machine = Machine()
         self.commits = 0  # that were made
         self.loop_s = 0.0  # for which the event loop had something to do before it could hand out requests
         self.commit_s = 0.0  # for which the thread that commits was at it
@@ -107,10 +116,9 @@ class Ledger:
 
     @property
     def effective_concurrency(self) -> float:
-        """Requests that were in flight on average since the first one left."""
-        begun = self.first_request
-        spent = (self.ended or time.monotonic()) - begun if begun is not None else 0.0
-        return self.slot_s / spent if spent > 0 else 0.0
+        """Requests that were in flight on average since the first one left; the verdict is judged by the same."""
+        seen = self.occupancy
+        return seen.in_flight_s / seen.observed_s if seen.observed_s else 0.0
 
     def stage(self, name: str) -> Histogram:
         """The time that pages took in a stage, one of `STAGES`."""
@@ -123,6 +131,8 @@ class Ledger:
     def end(self) -> None:
         """The crawl has ended: its clocks stand still."""
         self.ended, self._cpu_after_s = time.monotonic(), time.process_time()
+        self._machine.stop()
+        self.occupancy.catch_up(self.ended)
 
     def waited(self, host: str, waits: Waits) -> None:
         """A page is handed out that has waited for so long."""
@@ -136,11 +146,14 @@ class Ledger:
 
     def asked(self, host: str) -> None:
         """A request leaves."""
+        now = time.monotonic()
         self.requests += 1
-        self.hosts.of(host).requests += 1
+        self.hosts.of(host).asked(now)
         if self.first_request is None:
-            self.first_request = time.monotonic()
+            self.first_request = now
             self._cpu_before_s = time.process_time()
+            self._machine.start()
+            self.occupancy.look(now, "nothing", 1)  # a crawl of one URL has no other look before its answer
 
     def answered(self, page: Page) -> None:
         """An answer came."""
@@ -152,20 +165,21 @@ class Ledger:
         host.fetch_s += page.elapsed_s
         self.first_byte_s += page.first_byte_s
         host.first_byte_s += page.first_byte_s
-        self.slot_s += page.elapsed_s
         if page.connect_s:  # else its connection was there before
             stages["connect"].add(page.connect_s)
         if page.tls_s:
             stages["tls"].add(page.tls_s)
         stages["first_byte"].add(page.first_byte_s - page.connect_s - page.tls_s)
         stages["download"].add(page.elapsed_s - page.first_byte_s)
+        if page.status >= 500:
+            self.server_errors[page.status] += 1
         if page.request.kind == "page":
             self.statuses[page.status] += 1
 
-    def no_answer(self, host: str, elapsed_s: float) -> None:
-        """A fetch ended without an answer."""
+    def no_answer(self, host: str, elapsed_s: float, reason: str) -> None:
+        """A fetch ended without an answer, for a reason like `connect_timeout`."""
         self.fetch_s += elapsed_s
-        self.slot_s += elapsed_s
+        self.failures[reason] += 1
         times = self.hosts.of(host)
         times.failures += 1
         times.fetch_s += elapsed_s
@@ -214,10 +228,10 @@ class Ledger:
     def evidence(self) -> Evidence:
         """What a verdict is judged from."""
         settings, seen, stages = self._settings, self.occupancy, self._stages
-        span_s = seen.observed_s or 1.0
+        if self.ended is None:
+            seen.catch_up(time.monotonic())
         work_s = sum(histogram.total_s for histogram in self._of_worker)
-        first = self.hosts.by_cost(1)
-        name, host = first[0] if first else (None, HostTimes())
+        name, host = self.hosts.slowest()
         return Evidence(
             elapsed_s=seen.observed_s,
             strategy=settings.fetch.strategy,
@@ -233,7 +247,10 @@ class Ledger:
             requests=self.requests,
             hosts=len(self.hosts),
             fetches=stages["first_byte"].count,
-            in_flight=seen.in_flight_s / span_s,
+            no_answers=self.failures.total(),
+            server_errors=self.server_errors.total(),
+            failure=self._failure,
+            in_flight=self.effective_concurrency,
             bytes=self.wire_bytes,
             waiting_s=self.first_byte_s,
             download_s=stages["download"].total_s,
@@ -242,6 +259,7 @@ class Ledger:
             extract_s=stages["extract"].total_s,
             parse_cpu_s=self.parse_cpu_s,
             main_cpu_s=self.main_cpu_s - self._cpu_before_s,
+            others_cpu_s=self._machine.others_s,
             loop_s=self.loop_s,
             commits=self.commits,
             writer_s=self.commit_s,
@@ -250,8 +268,18 @@ class Ledger:
             host_requests=host.requests,
             host_fetch_s=host.fetch_s / max(1, host.requests),
             host_gap_s=host.politeness_s / max(1, host.requests - 1),  # there is none before the first
+            host_per_s=host.per_s,
+            host_gap_cause=None if name is None else self._gap_cause_of(name),
+            adaptive_factor=settings.politeness.adaptive_factor,
             held_hosts=self.hosts.count_above(HELD_SHARE * seen.observed_s),
         )
+
+    @property
+    def _failure(self) -> str:
+        """The most frequent reason for which requests failed, in words; empty if none did."""
+        reasons = Counter({f"HTTP {status}": count for status, count in self.server_errors.items()})
+        reasons.update({reason.replace("_", " "): count for reason, count in self.failures.items()})
+        return reasons.most_common(1)[0][0] if reasons else ""
 
     def left_out(self, host: str, reason: str, *examples: str, count: int = 1) -> None:
         """Links lead out of the crawl."""

@@ -50,6 +50,11 @@ class Occupancy:
             self.observed_s += span
         self._last, self._hold, self._in_flight = now, hold, in_flight
 
+    def catch_up(self, now: float) -> None:
+        """What was so at the last look is so until now, monotonic seconds."""
+        if self._last is not None and now > self._last:
+            self.look(now, self._hold, self._in_flight)
+
 
 class Timeline:
     """Figures of at most `MAX_ROWS` moments, evenly apart, a row each; the step doubles when the table is full."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import get_terminal_size
 
 from msgspec import Struct
 
 from crawler import urls
 from crawler.report.eta import time_for
-from crawler.report.terminal import counted, duration, printable
+from crawler.report.terminal import WIDTH, counted, duration, printable, wrapped
 from crawler.seeds import Seeds
 from crawler.settings import Settings
 
@@ -38,10 +39,10 @@ def opening(settings: Settings, seeds: Seeds, folder: Path) -> str:
     pace = settings.politeness
     own = " (some have their own)" if any(site.delay_s is not None for site in seeds.sites) else ""
     rate = f"{pace.per_host} at a time, {pace.delay_s:g} s apart{own}"
-    text = f"Crawling {what} (scope {settings.crawl.scope}) by {settings.fetch.strategy}\n"
-    text += f"{rate} on each host; run: {folder}"
-    bound = shortest(settings, seeds)
-    return f"{text}\n{bound}" if bound else text
+    text = f"Crawling {what} (scope {settings.crawl.scope}) by {settings.fetch.strategy}"
+    parts = [text, f"{rate} on each host; run: {folder}", shortest(settings, seeds)]
+    width = min(WIDTH, get_terminal_size().columns)
+    return "\n".join(line for part in parts for line in wrapped("", part, width))
 
 
 def shortest(settings: Settings, seeds: Seeds) -> str:

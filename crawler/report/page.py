@@ -21,7 +21,6 @@ from crawler.report.sections.markup import Html, join, tag
 from crawler.report.sections.style import SCRIPT, STYLE
 from crawler.run import Run, find
 
-NAME = "report.html"
 SUFFIXES = (".html", ".htm")
 _SECTIONS = (
     overview.summary,
@@ -57,7 +56,7 @@ def write(chosen: Run, path: Path | None = None) -> Path:
         RunError: If the run's journal is missing or damaged.
         UsageError: If the file cannot be written.
     """
-    target = path or chosen.folder / NAME
+    target = path or chosen.report
     data = render(gather(chosen)).encode("utf-8", "replace")
     with replacing(target) as file:
         file.write(data)
@@ -117,7 +116,7 @@ def _digest(text: str) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `crawler report`."""
     parser.add_argument("run", nargs="?", metavar="RUN", help="the run's folder [the newest under data/]")
-    parser.add_argument("-o", "--output", metavar="FILE", help=f"the file, .html [{NAME} in the run's folder]")
+    parser.add_argument("-o", "--output", metavar="FILE", help="the file, .html [report.html in the run's folder]")
 
 
 def run(arguments: argparse.Namespace) -> int:

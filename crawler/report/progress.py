@@ -31,7 +31,7 @@ VERDICT_S = 1.0  # between two looks at all hosts for the verdict
 MIN_WIDTH = 20  # columns; what is narrower is not drawn for
 
 _SERVERS = ("dns", "connect", "tls", "first_byte", "download")
-_COMPUTING = ("decode", "parse", "extract", "serialise", "commit")
+_COMPUTING = ("decode", "parse", "extract", "serialise")
 
 
 class Progress:
@@ -122,7 +122,7 @@ class Progress:
             counted(ledger.pages, "page"),
             self._speed(),
             f"{frontier.in_flight} in flight",
-            f"{frontier.waiting:,} to do",
+            f"{frontier.waiting:,} queued",
             f"{errors:,} failed",
             size(ledger.wire_bytes),
         ]
@@ -172,6 +172,7 @@ class Progress:
             "waiting for servers": sum(stage(name).total_s for name in _SERVERS),
             "for a worker": stage("hand_off").total_s,
             "computing": sum(stage(name).total_s for name in _COMPUTING),
+            "to be written": stage("commit").total_s,
         }
         total = sum(times.values())
         return [f"{name} {100 * spent / total:.0f} %" for name, spent in times.items()] if total else []

@@ -190,6 +190,10 @@ def _state_of(chosen: Run) -> Iterator[sqlite3.Connection]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `crawler show`."""
     parser.add_argument("run", nargs="?", metavar="RUN", help="the run's folder [the newest under data/]")
+    # What argparse makes of the group is one long line.
+    parser.usage = (
+        "%(prog)s [-h] [--failed | --skipped | --pending | --slow | --files |\n" + " " * 20 + "--duplicates] [RUN]"
+    )
     lists = parser.add_mutually_exclusive_group()
     columns = "URL, outcome, reason and attempts with tabs between them"
     lists.add_argument("--failed", action="store_true", help=f"list what failed or is an HTTP error: {columns}")
@@ -213,18 +217,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """`crawler show`."""
     chosen = find(arguments.run)
+    none = ""
     if arguments.failed:
-        lines = listed(chosen, ("failed", "quarantined", "http_error"))
+        lines, none = listed(chosen, ("failed", "quarantined", "http_error")), "no URL failed"
     elif arguments.skipped:
-        lines = listed(chosen, ("skipped",))
+        lines, none = listed(chosen, ("skipped",)), "no URL was skipped"
     elif arguments.pending:
-        lines = listed(chosen, ("pending",))
+        lines, none = listed(chosen, ("pending",)), "no URL is pending"
     elif arguments.files:
-        lines = saved(chosen)
+        lines, none = saved(chosen), "no file was saved"
     elif arguments.duplicates:
-        lines = duplicates(chosen)
+        lines, none = duplicates(chosen), "no two pages have the same content"
     else:
         lines = slowest(chosen) if arguments.slow else overview(chosen)
+    count = 0
     for line in lines:
         sys.stdout.write(line + "\n")
+        count += 1
+    if not count:  # on the other stream, so that a list of nothing stays one for programs
+        sys.stderr.write(f"{printable(str(chosen.folder))}: {none}\n")
     return Exit.OK

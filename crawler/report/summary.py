@@ -63,6 +63,36 @@ def _ending(ending: Ending, settings: Settings, elapsed_s: float) -> str:
     return f"{ENDINGS[ending.why]}{limits.get(ending.why, '')} after {duration(elapsed_s)} {ending.cause}".rstrip()
 
 
+def has_news(engine: Engine) -> bool:
+    """Whether a session asked for anything or ended anything, so that its figures say something."""
+    return bool(engine.ledger.requests or engine.ledger.outcomes)
+
+
+def _nothing_to_do(engine: Engine, ending: Ending, run: Run) -> list[str]:
+    """What a session says that found all done: nothing of how fast it was."""
+    if ending.why == "max_pages":
+        limit = f"--max-pages {engine.settings.crawl.max_pages:,} is reached already"
+        return wrapped("", f"There was nothing to do: {limit}.") + _next_step(engine, ending, run)
+    return wrapped("", "There was nothing to do: every URL that belongs to the crawl has its outcome already.")
+
+
+def _next_step(engine: Engine, ending: Ending, run: Run) -> list[str]:
+    """How to go on with a run that has not finished; a limit of pages is the whole run's, one of time a session's."""
+    if ending.why != "max_pages":
+        return [f"  go on with crawler resume {run.folder}"]
+    higher = f"where N is more than {engine.settings.crawl.max_pages:,}"
+    return [f"  go on with crawler resume {run.folder} --max-pages N", f"             {higher}"]
+
+
+def _not_public(engine: Engine) -> list[str]:
+    """How to crawl what is in a network of the user's own, where it was the seeds that led there."""
+    is_bound = engine.settings.crawl.scope not in ("domain", "any")
+    if not engine.ledger.reasons["failed", "private_address"] or not (is_bound or not engine.has_answers):
+        return []
+    hint = "hosts that are not on the public internet are left alone; --allow-private NET, as in 10.0.0.0/8, permits a"
+    return wrapped("  hint       ", f"{hint} network that you want crawled")
+
+
 def _nothing(engine: Engine, ending: Ending) -> str:
     """Why there is not a single page."""
     if engine.ledger.outcomes["failed"] or ending.why not in ("max_time", "stopped"):
@@ -72,6 +102,9 @@ def _nothing(engine: Engine, ending: Ending) -> str:
 
 def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> str:
     """The summary after a crawl, at most 80 columns wide where names allow."""
+    if ending.why in ("finished", "max_pages") and engine.before and not has_news(engine):
+        made = [f"  output     {path}" for path in written if path not in (run.journal, run.warc)]
+        return "\n".join([*_nothing_to_do(engine, ending, run), *made])
     ledger = engine.ledger
     guard = engine.frontier.traps
     is_reparse = bool(engine.settings.output.parent) and engine.settings.fetch.strategy == "replay"
@@ -82,7 +115,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
     if earlier and is_reparse and not engine.before.get("ok"):
         lines.append(f"  carried    {earlier}: they had no answer that could be parsed again")
     elif earlier:
-        lines.append(f"  before     {earlier}; the figures here are those of this session")
+        lines += wrapped("  before     ", f"{earlier}; the figures here are those of this session")
     lines.append(
         f"  speed      {ledger.pages_per_s:,.1f} pages/s, {size(ledger.wire_bytes)} received, "
         f"{ledger.effective_concurrency:.1f} of {engine.settings.concurrency} slots busy"
@@ -92,7 +125,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         count = sum(number for number, _ in ledger.outside.values())
         hosts = len({host for host, _ in ledger.outside})
         what = f"{counted(count, 'link')} to {counted(hosts, 'host')}"
-        lines.append(f"  left out   {what}; examples are in stats.json")
+        lines.append(f"  left out   {what}" + ("" if ending.error else "; examples are in stats.json"))
     for rule, (count, examples) in sorted(ledger.merged.items()):
         lines.append(f"  merged     {count:,} links by {rule}, like {printable(' → '.join(examples[0]), 120)}")
     reasons = [each for each in ledger.reasons.most_common() if each[0][0] != "redirect"]
@@ -102,7 +135,8 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
             lines.append(f"    {count:>7,}  {outcome}: {printable(reason, 60)}")
         rest = len(reasons) - TOP_REASONS
         if rest > 0:
-            lines.append(f"             and {rest} more in stats.json")
+            lines.append(f"             and {rest} more" + ("" if ending.error else " in stats.json"))
+    lines += _not_public(engine)
     if sentence := ledger.extract_errors.sentence:
         lines += wrapped("  extraction ", sentence)
     if not engine.has_answers:
@@ -111,13 +145,18 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
     for note in notes[:TOP_NOTES]:
         lines += wrapped("  note       ", printable(note))
     if len(notes) > TOP_NOTES:
-        lines.append(f"             and {len(notes) - TOP_NOTES} more notes in stats.json")
+        lines.append(
+            f"             and {len(notes) - TOP_NOTES} more notes" + ("" if ending.error else " in stats.json")
+        )
     lines += [f"  output     {path}" for path in written]
     lines.append(f"  log        {run.log}")
     if ending.why != "finished":
-        lines.append(f"  go on with crawler resume {run.folder}")
-        missing = [name for name in engine.settings.output.outputs if name != "-" and Path(name) not in written]
+        lines += _next_step(engine, ending, run)
+        output = engine.settings.output
+        missing = [name for name in output.outputs if name != "-" and Path(name) not in written]
         lines += [f"  {name} is made at the end, or now: crawler export {run.folder} {name}" for name in missing]
+        if output.report and run.report not in written:
+            lines.append(f"  the report is made at the end, or now: crawler report {run.folder}")
     return "\n".join(lines)
 
 

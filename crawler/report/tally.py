@@ -22,6 +22,7 @@ from crawler.report.sources import EXAMPLES, MAX_REASONS, AsOf, Reason
 
 TOP = 20  # pages, hosts and groups that are kept
 MAX_BINS = 600  # of time, before they become twice as wide
+MAX_KIND = 100  # characters of a content type that are looked at
 MAX_KINDS = 1_000  # of content types that are counted one by one
 DELAYS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000)
 _BATCH = 1_000  # rows
@@ -164,7 +165,7 @@ class Tally:
             known.append(seen.url)
 
     def _look_into(self, seen: Seen) -> None:
-        kind = (seen.content_type or "none").partition(";")[0].strip().lower()
+        kind = (seen.content_type or "none").partition(";")[0].strip().lower()[:MAX_KIND]
         self.types[kind if kind in self.types or len(self.types) < MAX_KINDS else "other"] += 1
         if seen.bytes is not None:
             self.sizes[_power(seen.bytes)] += 1

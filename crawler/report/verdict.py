@@ -23,8 +23,7 @@ SHOWN_S = 0.05  # less is no time to tell
 BUSY = 0.8  # share of the time: a part that works longer is what the others wait for
 WORKERS_BUSY = 0.7  # for parse workers, whose clocks stand still on a page's way to them and back
 HALF = 0.5  # share of the time: enough to blame a part where no request could leave for want of its results
-CORES_BUSY = 0.9  # share of this machine's cores: then nobody works all the time, and what works most is to blame
-MAX_NAME_CHARS = 60
+CORES_BUSY = 0.85  # share of this machine's cores: then nobody works all the time, and what works most is to blame
 
 
 class Verdict(Struct, frozen=True):
@@ -49,25 +48,31 @@ class Verdict(Struct, frozen=True):
 def judge(seen: Evidence) -> Verdict:
     """What binds a crawl, and what to do about it."""
     cause = cause_of(seen)
+    sentence = _processors if cause in _COMPUTING and seen.machine_busy >= CORES_BUSY else _SENTENCES[cause]
     host = seen.host if cause == "politeness" else None
     shares = {name: round(share, 4) for name, share in seen.shares.items()}
-    return Verdict(cause, host, _SENTENCES[cause](seen), advice.for_cause(cause, seen), shares)
+    return Verdict(cause, host, sentence(seen), advice.for_cause(cause, seen), shares)
 
 
 def cause_of(seen: Evidence) -> Cause:
     """The one part that all others wait for."""
-    if seen.elapsed_s < MIN_S or seen.requests < MIN_REQUESTS:
+    if seen.elapsed_s < MIN_S or seen.requests < MIN_REQUESTS or seen.is_unanswered:
         return "unknown"
     shares = seen.shares
+    if seen.machine_busy >= CORES_BUSY:
+        return _of_cores(seen)
     if shares["main"] >= BUSY and shares["main"] >= shares["workers"]:
         return "event_loop"
     if shares["workers"] >= WORKERS_BUSY:
         return _of_workers(seen)
     if shares["writer"] >= BUSY:
         return "disk"
-    if seen.cores_busy >= CORES_BUSY:
-        return "event_loop" if shares["main"] >= seen.workers_cpu else _of_workers(seen)
-    return _of_hold(seen)
+    return _of_cores(seen) if seen.cores_busy >= CORES_BUSY else _of_hold(seen)
+
+
+def _of_cores(seen: Evidence) -> Cause:
+    """Which process had most of the processors."""
+    return "event_loop" if seen.main_cpu >= seen.workers_cpu else _of_workers(seen)
 
 
 def _of_hold(seen: Evidence) -> Cause:
@@ -91,11 +96,18 @@ def _of_workers(seen: Evidence) -> Cause:
 
 def _unknown(seen: Evidence) -> str:
     spent = f" in {duration(seen.elapsed_s)}" if seen.elapsed_s >= SHOWN_S else ""
+    if seen.is_unanswered and seen.failed:
+        much = "hardly anything" if seen.fetches > seen.server_errors else "nothing"
+        most = "mostly " if seen.failed > 1 else ""
+        failed = f"{seen.failed:,} of {counted(seen.requests, 'request')}{spent} failed"
+        return f"{much} was answered with a page: {failed}, {most}for {printable(seen.failure, advice.MAX_NAME_CHARS)}"
+    if seen.is_unanswered and seen.elapsed_s >= MIN_S:
+        return f"nothing was answered yet: {counted(seen.requests, 'request')}{spent}"
     return f"{counted(seen.requests, 'request')}{spent}: too short a crawl to tell what bound it"
 
 
 def _politeness(seen: Evidence) -> str:
-    name = printable(seen.host or "the host", MAX_NAME_CHARS)
+    name = printable(seen.host or "the host", advice.MAX_NAME_CHARS)
     per_s = f"{seen.host_rate:,.0f}" if seen.host_rate >= 10 else f"{seen.host_rate:.2g}"
     rate = f"{name} lets {per_s} {'request' if per_s == '1' else 'requests'}/s through"
     if seen.host_share < advice.LEFT_ALONE:
@@ -110,7 +122,7 @@ def _politeness(seen: Evidence) -> str:
 def _idle(seen: Evidence) -> str:
     idle = max(0, round(seen.concurrency - seen.in_flight))
     if not idle:
-        return f"{seen.in_flight:.1f} of {seen.concurrency} slots were in use"
+        return f"{seen.in_flight:.1f} of {seen.concurrency:,} slots were in use"
     return f"{idle:,} of {seen.concurrency:,} slots were idle"
 
 
@@ -161,6 +173,15 @@ def _event_loop(seen: Evidence) -> str:
     return text
 
 
+def _processors(seen: Evidence) -> str:
+    each_s = (
+        f"the main process had {seen.own_cpu_s / seen.elapsed_s:.1f}, parsing {seen.parse_cpu_s / seen.elapsed_s:.1f}"
+    )
+    others = f", other programs {seen.other_cores:.1f}" if seen.other_cores >= advice.SHOWN_CORES else ""
+    cores = "the one core" if seen.cores == 1 else f"all {seen.cores} cores"
+    return f"bound by this machine's processors: {cores} were {seen.machine_busy:.0%} busy; {each_s}{others}"
+
+
 def _supply(seen: Evidence) -> str:
     return (
         f"bound by supply: pages led to too few others at a time; {seen.in_flight:.1f} of {seen.concurrency:,} slots "
@@ -168,6 +189,7 @@ def _supply(seen: Evidence) -> str:
     )
 
 
+_COMPUTING: frozenset[Cause] = frozenset(("event_loop", "parse", "extraction"))
 _SENTENCES = {
     "unknown": _unknown,
     "politeness": _politeness,

@@ -103,6 +103,7 @@ def test_the_command_explains_itself_in_80_columns() -> None:
         (["--rounds", "0"], ("--rounds", "0", "above 0")),
         (["--count", "1000000"], ("1,000,000 pages", "--count")),
         (["--picture", "missing/out.svg"], ("missing/out.svg", "no such folder")),
+        (["--picture", "out.png"], ("out.png", ".svg")),
         (["--picture", "out.svg", "--only", "fetch"], ("--picture", "--only line")),
     ],
 )
@@ -128,7 +129,8 @@ def test_a_signal_leaves_no_process_and_no_file(number: signal.Signals, tmp_path
         family = family_with_a_worker(process)
         process.send_signal(number)
         said = b"".join(process.communicate())
-    assert process.returncode == 3
+    assert process.returncode == 130
+    assert said.endswith(b"crawler: interrupted\n")
     assert b"Traceback" not in said
     assert list(tmp_path.iterdir()) == []
     for pidfd in family:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ SEED = "https://example.com/"
         (["crawl", SEED, "--resolve", "nonsense"], ("nonsense",)),
         (["crawl", SEED, "-o", "out.xyz"], ("out.xyz", ".csv")),
         (["crawl", SEED, "-o", "missing/out.csv"], ("missing",)),
+        (["crawl", SEED, "-o", "/proc/out.csv"], ("cannot write /proc/out.csv",)),
         (["crawl", SEED, "--config", "missing.toml"], ("missing.toml", "No such file")),
         (["crawl", "--sites", "missing.txt"], ("missing.txt", "No such file")),
         (["crawl", "ftp://example.com/"], ("ftp://example.com/",)),
@@ -130,11 +132,35 @@ def test_a_run_folder_that_exists_is_refused_and_left_alone(tmp_path: Path) -> N
     assert {path: path.read_bytes() for path in run.iterdir()} == before
 
 
+def test_what_stands_in_the_way_of_a_crawl_is_found_before_it_begins(say: Say, tmp_path: Path) -> None:
+    """A folder in the place of an output, and a file in that of the run."""
+    (tmp_path / "out.csv").mkdir()
+    (tmp_path / "notes.md").write_text("mine")
+    assert "out.csv: it is a folder" in say("crawl", SEED, "--run", "run", "-o", "out.csv").stderr
+    assert "notes.md is a file" in say("crawl", SEED, "--run", "notes.md").stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.md", "out.csv"]
+
+
+def test_an_output_that_is_there_already_is_left_alone_until_the_new_one_is_whole(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "out.csv").write_text("older")
+    assert say("crawl", SEED, "-o", "out.csv", "-o", "out.xyz").returncode == 2
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out.csv", "older")]
+
+
+def test_a_port_of_the_lab_that_is_in_use_is_a_sentence(say: Say) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = say("lab", "--port", str(port))
+    assert done.returncode == 2
+    assert done.stderr == f"crawler lab: --port {port}: the port is in use; give another, or none to take a free one\n"
+
+
 def test_every_command_explains_itself() -> None:
     """--help of each command fits 80 columns and names its arguments."""
     overview = run_cli("--help")
     assert overview.returncode == 0
-    for command in ("crawl", "fetch", "export", "lab"):
+    assert max(len(line) for line in overview.stdout.splitlines()) <= 80
+    for command in ("crawl", "fetch", "export", "lab", "show"):
         assert command in overview.stdout
         done = run_cli(command, "--help")
         assert done.returncode == 0

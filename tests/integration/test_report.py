@@ -410,6 +410,13 @@ def test_long_lists_say_what_they_leave_out_and_which_command_has_it(tmp_path: P
 # What comes from the web
 
 
+def test_a_title_of_a_megabyte_is_shown_in_part(tmp_path: Path) -> None:
+    pages = {HOME + name: lambda request: ended(request, 200, title="T" * 1_000_000) for name in ("", "b")}
+    folder = made(tmp_path / "run", pages)
+    report(folder)
+    assert (folder / "report.html").stat().st_size < 1_000_000
+
+
 def test_what_pages_say_of_themselves_is_inert(tmp_path: Path) -> None:
     # scenario 87
     pages = {HOME + name: lambda request: ended(request, 200, title=HOSTILE) for name in ("", "b")}

@@ -15,11 +15,18 @@ from crawler.engine import Engine
 from crawler.frontier.store import NO_STATES, Done, Found, MemoryStore, Output, States
 from crawler.models import Request
 from crawler.report import verdict as verdict_module
+from crawler.report.machine import Machine
 from crawler.report.verdict import Verdict
 
 COMMIT_S = 0.35  # of a slow disk
 TINY = b"<title>page</title>"
 Body = Callable[[int], bytes]
+
+
+@pytest.fixture(autouse=True)
+def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else runs on the machine that tests run on is no part of what they judge."""
+    monkeypatch.setattr(Machine, "others_s", 0.0)
 
 
 def linking(pages: int, body: bytes = TINY) -> Body:

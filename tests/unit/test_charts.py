@@ -155,3 +155,10 @@ def test_time_on_an_axis_has_its_unit() -> None:
         "1 h 30 min",
         "2 h",
     ]
+
+
+def test_what_is_cut_of_a_long_label_is_not_measured() -> None:
+    """A content type can be as long as a header; cutting it letter by letter would take hours."""
+    label = charts.fit("i" * 5_000_000, 100.0)
+    assert label.endswith("…")
+    assert charts.measure(label) <= 100.0

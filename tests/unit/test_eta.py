@@ -148,8 +148,49 @@ def test_without_delays_the_rate_tells() -> None:
     assert Eta(engine).left(0.0).sentence() == ""
     fill(engine, "a.example", 1000)
     left = Eta(engine).left(20.0)
-    assert left.sentence() == "about 50 s for the 1,000 URLs known"
+    assert left.sentence() == "about 50 s for what is queued"
     assert left.host == ""
+
+
+def test_urls_that_a_limit_leaves_are_not_told_as_all_that_are_known() -> None:
+    """A hundred of a thousand."""
+    engine = made_engine(crawl={"max_pages": 100}, politeness={"delay_s": 0.5})
+    fill(engine, "a.example", 1000)
+    assert Eta(engine).left(0.0).sentence() == "about 50 s for the 100 URLs that the limits leave"
+
+
+def test_of_a_host_that_does_not_answer_it_is_said_and_no_time() -> None:
+    """What failed is its robots.txt; after more failures it is left alone for a while."""
+    engine = made_engine()
+    fill(engine, "a.example", 1)
+    now = time.monotonic()
+    host = next(iter(engine.frontier.hosts()))
+    host.ask_robots("http://a.example")
+    assert "does not answer" not in Eta(engine).left(0.0).sentence()
+    host.pace.failed(now, is_network=True)
+    assert Eta(engine).left(0.0).sentence() == "robots.txt of a.example does not answer (try 2)"
+    for _ in range(4):
+        host.pace.failed(now, is_network=True)
+    assert Eta(engine).left(0.0).sentence() == "robots.txt of a.example does not answer: it is asked again in 5 min 0 s"
+
+
+def test_a_host_that_does_not_answer_adds_nothing_to_the_time_of_the_others() -> None:
+    """It is told behind it."""
+    engine = made_engine()
+    fill(engine, "a.example", 10)
+    fill(engine, "b.example", 50)
+    list(engine.frontier.hosts())[1].pace.failed(time.monotonic(), is_network=True)
+    assert Eta(engine).left(0.0).sentence() == "about 10 s for what is queued; b.example does not answer (try 2)"
+
+
+def test_a_first_answer_that_has_taken_long_is_told() -> None:
+    """No try has failed yet."""
+    engine = made_engine()
+    fill(engine, "a.example", 1)
+    host = next(iter(engine.frontier.hosts()))
+    host.in_flight = 1
+    host.pace.asked(time.monotonic() - 5)
+    assert Eta(engine).left(0.0).sentence() == "a.example does not answer (try 1)"
 
 
 QUEUES = st.lists(st.tuples(st.integers(1, 1000), st.floats(0.001, 100)), min_size=1, max_size=20)
@@ -200,3 +241,11 @@ def test_a_site_with_a_delay_of_its_own_is_the_one_that_takes_long() -> None:
     said = opening(Settings(), Seeds(sites, ()), Path("data/run"))
     assert said.splitlines()[-1] == "100 pages of b.example, 30 s apart, take at least 50 min 0 s."
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_on_a_narrow_terminal_the_opening_breaks_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    sites = (Site("http://a.example/", max_pages=50),)
+    lines = opening(Settings(), Seeds(sites, ()), Path("data/run")).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert "on each host; run: data/run" in " ".join(lines)

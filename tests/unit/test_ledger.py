@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.bench import procfs
 from crawler.frontier.arrivals import Arrivals
 from crawler.frontier.decisions import Waits
 from crawler.models import Page, Parsed, Request
 from crawler.report import host_times
+from crawler.report import machine as machine_module
 from crawler.report.histogram import Histogram
 from crawler.report.host_times import OTHER_HOSTS, HostTable
 from crawler.report.ledger import STAGES, Ledger
+from crawler.report.machine import Machine
 from crawler.report.occupancy import COLUMNS, MAX_ROWS, Occupancy, Timeline
 
 DURATIONS = st.floats(min_value=0, max_value=1e5, allow_nan=False)
@@ -161,3 +166,75 @@ def test_figures_are_there_before_anything_has_happened() -> None:
     assert figures["timeline"] == {"columns": list(COLUMNS), "rows": []}
     assert figures["verdict"]["bound_by"] == "unknown"  # type: ignore[index]
     assert figures["hosts"] == []
+
+
+def test_the_rate_of_a_host_is_that_between_its_first_and_last_request() -> None:
+    """One request has none."""
+    times = host_times.HostTimes()
+    times.asked(10.0)
+    assert times.per_s == 0
+    for now in (11.0, 12.0):
+        times.asked(now)
+    assert times.per_s == 1.0
+
+
+def test_a_host_that_never_answered_is_not_what_a_verdict_is_about() -> None:
+    """Its requests took most of the time, and failed."""
+    ledger = Ledger()
+    ledger.asked("dead.example")
+    ledger.no_answer("dead.example", 30.0, "connect_timeout")
+    evidence = ledger.evidence()
+    assert (evidence.host, evidence.held_hosts, evidence.failure) == (None, 0, "connect timeout")
+    assert evidence.is_unanswered
+    ledger.asked("a.example")
+    ledger.answered(Page(REQUEST, 200, (), b"x", 0.0, 1.0, "asyncio", first_byte_s=0.5))
+    assert ledger.evidence().host == "a.example"
+
+
+def test_there_is_one_measure_of_requests_under_way() -> None:
+    """The summary's line on speed and the verdict have the same."""
+    ledger = Ledger()
+    ledger.asked("a.example")
+    begun = ledger.first_request
+    assert begun is not None
+    ledger.look(begun + 1, "turn", 5)
+    ledger.look(begun + 2, "turn", 0)
+    assert ledger.effective_concurrency == pytest.approx(3.0)
+    assert ledger.evidence().in_flight == ledger.effective_concurrency
+
+
+def test_a_first_answer_that_does_not_come_is_seen_to_take_time() -> None:
+    """Nothing else happens meanwhile that would have the crawl look."""
+    ledger = Ledger()
+    ledger.asked("a.example")
+    begun = ledger.first_request
+    assert begun is not None
+    ledger.occupancy.catch_up(begun + 20)
+    assert ledger.evidence().elapsed_s == pytest.approx(20)
+    assert ledger.verdict().sentence == "nothing was answered yet: 1 request in 20.0 s"
+
+
+def test_what_other_programs_compute_is_nothing_where_the_system_does_not_tell(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No crawl ends for that."""
+    monkeypatch.setattr(procfs, "PROC", tmp_path)
+    machine = Machine()
+    machine.start()
+    machine.stop()
+    assert machine.others_s == 0.0
+
+
+def test_what_this_process_computes_is_not_that_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the machine did, less its own."""
+    spent = iter((100.0, 103.0))
+    monkeypatch.setattr(procfs, "machine_s", lambda: next(spent))
+    monkeypatch.setattr(procfs, "children", lambda pid: [])
+    monkeypatch.setattr(procfs, "ended_s", lambda: 0.0)
+    own = iter((5.0, 7.0))
+    monkeypatch.setattr(machine_module.time, "process_time", lambda: next(own))
+    monkeypatch.setattr(machine_module, "cores", lambda: machine_module.os.cpu_count())
+    machine = Machine()
+    machine.start()
+    machine.stop()
+    assert machine.others_s == pytest.approx(1.0)

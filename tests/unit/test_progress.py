@@ -64,7 +64,7 @@ def test_a_plain_line_has_what_is_left_and_the_verdict(clock: Clock) -> None:
     finish(engine, 3)
     clock.now += 3
     line = shown.line()
-    assert "3 pages, 1.0/s, 0 in flight, 1,000 to do, 0 failed, 0 B; at least 16 min 40 s: a.example alone" in line
+    assert "3 pages, 1.0/s, 0 in flight, 1,000 queued, 0 failed, 0 B; at least 16 min 40 s: a.example alone" in line
     assert line.endswith(engine.ledger.verdict().sentence)
     assert "\n" not in line
 
@@ -86,7 +86,7 @@ def test_no_line_of_the_view_is_wider_than_the_terminal(clock: Clock, width: int
         for part in (
             "3 pages, 1.0/s,",
             "0 of 64 in flight",
-            "1,000 to do",
+            "1,000 queued",
             "0 http errors",
             "waiting for servers 33 %",
         ):
@@ -110,6 +110,15 @@ async def test_a_stream_that_is_no_terminal_gets_no_commands_for_one(monkeypatch
     news, line = stream.getvalue().splitlines()
     assert news == "a.example alone needs at least 16 min 40 s: 1,000 URLs, 1 s apart"
     assert line.startswith("0.0 s: 0 pages, starting, ")
+
+
+def test_a_page_that_waits_for_its_commit_is_not_being_computed() -> None:
+    """An idle crawl would seem busy by it."""
+    engine = made_engine()
+    for stage, seconds in (("first_byte", 1.0), ("parse", 1.0), ("commit", 8.0)):
+        engine.ledger.stage(stage).add(seconds)
+    time = " ".join(Progress(engine, io.StringIO()).lines(200))
+    assert "waiting for servers 10 %, for a worker 0 %, computing 10 %, to be written 80 %" in time
 
 
 def test_long_text_is_wrapped_behind_its_label() -> None:

@@ -115,11 +115,20 @@ def test_a_crawl_that_has_hardly_begun_is_told_in_plain_figures() -> None:
     assert judge(seen("unknown", requests=2, elapsed_s=0.01)).sentence.startswith("2 requests: ")
 
 
-def test_a_gap_that_the_host_asked_for_is_not_advised_against() -> None:
-    """A crawl-delay is not ours to lower."""
-    advice = judge(seen("politeness", host_gap_s=10.0)).advice
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("crawl_delay", "its robots.txt asks for it; --max-crawl-delay"),
+        ("answer_time", "a gap is 2 times the last answer"),
+        ("slow_down", "it answered 429 or 503"),
+        (None, "for a part of the crawl"),
+    ],
+)
+def test_a_gap_that_is_longer_than_the_delay_is_told_with_its_cause(cause: Any, words: str) -> None:
+    """It is not ours to lower; the host is named."""
+    advice = judge(seen("politeness", host_gap_s=10.0, host_gap_cause=cause, adaptive_factor=2.0)).advice
     assert not any("up to" in each for each in advice)
-    assert any("robots.txt" in each for each in advice)
+    assert any(each.startswith("a.example ha") and words in each for each in advice)
 
 
 def test_the_sentence_on_politeness_names_host_rate_and_idle_slots() -> None:
@@ -155,3 +164,62 @@ def test_workers_beyond_the_cores_are_advised_for_a_larger_machine() -> None:
     assert "--parse-workers 8 on a machine with as many cores" in judge(seen("parse")).advice[0]
     assert "machine" not in judge(seen("parse", cores=16)).advice[0]
     assert "--parse processes" in judge(seen("parse", parse="threads")).advice[0]
+
+
+def test_where_nothing_was_answered_that_is_the_verdict() -> None:
+    """However long it took, and whatever the pace of the host was."""
+    silent = {"requests": 3, "fetches": 0, "no_answers": 3, "failure": "connect timeout"}
+    verdict = judge(seen("politeness", **silent))
+    assert (verdict.bound_by, verdict.host, verdict.advice) == ("unknown", None, ())
+    assert verdict.sentence == (
+        "nothing was answered with a page: 3 of 3 requests in 1 min 0 s failed, mostly for connect timeout"
+    )
+    faulty = {"requests": 100, "fetches": 100, "server_errors": 95, "failure": "HTTP 503"}
+    assert judge(seen("politeness", **faulty)).sentence.startswith(
+        "hardly anything was answered with a page: 95 of 100"
+    )
+    assert judge(seen("politeness", **faulty | {"server_errors": 50})).bound_by == "politeness"
+
+
+def test_before_the_first_answer_no_host_is_judged() -> None:
+    """One request is under way."""
+    verdict = judge(seen("politeness", requests=1, fetches=0, elapsed_s=8.0))
+    assert verdict.sentence == "nothing was answered yet: 1 request in 8.0 s"
+
+
+def test_a_machine_that_other_programs_keep_busy_is_what_binds() -> None:
+    """Whatever requests seem to wait for; the part of the crawl that has most of the processors is named."""
+    busy = {"cores": 2, "workers": 2, "main_cpu_s": 40.0, "parse_cpu_s": 20.0, "others_cpu_s": 50.0}
+    verdict = judge(seen("politeness", host_fetch_s=3.0, **busy))
+    assert verdict.bound_by == "event_loop"
+    assert verdict.sentence == (
+        "bound by this machine's processors: all 2 cores were 92% busy; "
+        "the main process had 0.7, parsing 0.3, other programs 0.8"
+    )
+    assert any("quieter" in each for each in verdict.advice)
+    assert not any("several crawls" in each for each in verdict.advice)
+
+
+def test_no_advice_promises_more_than_the_cores_that_are_left() -> None:
+    """Two cores of which 1.6 are in use; one interpreter has the use of one alone."""
+    half = {"cores": 2, "host_fetch_s": 3.0, "host_requests": 30, "others_cpu_s": 50.0}
+    crowded = judge(seen("politeness", main_cpu_s=26.0, parse_cpu_s=20.0, **half)).advice
+    assert any(each.startswith("--per-host 2: up to 1.2 x") for each in crowded)
+    inline = {"parse": "inline", "main_cpu_s": 48.0, "parse_cpu_s": 20.0, "work_s": 20.0}
+    alone = judge(seen("politeness", host_fetch_s=3.0, host_requests=30, **inline)).advice
+    assert any(each.startswith("--per-host 2: up to 1.2 x") for each in alone)
+
+
+def test_the_number_of_sites_that_cost_no_time_is_what_the_machine_can_compute() -> None:
+    """Slots alone would have it be sixty-four and more; where nothing limits it, no figure is made up."""
+    assert "about 80 like these fill the slots" in judge(seen("politeness")).advice[0]
+    computed = judge(seen("politeness", main_cpu_s=6.0)).advice[0]
+    assert "about 9 like these are what this machine can compute" in computed
+    assert "at least several hundred like these" in judge(seen("politeness", in_flight=0.001, work_s=0.0)).advice[0]
+    assert not any("more sites" in each for each in judge(seen("politeness", main_cpu_s=40.0)).advice)
+
+
+def test_no_host_lets_more_through_than_its_gap_allows() -> None:
+    """Of four requests, one second apart, the first needed no gap."""
+    assert seen("politeness", elapsed_s=3.05, host_requests=4, host_per_s=0.99).host_rate == 0.99
+    assert seen("politeness", elapsed_s=3.05, host_requests=4).host_rate == 1.0

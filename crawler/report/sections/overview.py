@@ -67,7 +67,9 @@ def _ending(facts: Facts) -> Html:
         text += f" {facts.stats.error}"
     left = Html("")
     if pending:
-        left = join([f" {pending:,} URLs are pending; ", code(facts.command("resume")), " goes on with them."])
+        higher = ("--max-pages", "N") if facts.stats.why == "max_pages" else ()
+        goes_on = " goes on with them, with an N above that limit." if higher else " goes on with them."
+        left = join([f" {pending:,} URLs are pending; ", code(facts.command("resume", *higher)), goes_on])
     return tag("p", text, left, class_="lead")
 
 
