@@ -100,7 +100,8 @@ def _unknown(seen: Evidence) -> str:
         much = "hardly anything" if seen.fetches > seen.server_errors else "nothing"
         most = "mostly " if seen.failed > 1 else ""
         failed = f"{seen.failed:,} of {counted(seen.requests, 'request')}{spent} failed"
-        return f"{much} was answered with a page: {failed}, {most}for {printable(seen.failure, advice.MAX_NAME_CHARS)}"
+        reason = printable(seen.failure, advice.MAX_NAME_CHARS)
+        return f"{much} was answered with a page: {failed} ({most}{reason})"
     if seen.is_unanswered and seen.elapsed_s >= MIN_S:
         return f"nothing was answered yet: {counted(seen.requests, 'request')}{spent}"
     return f"{counted(seen.requests, 'request')}{spent}: too short a crawl to tell what bound it"

@@ -204,7 +204,9 @@ def test_the_newest_run_is_shown_if_none_is_named(
     assert capsys.readouterr().out.startswith("data/newest: 13 URLs, 3 hosts\n")
 
 
-def test_a_list_of_nothing_says_so_where_no_program_reads_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_of_nothing_says_so_where_no_program_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = MadeRun(tmp_path / "run").close()
     for option, said in (("--pending", "no URL is pending"), ("--files", "no file was saved")):
         assert show.run(parsed(option, str(folder))) == 0

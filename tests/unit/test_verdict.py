@@ -172,7 +172,7 @@ def test_where_nothing_was_answered_that_is_the_verdict() -> None:
     verdict = judge(seen("politeness", **silent))
     assert (verdict.bound_by, verdict.host, verdict.advice) == ("unknown", None, ())
     assert verdict.sentence == (
-        "nothing was answered with a page: 3 of 3 requests in 1 min 0 s failed, mostly for connect timeout"
+        "nothing was answered with a page: 3 of 3 requests in 1 min 0 s failed (mostly connect timeout)"
     )
     faulty = {"requests": 100, "fetches": 100, "server_errors": 95, "failure": "HTTP 503"}
     assert judge(seen("politeness", **faulty)).sentence.startswith(
