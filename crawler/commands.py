@@ -166,12 +166,7 @@ def _crawl(
             has_news = summary.has_news(engine)  # a session with nothing to do has no figures
             if has_news or not run.stats.exists():
                 run.write_stats(stats)
-            if ending.why != "stopped":
-                written += _write_outputs(run, chosen)
-            if chosen.output.report and _is_report_due(run, ending, has_news=has_news):
-                from crawler.report import page  # with the pictures, which most crawls end without
-
-                written.append(page.write(run))
+            written += _write_outputs(run, chosen, ending, has_news=has_news)
     say(summary.closing(engine, ending, run, written))
     if ending.error is not None:
         raise ending.error
@@ -183,16 +178,17 @@ def _crawl(
     return Exit.OK if engine.has_answers or has_time_failed else Exit.NOTHING
 
 
-def _write_outputs(run: runs.Run, chosen: Settings) -> list[Path]:
-    paths = [Path(name) for name in chosen.output.outputs if name != STANDARD_OUTPUT]
+def _write_outputs(run: runs.Run, chosen: Settings, ending: Ending, *, has_news: bool) -> list[Path]:
+    """Make the files unless the crawl was stopped, and the report also then, but not if that was to be at once."""
+    names = () if ending.why == "stopped" else chosen.output.outputs
+    paths = [Path(name) for name in names if name != STANDARD_OUTPUT]
     for path in paths:
         table.export(run.journal, run.committed_length(), path, spreadsheet_safe=chosen.output.spreadsheet_safe)
+    if chosen.output.report and (has_news or not run.report.exists()) and session.AT_ONCE not in ending.cause:
+        from crawler.report import page  # with the pictures, which most crawls end without
+
+        paths.append(page.write(run))
     return paths
-
-
-def _is_report_due(run: runs.Run, ending: Ending, *, has_news: bool) -> bool:
-    """Whether the report is made: also after a stop, unless that was to be at once, but not again if nothing is new."""
-    return (has_news or not run.report.exists()) and session.AT_ONCE not in ending.cause
 
 
 def fetch(arguments: argparse.Namespace) -> int:

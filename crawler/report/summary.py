@@ -128,15 +128,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         lines.append(f"  left out   {what}" + ("" if ending.error else "; examples are in stats.json"))
     for rule, (count, examples) in sorted(ledger.merged.items()):
         lines.append(f"  merged     {count:,} links by {rule}, like {printable(' → '.join(examples[0]), 120)}")
-    reasons = [each for each in ledger.reasons.most_common() if each[0][0] != "redirect"]
-    if reasons:
-        lines.append("  reasons")
-        for (outcome, reason), count in reasons[:TOP_REASONS]:
-            lines.append(f"    {count:>7,}  {outcome}: {printable(reason, 60)}")
-        rest = len(reasons) - TOP_REASONS
-        if rest > 0:
-            lines.append(f"             and {rest} more" + ("" if ending.error else " in stats.json"))
-    lines += _not_public(engine)
+    lines += _reasons(engine, ending)
     if sentence := ledger.extract_errors.sentence:
         lines += wrapped("  extraction ", sentence)
     if not engine.has_answers:
@@ -158,6 +150,18 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         if output.report and run.report not in written:
             lines.append(f"  the report is made at the end, or now: crawler report {run.folder}")
     return "\n".join(lines)
+
+
+def _reasons(engine: Engine, ending: Ending) -> list[str]:
+    """Why URLs have no page, the most frequent reasons first."""
+    reasons = [each for each in engine.ledger.reasons.most_common() if each[0][0] != "redirect"]
+    lines = ["  reasons"] if reasons else []
+    for (outcome, reason), count in reasons[:TOP_REASONS]:
+        lines.append(f"    {count:>7,}  {outcome}: {printable(reason, 60)}")
+    rest = len(reasons) - TOP_REASONS
+    if rest > 0:
+        lines.append(f"             and {rest} more" + ("" if ending.error else " in stats.json"))
+    return lines + _not_public(engine)
 
 
 def _times(engine: Engine) -> list[str]:

@@ -104,7 +104,8 @@ def _unknown(seen: Evidence) -> str:
         return f"{much} was answered with a page: {failed} ({most}{reason})"
     if seen.is_unanswered and seen.elapsed_s >= MIN_S:
         return f"nothing was answered yet: {counted(seen.requests, 'request')}{spent}"
-    return f"{counted(seen.requests, 'request')}{spent}: too short a crawl to tell what bound it"
+    what = "answer" if seen.strategy == "replay" else "request"
+    return f"{counted(seen.requests, what)}{spent}: too short a crawl to tell what bound it"
 
 
 def _politeness(seen: Evidence) -> str:

@@ -153,7 +153,7 @@ def test_the_end_comes_to_whoever_looks(tmp_path: Path) -> None:
     assert {page["url"] for page in last["recent"]} == {site.url("/"), site.url("/held")}
 
 
-def test_the_stop_button_ends_a_crawl_that_goes_on_with_a_dashboard_if_that_is_asked_for(seeds: list[str], tmp_path: Path) -> None:
+def test_the_stop_button_ends_a_crawl_that_resume_goes_on_with(seeds: list[str], tmp_path: Path) -> None:
     """It does what the first Ctrl-C does; pressed again it does no more."""
     run = tmp_path / "run"
     with watched("crawl", *seeds, *SLOW, "--run", run, "--dashboard") as crawl, crawl.events() as events:
