@@ -328,7 +328,7 @@ def make_page(
     elapsed = time.monotonic() - started
     status, headers = head
     head_s = max(0.0, head_at - started)
-    # By place, which is what it costs least.
+    # By place, which costs least.
     return Page(
         request, status, headers, body, time.time(), elapsed, strategy, complete, truncated, head_s, None, *dial
     )

@@ -59,7 +59,7 @@ async def test_everything_that_has_figures_shows_them(page: Page, crawl: Watched
     assert len(await page.inner_text("#verdict")) > 10
     assert await page.locator("#hosts tbody tr").count() == HOSTS
     assert await page.locator("#meters [role=meter]").count() == 5
-    assert {"First byte", "Parse", "Commit"} <= set(await page.locator("#stages tbody th").all_inner_texts())
+    assert {"First byte", "Parse", "To be written"} <= set(await page.locator("#stages tbody th").all_inner_texts())
     await said(page, "#figures dd", re.compile(r"[1-9]\d"))
     labels = await page.locator("#charts svg").evaluate_all("all => all.map(each => each.getAttribute('aria-label'))")
     assert [label.partition(":")[0] for label in labels] == [

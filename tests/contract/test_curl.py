@@ -354,5 +354,5 @@ async def test_without_pycurl_the_user_is_told_what_to_install(monkeypatch: pyte
     for name in [name for name in sys.modules if name.startswith("crawler.fetch.curl")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pycurl", None)
-    with pytest.raises(UsageError, match=r"'curl' needs pycurl, which is not installed: pip install 'crawler\[curl\]'"):
+    with pytest.raises(UsageError, match=r"'curl' needs pycurl, which is not installed: pip install pycurl"):
         fetch.create("curl", Settings(), Guard(), ByteCount())
