@@ -93,7 +93,11 @@ async def crawl(
 
 
 def _use_the_machine() -> None:
-    """Open as many files as the system lets this process, and look for garbage when there is enough to look through."""
+    """Open as many files as the system lets this process, and spend less on garbage and on changes of process."""
+    if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
+        # Whoever computes, workers too, is not interrupted for every answer: a twentieth of all CPU time.
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     gc.freeze()  # what is imported lives as long as the process
     gc.set_threshold(COLLECT_EVERY, 20, 50)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
