@@ -110,7 +110,8 @@ def parse(folder: Path, parser: str) -> Sample:
     """
     corpus = Corpus.load(folder)
     reader = load(None, {"parse": {"parser": parser}}).parse.parser
-    stage = PageParser(StageContext(Scope([Site(f"http://{corpus.authority}/", "host")]), reader))
+    scope = Scope([Site(f"http://{corpus.authority}/", "host")])
+    stage = PageParser(StageContext(scope, reader, wants_novelty=True))
     as_in_a_worker()
     clock = Clock()
     for entry, body in corpus.bodies():
