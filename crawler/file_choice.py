@@ -58,11 +58,6 @@ class FileChoice:
         return FileChoice, (self._arguments, self._saves_html)
 
     @property
-    def has_files(self) -> bool:
-        """Whether anything besides pages may be wanted."""
-        return bool(self._arguments)
-
-    @property
     def has_pages(self) -> bool:
         """Whether any HTML page may be wanted."""
         return self._saves_html or bool(self._patterns) or any(_means(kind, self._types) for kind in HTML)

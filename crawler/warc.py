@@ -25,7 +25,6 @@ except ImportError:
 
 Headers = tuple[tuple[str, str], ...]
 
-SUFFIX = ".warc.gz"
 LEVEL = 2  # of compression, which both libraries have; zlib's 6 takes 2.5 times as long for files 10 % smaller
 MAX_HEAD_BYTES = 64 * 1024  # of the named fields of one record
 HIDDEN = "X-Crawler-"  # put before the names of framing fields that are not true of a stored body

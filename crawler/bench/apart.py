@@ -16,7 +16,7 @@ from typing import IO, ParamSpec
 
 import msgspec
 
-from crawler.bench import procfs
+from crawler import procfs
 from crawler.bench.figures import Sample
 from crawler.errors import CrawlerError
 from crawler.lab.process import PACKAGE_ROOT

@@ -14,7 +14,8 @@ from typing import get_args, get_type_hints
 
 import msgspec
 
-from crawler.bench import picture, procfs, rounds, table
+from crawler import procfs
+from crawler.bench import picture, rounds, table
 from crawler.bench.alone import check_strategy
 from crawler.cli import Exit
 from crawler.errors import UsageError

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crawler.bench import procfs
+from crawler import procfs
 from crawler.bench.apart import last_line, started
 from crawler.bench.figures import Sample
 from crawler.bench.web import Web

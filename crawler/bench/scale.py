@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crawler.bench import procfs
+from crawler import procfs
 from crawler.bench.alone import LINKS_PER_PAGE, PAGES_PER_COMMIT, link
 from crawler.bench.figures import Sample
 from crawler.bench.line import crawl

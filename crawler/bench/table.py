@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from crawler.bench.figures import Binding, Line, Report, Result, Spread
 from crawler.bench.line import LATENCY_MS
-from crawler.bench.procfs import MIB
+from crawler.procfs import MIB
 from crawler.report.terminal import printable, size
 
 QUIET = 0.15  # of a core that others may keep busy

@@ -19,8 +19,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from crawler import __version__, urls
-from crawler.bench import procfs
+from crawler import __version__, procfs, urls
 from crawler.errors import UsageError
 from crawler.frontier import robots
 from crawler.lab.process import LabProcess, serve_folder, serve_in_process

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from crawler import fetch, settings_file
-from crawler.bench import procfs
+from crawler import fetch, procfs, settings_file
 from crawler.bench.command import check_picture, ended_by, positive
 from crawler.cli import Exit, add_settings, overrides
 from crawler.compare import own, picture, runs, table

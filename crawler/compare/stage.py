@@ -9,9 +9,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from crawler import urls
+from crawler import procfs, urls
 from crawler.api import run_loop
-from crawler.bench import procfs
 from crawler.bench.bare import as_in_a_worker
 from crawler.bench.figures import Sample
 from crawler.errors import ParseError, RunError

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator
 
 from crawler.bench.figures import Spread
-from crawler.bench.procfs import MIB
 from crawler.bench.table import QUIET
 from crawler.compare.figures import Alone, Report, Row
+from crawler.procfs import MIB
 from crawler.report.terminal import printable, size
 
 COLUMNS = 80

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from crawler import cli, fetch
-from crawler.bench import procfs
+from crawler import cli, fetch, procfs
 from crawler.bench.figures import Sample
 from crawler.run import Run
 

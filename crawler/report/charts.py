@@ -1,4 +1,4 @@
-"""Pictures of figures: horizontal bars, stacked bars and lines, each one SVG that needs nothing else.
+"""Pictures of figures: horizontal bars and lines, each one SVG that needs nothing else.
 
 They are readable on light and dark ground. Their labels may come from the web; what is drawn of them is text and
 nothing else. No element has a style of its own, so that a page may allow `STYLE` by its hash and forbid all others.
@@ -71,41 +71,6 @@ def bars(
         parts.append(text(left + long + 7, y + 15, behind) + "</g>")
     told = "; ".join(f"{label}: {behind}" for label, _, behind in rows)
     return _picture(title, unit, width, TOP + max(1, len(rows)) * STEP, [*parts, _side(left, len(rows))], told)
-
-
-def stacked(
-    title: str, rows: Sequence[tuple[str, Sequence[float]]], names: Sequence[str], unit: str = "", width: int = WIDTH
-) -> str:
-    """Horizontal bars made of parts, with the sum of each behind it.
-
-    Args:
-        title: What is shown.
-        rows: Label and the values of the parts.
-        names: Of the parts, in the order of the values.
-        unit: Of the values; stands beside the title.
-        width: Of the picture.
-    """
-    legend, top = _legend(names, width)
-    left = _left([label for label, _ in rows], width)
-    sums = [sum(values) for _, values in rows]
-    room = max((measure(number(each)) for each in sums), default=0.0) + 14
-    scale = _scale(width - left - room, sums)
-    parts = legend if rows else [_nothing()]
-    told = []
-    for at, (label, values) in enumerate(rows):
-        x, y = left, top + at * STEP
-        parts.append(_label(label, left, y))
-        for place, (name, value) in enumerate(zip(names, values, strict=True)):
-            said = f"{label}, {name}: {number(value)}"
-            told.append(said)
-            parts.append(
-                f'<rect class="c{place % COLOURS}" x="{x:.1f}" y="{y}" width="{value * scale:.1f}" height="{BAR}">'
-                f"<title>{safe(said)}</title></rect>"
-            )
-            x += value * scale
-        parts.append(text(x + 7, y + 15, number(sums[at])))
-    height = top + max(1, len(rows)) * STEP
-    return _picture(title, unit, width, height, [*parts, _side(left, len(rows), top)], "; ".join(told))
 
 
 def lines(

@@ -43,18 +43,6 @@ class Histogram:
             index = _BUCKETS - 1
         self._counts[index] += 1
 
-    def merge(self, other: Histogram) -> None:
-        """Count what another histogram has counted."""
-        self.count += other.count
-        self.total_s += other.total_s
-        self.max_s = max(self.max_s, other.max_s)
-        self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]
-
-    @property
-    def mean_s(self) -> float:
-        """The average, seconds; 0 if nothing was counted."""
-        return self.total_s / self.count if self.count else 0.0
-
     def quantile(self, share: float) -> float:
         """The duration that this share of all does not exceed, seconds: the upper end of its bucket, 0 for none."""
         wanted, seen = share * self.count, 0

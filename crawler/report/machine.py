@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from crawler.bench import procfs
+from crawler import procfs
 from crawler.settings import cores
 
 

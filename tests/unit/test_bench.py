@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from crawler.bench import alone, apart, bare, figures, picture, procfs, scale, table, web
+from crawler import procfs
+from crawler.bench import alone, apart, bare, figures, picture, scale, table, web
 from crawler.bench.figures import About, Report, Sample, Spread
 from crawler.errors import CrawlerError, UsageError
 from crawler.fetch import STRATEGIES

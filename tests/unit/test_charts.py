@@ -14,7 +14,6 @@ SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</svg><script>alert(1)</script>\x1b[2J\u202e\ufffe\x00"
 PICTURES = {
     "bars": charts.bars("Title", [("a", 3.0, "3 s"), ("b", 1.5, "1.5 s")], "s"),
-    "stacked": charts.stacked("Title", [("a", (1, 2)), ("b", (3, 1))], ("x", "y"), "s"),
     "lines": charts.lines("Title", [("a", [(0, 1), (60, 5)]), ("b", [(0, 2), (60, 3)])], "s", "pages"),
 }
 
@@ -54,16 +53,6 @@ def test_the_longest_bar_may_be_less_than_all_there_is() -> None:
     assert widths(half)[0] == pytest.approx(widths(whole)[0] / 2, abs=0.1)
 
 
-def test_parts_of_a_bar_follow_one_another_and_their_sum_stands_behind() -> None:
-    picture = charts.stacked("Title", [("a", (1, 3))], ("x", "y"))
-    root = ElementTree.fromstring(picture)
-    first, second = (each for each in root.iter(f"{SVG}rect") if each.attrib["height"] == str(charts.BAR))
-    end_of_first = float(first.attrib["x"]) + float(first.attrib["width"])
-    assert float(second.attrib["x"]) == pytest.approx(end_of_first, abs=0.2)
-    assert float(second.attrib["width"]) == pytest.approx(3 * float(first.attrib["width"]), abs=0.5)
-    assert [word for word in words(picture) if word in ("x", "y", "4")] == ["x", "y", "4"]
-
-
 def test_a_line_rises_where_its_values_do() -> None:
     picture = charts.lines("Title", [("a", [(0, 0), (10, 5), (20, 10)])], "s", "")
     path = re.search(r'class="line c0" d="M([^"]+)"', picture)
@@ -83,7 +72,6 @@ def test_points_that_are_no_numbers_are_left_out() -> None:
     "picture",
     [
         charts.bars(HOSTILE, [(HOSTILE, 1, HOSTILE)], HOSTILE),
-        charts.stacked(HOSTILE, [(HOSTILE, (1,))], (HOSTILE,), HOSTILE),
         charts.lines(HOSTILE, [(HOSTILE, [(0, 1)]), (HOSTILE, [(1, 2)])], HOSTILE, HOSTILE),
     ],
     ids=PICTURES,
@@ -97,9 +85,7 @@ def test_labels_from_the_web_are_text(picture: str) -> None:
     assert not set("\x1b\u202e\ufffe\x00") & set(picture)
 
 
-@pytest.mark.parametrize(
-    "picture", [charts.bars("Title", []), charts.stacked("Title", [], ()), charts.lines("Title", [("a", [])], "", "")]
-)
+@pytest.mark.parametrize("picture", [charts.bars("Title", []), charts.lines("Title", [("a", [])], "", "")])
 def test_without_figures_a_picture_says_so(picture: str) -> None:
     assert words(picture) == ["Title", "nothing to show"]
 
@@ -108,10 +94,7 @@ def test_without_figures_a_picture_says_so(picture: str) -> None:
 def test_everything_is_drawn_within_the_frame(width: int) -> None:
     """Also with long names and large numbers."""
     rows = [("W" * 200, 10.0**9, "1,000,000,000"), ("あ" * 200, 1.0, "1")]
-    for picture in (
-        charts.bars("A title " * 20, rows, "a unit " * 20, width),
-        charts.stacked("A title", [(label, (value, value)) for label, value, _ in rows], ("one", "two"), "", width),
-    ):
+    for picture in (charts.bars("A title " * 20, rows, "a unit " * 20, width),):
         root = ElementTree.fromstring(picture)
         for each in root.iter(f"{SVG}rect"):
             assert float(each.attrib["x"]) + float(each.attrib["width"]) <= width

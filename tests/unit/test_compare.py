@@ -12,11 +12,11 @@ import pytest
 
 from crawler import cli, fetch
 from crawler.bench.figures import Sample
-from crawler.bench.procfs import MIB
 from crawler.compare import advice, command, figures, lessons, picture, runs, table
 from crawler.compare.figures import MODES, About, Advice, Own, Report, Sameness
 from crawler.compare.same import Comparison
 from crawler.errors import UsageError
+from crawler.procfs import MIB
 
 PAGES = 60
 LATENCY_MS = 50.0

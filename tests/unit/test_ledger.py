@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.bench import procfs
+from crawler import procfs
 from crawler.frontier.arrivals import Arrivals
 from crawler.frontier.decisions import Waits
 from crawler.models import Page, Parsed, Request
@@ -48,16 +48,6 @@ def test_a_quantile_is_off_by_a_quarter_at_most(durations: list[float], share: f
     """It is never below the true one."""
     true_s = sorted(durations)[max(0, -int(-share * len(durations) // 1) - 1)]
     assert true_s <= histogram(*durations).quantile(share) <= max(1.25 * true_s, 1e-6)
-
-
-@given(st.lists(DURATIONS), st.lists(DURATIONS))
-def test_merging_is_the_same_as_adding_all_to_one(some: list[float], others: list[float]) -> None:
-    """Buckets, number and the longest; the sum but for rounding."""
-    merged, both = histogram(*some), histogram(*some, *others)
-    merged.merge(histogram(*others))
-    assert merged.total_s == pytest.approx(both.total_s)
-    assert (merged.count, merged.max_s) == (both.count, both.max_s)
-    assert merged.buckets() == both.buckets()
 
 
 def test_an_empty_histogram_has_figures_too() -> None:
