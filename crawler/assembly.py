@@ -80,7 +80,6 @@ def build(
         max_links=crawl.max_links_per_page,
         nofollow=crawl.nofollow,
         rules=UrlRules(crawl.strip_session_ids, crawl.strip_tracking, crawl.drop_params, crawl.sort_query),
-        wants_novelty=crawl.trap_guard,
         wanted=_wanted(settings),
         keep=_keep(settings, run),
     )

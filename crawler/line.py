@@ -333,7 +333,10 @@ class Line:
 
     def _parse(self, exchange: Exchange) -> None:
         self.parsing += 1
-        self.parts.pool.submit(exchange.page, partial(self._parsed, exchange, time.monotonic()))
+        page = exchange.page
+        if page.request.kind == "page" and self.frontier.traps.wants(page.request.url, page.request.host):
+            page = msgspec.structs.replace(page, wants_novelty=True)
+        self.parts.pool.submit(page, partial(self._parsed, exchange, time.monotonic()))
 
     def _parsed(self, exchange: Exchange, handed_at: float, parsed: Parsed | ParseError) -> None:
         try:

@@ -93,6 +93,7 @@ class Page(Struct, frozen=True, array_like=True):
         saved: The file that the body went into, None where it did not.
         connect_s: Until there was a connection, seconds; 0 where one was used again.
         tls_s: What TLS took after that, likewise.
+        wants_novelty: Whether whoever parses it is to tell what it says, as `Parsed.novelty`.
     """
 
     request: Request
@@ -108,6 +109,7 @@ class Page(Struct, frozen=True, array_like=True):
     saved: Saved | None = None
     connect_s: float = 0.0
     tls_s: float = 0.0
+    wants_novelty: bool = False
 
     def header(self, name: str) -> str | None:
         """The first value of a header field, or None; `name` in lower case."""

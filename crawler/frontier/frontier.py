@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from crawler import urls
 from crawler.frontier.decisions import NO_WAITS, Decision, Drop, Hold, Refill, Resolve, Verdict, Wait
 from crawler.frontier.delays import Delays
+from crawler.frontier.domains import DomainBudget
 from crawler.frontier.host import HostQueue, robots_request
 from crawler.frontier.hosts import Hosts
 from crawler.frontier.lanes import Lanes
@@ -25,7 +26,7 @@ from crawler.frontier.politeness import PARK_S, GapCause
 from crawler.frontier.robots import Robots
 from crawler.frontier.stock import MEMORY_REQUESTS, Stock
 from crawler.frontier.store import Pending
-from crawler.frontier.traps import DomainBudget, TrapGuard
+from crawler.frontier.traps import TrapGuard
 from crawler.models import Outcome, Request
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings, PolitenessSettings

@@ -8,10 +8,15 @@ many in one folder, on one host or in the whole domain, whatever their patterns 
 Names can be endless too. A place keeps the first `OWN_NAMES` names below it apart and folds all others into `{other}`;
 of hosts it keeps the first `OWN_HOSTS`. So a site's own sections, which are found first, never share a maze's fate.
 
+Telling what a page says costs as much as reading its links. So while the last page of a pattern that was judged was
+news, only every `ONE_IN`th of its pages is judged; from the first that is no news on all are, until one is news again.
+A pattern is therefore never closed for pages that nobody looked at.
+
 Why a crawl ends. Let a domain say S different things and F = FOLDER_FACTOR * limit. The domain as a whole is a place,
-and each of its pages is either one of the S that were new or counts in its row; so there are at most F - 1 pages
-between two that are new and F after the last, and the domain is left after S * F + 1 pages at most, and the
-`FIRST_PAGES` that are not judged and those under way. This holds whatever its URLs look like and however many hosts
+and each of its pages that is judged is either one of the S that were new or counts in its row; so there are at most
+F - 1 of them between two that are new and F after the last. Each that is new has at most ONE_IN - 1 others of its
+pattern pass without judgement. So the domain is left after S * (F + ONE_IN) pages at most, and the `FIRST_PAGES` that
+are not judged and those under way. This holds whatever its URLs look like and however many hosts
 it has. Patterns only make it sooner: one endless pattern is left `limit` pages after its last news. What was heard is
 not kept from session to session, so the count begins again when a run goes on; what is closed stays closed.
 
@@ -27,13 +32,12 @@ nearly full; that this happens 500 times in a row has a chance below 1 in 10^80.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from crawler import urls
+from crawler.frontier.domains import domain_of
 from crawler.frontier.heard import Heard
 from crawler.patterns import NO_NOVELTY, pattern_of
 
@@ -42,6 +46,7 @@ OWN_NAMES: Final = 64  # below one place; all others fold
 OWN_HOSTS: Final = 8  # of one domain
 OTHER: Final = "{other}"  # what folded names are called; no path has braces, they are escaped there
 FIRST_PAGES: Final = 100  # of a domain, which are only counted: most domains of a wide crawl have no more
+ONE_IN: Final = 4  # pages of a pattern is judged while it says something new
 MAX_KEY_CHARS: Final = 64  # of one name; longer ones are cut
 MAX_NAMED_NODES: Final = 2_000  # of one domain; further names fold at once
 MAX_NODES: Final = 4_000  # of one domain; below them nothing is told apart any more
@@ -55,7 +60,7 @@ class Trap(Struct):
     Args:
         domain: Its registrable domain.
         pattern: Its shape; `**` at the end stands for everything below.
-        pages: Pages that were fetched there, the domain's first ones aside.
+        pages: Pages that were judged there.
         last: The page that closed it.
         saved: URLs that were left out since.
         left_out: The first of them.
@@ -91,13 +96,17 @@ class Trap(Struct):
 
 
 class _Node:
-    """One place: the pages under it, how many of them in a row said nothing new, and what closed it."""
+    """One place: the pages under it, how many of them in a row said nothing new, and what closed it.
 
-    __slots__ = ("children", "pages", "row", "trap")
+    `passed` counts the pages of a pattern that went by without being judged.
+    """
+
+    __slots__ = ("children", "pages", "passed", "row", "trap")
 
     def __init__(self) -> None:
         self.children: dict[str, _Node] = {}
         self.pages = 0
+        self.passed = 0
         self.row = 0
         self.trap: Trap | None = None
 
@@ -115,6 +124,16 @@ class _Domain:
     @property
     def size_bytes(self) -> int:
         return self.nodes * NODE_BYTES + self.heard.size_bytes
+
+    def wants(self, keys: list[str]) -> bool:
+        """Whether the next page of a place is to be judged."""
+        if self.heard.is_full:
+            return False
+        place = self._place(keys)
+        if place is None or place.row:
+            return True
+        place.passed = (place.passed + 1) % ONE_IN
+        return not place.passed
 
     def saw(self, keys: list[str], url: str, novelty: int, limit: int) -> Trap | None:
         """Count a page; returns the trap that it closed, if it did."""
@@ -135,15 +154,20 @@ class _Domain:
 
     def trap_of(self, keys: list[str]) -> Trap | None:
         """The trap that a URL lies in."""
+        place = self._place(keys)
+        return None if place is None else place.trap
+
+    def _place(self, keys: list[str]) -> _Node | None:
+        """The place of a URL, or a closed one above it; None if it was never met."""
         node = self.root
         for key in keys:
             if node.trap is not None:
-                return node.trap
+                return node
             child = node.children.get(key) or node.children.get(_folded(key))
             if child is None:
                 return None
             node = child
-        return node.trap
+        return node
 
     def restore(self, trap: Trap) -> None:
         """Close a place again, with the names beside its way that are no part of it."""
@@ -228,23 +252,40 @@ class TrapGuard:
         self.size_bytes = 0  # what `_domains` take, about
         self.traps = 0  # how many places are closed; whoever keeps snapshots makes a new one when it changes
 
+    def wants(self, url: str, host: str) -> bool:
+        """Whether a page is to be judged; asked once for each page that is going to be read.
+
+        Args:
+            url: Its canonical URL.
+            host: Politeness key of the URL.
+        """
+        if not self.limit:
+            return False
+        name = domain_of(host)
+        domain = self._domains.get(name)
+        return not self._is_first(name) if domain is None else domain.wants(_keys(url, host))
+
+    def _is_first(self, name: str) -> bool:
+        return self._first_pages.get(name, 0) < min(FIRST_PAGES, self.limit)
+
     def saw(self, url: str, host: str, novelty: int) -> None:
         """Count a page that is ok.
 
         Args:
             url: Its canonical URL.
             host: Politeness key of the URL.
-            novelty: What it says, by `patterns.novelty_of`; `NO_NOVELTY` is not counted.
+            novelty: What it says, by `patterns.novelty_of`; `NO_NOVELTY` is not judged.
         """
-        if not self.limit or novelty == NO_NOVELTY:
+        if not self.limit:
             return
-        name = _domain_of(host)
+        name = domain_of(host)
+        if name not in self._domains and self._is_first(name):
+            self._first_pages[name] = self._first_pages.get(name, 0) + 1
+            return
+        if novelty == NO_NOVELTY:
+            return
         domain = self._domains.pop(name, None)
         if domain is None:
-            pages = self._first_pages.get(name, 0) + 1
-            if pages <= min(FIRST_PAGES, self.limit):
-                self._first_pages[name] = pages
-                return
             domain = self._closed.get(name) or _Domain(name)
             self.size_bytes += domain.size_bytes
         self._domains[name] = domain  # again, as the last
@@ -265,7 +306,7 @@ class TrapGuard:
         """
         if not self._closed:
             return False
-        domain = self._closed.get(_domain_of(host))
+        domain = self._closed.get(domain_of(host))
         if domain is None:
             return False
         trap = domain.trap_of(_keys(url, host))
@@ -305,48 +346,6 @@ class TrapGuard:
             again = self._closed[name] = _Domain(name)
             for trap in domain.traps:
                 again.restore(trap)
-
-
-class DomainBudget:
-    """Counts pages of registrable domains against what each may have; for crawls without a border.
-
-    Args:
-        limit: Pages of each domain; 0 = no limit.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._pages: dict[str, int] = {}
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether there is a limit."""
-        return self._limit > 0
-
-    def count(self, host: str) -> None:
-        """Count a page of a host, by its politeness key, that is asked for."""
-        if self._limit:
-            name = _domain_of(host)
-            self._pages[name] = self._pages.get(name, 0) + 1
-
-    def uncount(self, host: str) -> None:
-        """Take back a page of a host that was not sent."""
-        if self._limit:
-            self._pages[_domain_of(host)] -= 1
-
-    def left(self, count: int, host: str) -> int:
-        """How many of so many pages of a host, by its politeness key, its domain may still have."""
-        return min(count, max(0, self._limit - self._pages.get(_domain_of(host), 0))) if self._limit else count
-
-    def is_used_up(self, host: str) -> bool:
-        """Whether the domain of a host, by its politeness key, has had all its pages."""
-        return self._limit > 0 and self._pages.get(_domain_of(host), 0) >= self._limit
-
-
-@lru_cache(maxsize=65_536)
-def _domain_of(host: str) -> str:
-    """The registrable domain of a politeness key."""
-    return urls.registrable_domain(urls.split_authority(host)[0].strip("[]"))
 
 
 def _keys(url: str, host: str) -> list[str]:

@@ -61,7 +61,6 @@ class StageContext(Struct, frozen=True):
         max_links: Distinct links of one page that are taken.
         nofollow: Whether what a page marks as nofollow is not followed.
         rules: Rewrite links.
-        wants_novelty: Whether `Parsed.novelty` is read.
         wanted: What is taken from pages besides text and links.
         keep: Saves an HTML page, given URL, Content-Type and decoded body: returns where it is within the run's folder,
             None if it is not wanted, and raises OSError if it cannot be written. None saves nothing.
@@ -73,7 +72,6 @@ class StageContext(Struct, frozen=True):
     max_links: int = 5_000
     nofollow: bool = True
     rules: UrlRules = UrlRules()
-    wants_novelty: bool = False
     wanted: Wanted = USUAL
     keep: Callable[[str, str | None, bytes], str | None] | None = None
 
@@ -151,7 +149,7 @@ class PageParser:
         if document is None:
             return Parsed(line, outcome, error, complete)
         novelty = NO_NOVELTY
-        if self._context.wants_novelty:
+        if page.wants_novelty:
             novelty = novelty_of(page.request.url, document.title, document.text)
         judged = self._links.judge(self._followed(document))
         self._laps.lap(PARSE)

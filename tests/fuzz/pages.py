@@ -116,6 +116,7 @@ def page_of(data: bytes) -> Page:
         "asyncio",
         complete="cut" not in own,
         truncated=own.get("truncated") if own.get("truncated") in ("length", "time", "type") else None,
+        wants_novelty=True,
     )
 
 
@@ -127,7 +128,6 @@ def _context(parser: str) -> StageContext:
         max_body_bytes=MAX_BODY_BYTES,
         max_links=MAX_LINKS,
         rules=RULES,
-        wants_novelty=True,
         wanted=WANTED,
     )
 
