@@ -11,15 +11,16 @@ White space (HTML's five characters) is folded, and lines without text are left 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from msgspec.structs import replace
 
 from crawler import urls
-from crawler.errors import UrlError
 from crawler.models import Document, Metadata
 from crawler.parse.embedded import embedded_of
+from crawler.parse.hrefs import Base, Targets
 from crawler.parse.metadata import NO_METADATA, images_of, link_details_of, metadata_of
 from crawler.parse.text import fold, fold_line, lines
 from crawler.parse.wanted import Wanted
@@ -37,25 +38,11 @@ BLOCKS = frozenset(
 HIDDEN = frozenset(("script", "style", "template", "noscript", "title", "iframe", "noembed", "noframes"))
 LINKS = frozenset(("a", "area"))
 
-MAX_HREF_CHARS = 16 * 1024  # longer attribute values are no links
-MAX_TARGET_CHARS = 8_192  # longer canonical URLs are dropped
 MAX_REFRESH_DELAY_S = 30.0  # a later meta refresh reloads a page, it does not lead to another one
 # Headings inside of each other repeat their text: characters that all together may have beyond the page's own. A few
 # layers happen; a thousand around a long text would make a thousand copies of it.
 _REPEATED_CHARS = 100_000
 _ROBOTS_NAMES = ("robots", "crawler")
-_URL_SPACE = "".join(map(chr, range(0x21)))  # what the URL parser strips
-# A path and query in which the URL parser would change nothing: no dot or empty segment, nothing to escape, escapes in
-# upper case, and a query that is not empty. Most links are such, and joining strings is several times faster.
-_ESCAPED = r"%(?!2E)[0-9A-F]{2}"
-_PLAIN_PATH = re.compile(
-    rf"(?:/(?:[A-Za-z0-9_~!$&()*+,;=@-]|{_ESCAPED})(?:[A-Za-z0-9_~!$&()*+,;=@.-]++|{_ESCAPED})*+)*+/?"
-    rf"(?:\?(?:[A-Za-z0-9_~!$&()*+,;=@./-]++|{_ESCAPED})++)?"
-)
-_CACHED_ORIGINS = 10_000
-_plain_origins: set[str] = set()  # origins that were met as links and are written as the URL parser writes them
-_CACHED_HREF_CHARS = 512
-_CACHED_TARGETS = 100_000  # about 30 MiB
 _REFRESH = re.compile(
     r"\s*(\d+|(?=\.))[\d.]*(?:(?:\s*[;,]|\s)\s*(?:url\s*=\s*)?(?:'([^']*)|\"([^\"]*)|(.*)))?", re.IGNORECASE | re.DOTALL
 )
@@ -94,100 +81,6 @@ class Facts:
     images: list[dict[str, str | None]] = field(default_factory=list)
     anchor_texts: list[str] = field(default_factory=list)
     embedded: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
-
-
-class Base:
-    """Where a page's links start from, with the targets that are known there.
-
-    Args:
-        url: Canonical URL of the page or of its base element.
-        known: href → canonical target, "" where there is none to follow; for the page's folder.
-        rooted: The same for hrefs that begin with `/`, whatever the folder.
-    """
-
-    __slots__ = ("folder", "known", "origin", "rooted", "url")
-
-    def __init__(self, url: str, known: dict[str, str], rooted: dict[str, str]) -> None:
-        self.url = url
-        self.known = known
-        self.rooted = rooted
-        self.origin = urls.origin(url)
-        self.folder = _folder(url)
-
-    def table(self, href: str) -> dict[str, str]:
-        """Where the target of an href is remembered."""
-        return self.rooted if href[:1] == "/" else self.known
-
-    def join(self, href: str) -> str:
-        """The canonical target of an href, "" if it is none that can be followed."""
-        if len(href) > MAX_HREF_CHARS:
-            return ""
-        target = self._join_plain(href)
-        if target is None:
-            try:
-                target = urls.canonicalize(href, self.url)
-            except UrlError:
-                return ""
-            if href.startswith(origin := urls.origin(target)) and len(_plain_origins) < _CACHED_ORIGINS:
-                _plain_origins.add(origin)
-        return target if len(target) <= MAX_TARGET_CHARS else ""
-
-    def _join_plain(self, href: str) -> str | None:
-        """The target of an href whose join is the joining of strings; None where the URL parser has to do it."""
-        path = href.partition("#")[0]
-        if path.startswith(("http://", "https://")):
-            end = path.find("/", 8)
-            is_plain = path[:end] in _plain_origins and _PLAIN_PATH.fullmatch(path, end)
-            return path if is_plain else None
-        if path[:1] == "/":
-            return self.origin + path if _PLAIN_PATH.fullmatch(path) else None
-        if not path:
-            return self.url if href else None
-        if path[0] == "?":
-            return None
-        folder = self.folder
-        while path.startswith("../"):
-            path = path[3:]
-            folder = folder[: max(folder.rindex("/", 0, -1), len(self.origin)) + 1]
-        return folder + path if _PLAIN_PATH.fullmatch("/" + path) else None
-
-
-class Targets:
-    """Resolves the links of many pages and remembers them: a site's navigation stands on each of its pages.
-
-    What an href leads to depends on its page's origin alone if it begins with `/`, else on its folder, unless it begins
-    with `?` or `#` or is empty.
-    """
-
-    def __init__(self) -> None:
-        self._folders: dict[str, dict[str, str]] = {}
-        self._origins: dict[str, dict[str, str]] = {}
-        self._size = 0
-
-    def base(self, url: str) -> Base:
-        """The base for the links of a page with this canonical URL."""
-        if self._size > _CACHED_TARGETS:
-            self._folders.clear()
-            self._origins.clear()
-            self._size = 0
-        known = self._folders.setdefault(_folder(url), {})
-        self._size += not known  # a folder without targets takes room as well
-        return Base(url, known, self._origins.setdefault(urls.origin(url), {}))
-
-    def learn(self, href: str, base: Base) -> str:
-        """Resolve an href that the base does not know, and remember it where others can use it."""
-        target = base.join(href)
-        first = href[:1]
-        if first <= " ":
-            first = href.strip(_URL_SPACE)[:1]
-        if len(href) <= _CACHED_HREF_CHARS and first not in ("", "?", "#"):
-            base.table(href)[href] = target
-            self._size += 1
-        return target
-
-
-def _folder(url: str) -> str:
-    return url[: url.partition("?")[0].rindex("/") + 1]
 
 
 def is_jsonld(script_type: str | None) -> bool:
@@ -239,25 +132,15 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int, wanted
     )
 
 
-def _joiner(base: Base, targets: Targets) -> Callable[[str], str]:
-    """A function that makes the canonical target of an href, "" where there is none."""
-
-    def join(href: str) -> str:
-        target = base.table(href).get(href)
-        return targets.learn(href, base) if target is None else target
-
-    return join
-
-
 def _embedded(facts: Facts, base: Base, targets: Targets, max_links: int, wanted: Wanted) -> list[str]:
     if wanted.embedded is None:
         return []
-    join = _joiner(base, targets)
+    join = partial(targets.target, base)
     return embedded_of(facts.images, facts.embedded, facts.links, join, wanted.embedded, max_links)
 
 
 def _metadata(facts: Facts, url: str, base: Base, targets: Targets, max_links: int, wanted: Wanted) -> Metadata:
-    join = _joiner(base, targets)
+    join = partial(targets.target, base)
     found = NO_METADATA
     if wanted.metadata:
         found = metadata_of(facts.metas, facts.links, facts.jsonld, facts.times, facts.author, join)
@@ -285,12 +168,13 @@ def _headings(headings: Iterable[tuple[int, str]], room: int) -> list[tuple[int,
 def _links(
     anchors: list[tuple[str, str | None]], base: Base, targets: Targets, max_links: int
 ) -> tuple[list[str], frozenset[str]]:
-    known, rooted = base.known, base.rooted
+    rooted, places, starts = base.rooted, base.places, base.starts
     found: dict[str, bool] = {}  # target → whether it stands in nofollow links only
     for href, rel in anchors:
-        target = (rooted if href[:1] == "/" else known).get(href)
+        target = rooted.get(href)  # what `Targets.target` does, without a call for each
         if target is None:
-            target = targets.learn(href, base)
+            place = places.get(href)
+            target = starts[place[0]] + place[1] if place is not None else targets.learn(base, href)
         if not target:
             continue
         if target not in found and len(found) == max_links:

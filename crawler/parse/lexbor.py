@@ -18,11 +18,11 @@ from crawler.parse.facts import (
     HIDDEN,
     LINKS,
     Facts,
-    Targets,
     document_of,
     is_jsonld,
     names_author,
 )
+from crawler.parse.hrefs import Targets
 from crawler.parse.text import EDGE
 from crawler.parse.wanted import USUAL, Wanted
 

@@ -16,7 +16,7 @@ from crawler.errors import UrlError
 from crawler.models import CANNOT_SAVE, Document, Outcome, Page, Parsed
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 from crawler.parse.laps import DECODE, EXTRACT, PARSE, SERIALISE, Laps
 from crawler.parse.links import LinkJudge
 from crawler.parse.wanted import USUAL, Wanted

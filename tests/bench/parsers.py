@@ -19,7 +19,7 @@ from crawler.bench.bare import read as bare
 from crawler.models import Document
 from crawler.parse import lexbor, soup
 from crawler.parse.charset import decode_text
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 from crawler.parse.worker import keep_memory
 
 MAX_LINKS = 5_000

@@ -10,7 +10,7 @@ from typing import Any
 
 from crawler import seeds, settings_file, urls
 from crawler.errors import UrlError, UsageError
-from crawler.parse.facts import MAX_HREF_CHARS, MAX_TARGET_CHARS, Base
+from crawler.parse.hrefs import MAX_HREF_CHARS, MAX_TARGET_CHARS, Base
 from crawler.patterns import NO_NOVELTY, novelty_of, path_fault, pattern_of
 from crawler.rewrite import UrlRules
 from crawler.scope import Scope, Site

@@ -25,7 +25,7 @@ from crawler.models import Page, Parsed, Request
 from crawler.parse import lexbor, soup
 from crawler.parse.charset import charset_of_type, decode_text, encoding_of_label
 from crawler.parse.decode import undo_codings
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 from crawler.parse.stage import (
     PageParser,
     PageWork,

@@ -65,7 +65,7 @@ TARGETS: dict[str, Target] = {
     ),
     "url": Target(
         addresses.check_url,
-        ("crawler.urls", "crawler.scope", "crawler.rewrite", "crawler.patterns", "crawler.parse.facts"),
+        ("crawler.urls", "crawler.scope", "crawler.rewrite", "crawler.patterns", "crawler.parse.hrefs"),
         ("unit.test_urls", "unit.test_scope", "unit.test_rewrite", "unit.test_patterns"),
         tokens.URL,
         72 * KIB,

@@ -6,7 +6,7 @@ import pytest
 
 from crawler.file_choice import FileChoice
 from crawler.parse.embedded import MAX_SRCSET_CHARS, candidates, embedded_of
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 from tests.unit.bounded import within
 
 PAGE = "https://h.example/a/page"

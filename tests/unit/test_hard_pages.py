@@ -17,7 +17,7 @@ from crawler.errors import ParseError, RunError
 from crawler.lab import hostile
 from crawler.models import ExtractRule, Page, Parsed, Request
 from crawler.parse import lexbor, sitemap, soup
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 from crawler.parse.stage import PageParser, StageContext
 from crawler.parse.wanted import USUAL, Wanted
 from crawler.scope import Scope, Site

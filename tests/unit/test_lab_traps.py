@@ -11,7 +11,7 @@ from crawler import urls
 from crawler.lab import Answer, LabServer, World, WorldSpec
 from crawler.lab.traps import FACETS, HOSTS, MAZE_LINKS, MIRROR_PAGES, SHOP_ITEMS, TARPIT_LATENCY_S
 from crawler.parse import lexbor
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 from crawler.patterns import novelty_of
 
 PORT = 8080

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crawler import urls
 from crawler.models import EXAMPLES, LeftOut
-from crawler.parse import facts, links
+from crawler.parse import hrefs, links
 from crawler.parse.links import LinkJudge
 from crawler.rewrite import UrlRules
 from crawler.scope import Scope, Site
@@ -59,6 +59,6 @@ def test_the_memory_of_links_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 @example("http://h.example/a//b/", "../y")
 @example("http://h.example/a/", "%2E%2E/y")
 def test_joining_strings_gives_what_the_url_parser_gives(base: str, href: str) -> None:
-    quick = facts.Base(base, {}, {})._join_plain(href)
+    quick = hrefs.Base(base, {}, {})._join_plain(href)
     assert quick is None or quick == urls.canonicalize(href, base)
-    facts.Base(base, {}, {}).join(href)  # it may learn an origin
+    hrefs.Base(base, {}, {}).join(href)  # it may learn an origin

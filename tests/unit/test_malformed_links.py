@@ -6,7 +6,7 @@ import pytest
 
 from crawler.models import Document
 from crawler.parse import lexbor, soup
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 
 READERS = {"lexbor": lexbor.read, "bs4": soup.read}
 

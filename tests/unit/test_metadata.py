@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from crawler.models import Metadata, Page, Record, Request
 from crawler.parse import lexbor, soup
 from crawler.parse.dates import iso_date
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 from crawler.parse.metadata import MAX_JSONLD_CHARS, MAX_JSONLD_DEPTH
 from crawler.parse.stage import PageParser, StageContext
 from crawler.parse.wanted import Wanted

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from crawler import urls
 from crawler.errors import UrlError
 from crawler.models import Document
-from crawler.parse import lexbor, soup
-from crawler.parse.facts import Targets
+from crawler.parse import hrefs, lexbor, soup
+from crawler.parse.hrefs import Targets
 from crawler.parse.text import EDGE, fold, lines
 
 URL = "https://a.example/dir/page?x=1"
@@ -276,25 +276,50 @@ def test_remembered_and_joined_links_are_what_the_url_parser_says(href: str, url
     except UrlError:
         expected = ""
     targets = Targets()
-    first = targets.learn(href, targets.base(url))
-    second = targets.base(url.partition("?")[0].rpartition("/")[0] + "/other").known.get(href, "")
-    assert first == expected
-    assert second in ("", expected)
-
-
-def test_targets_are_shared_by_a_folder_and_by_no_other() -> None:
     targets = Targets()
-    targets.learn("x", targets.base("https://a.example/one/p"))
-    assert targets.base("https://a.example/one/q?r=/s/").known == {"x": "https://a.example/one/x"}
-    assert targets.base("https://a.example/two/p").known == {}
+    assert targets.target(targets.base(url), href) == expected
+    assert targets.target(targets.base(url), href) == expected
+    for other in ("https://a.example/one/q?r=/s/", "https://a.example/one/", "https://a.example/a/b/c/d"):
+        try:
+            expected = urls.canonicalize(href, other)
+        except UrlError:
+            expected = ""
+        assert targets.target(targets.base(other), href) == expected
+
+
+def test_what_is_remembered_of_an_href_serves_every_page_that_it_can_stand_on() -> None:
+    targets = Targets()
+    base = targets.base("https://a.example/one/two/p")
+    for href in ("/x", "x", "./x", "../x", "../../../x#y", "?x=1", "https://b.example/x", "mailto:x", "#x", "", "é"):
+        targets.target(base, href)
+    assert set(base.rooted) == {"/x", "https://b.example/x", "mailto:x"}
+    assert set(base.places) == {"x", "./x", "../x", "../../../x#y", "?x=1"}
+    other = targets.base("https://a.example/three/q?r=/s/")
+    found = [targets.target(other, href) for href in base.places]
+    assert found == [f"https://a.example/{rest}" for rest in ("three/x", "three/x", "x", "x", "three/q?x=1")]
+    assert not targets.base("http://a.example/").rooted
+
+
+def test_an_href_on_a_page_with_a_very_long_url_is_joined_with_care() -> None:
+    targets, href = Targets(), "y" * 500
+    targets.target(targets.base("https://a.example/"), href)
+    long = "https://a.example/" + "x" * (hrefs.MAX_TARGET_CHARS - 300) + "/"
+    assert [targets.target(targets.base(long), each) for each in (href, href, "y", "y")] == [
+        "",
+        "",
+        long + "y",
+        long + "y",
+    ]
 
 
 def test_the_memory_of_links_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crawler.parse.facts._CACHED_TARGETS", 10)
+    monkeypatch.setattr(hrefs, "_CACHED_TARGETS", 10)
     targets = Targets()
     for n in range(100):
-        targets.learn(f"x{n}", targets.base("https://a.example/"))
-    assert len(targets.base("https://a.example/").known) <= 11
+        targets.target(targets.base("https://a.example/"), f"x{n}")
+        targets.target(targets.base("https://a.example/"), f"/x{n}")
+    base = targets.base("https://a.example/")
+    assert len(base.places) + len(base.rooted) <= 13
 
 
 @given(st.text(" \t\n\f\rab\0\xa0", max_size=30))

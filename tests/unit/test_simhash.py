@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crawler.lab.words import NOUNS
 from crawler.parse import lexbor
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 from crawler.parse.simhash import SimHasher
 
 DOCUMENTATION = Path("/usr/share/doc/python3.11/html/library")

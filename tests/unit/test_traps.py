@@ -17,7 +17,7 @@ from crawler.frontier.traps import FIRST_PAGES, FOLDER_FACTOR, ONE_IN, OWN_HOSTS
 from crawler.lab import World, WorldSpec
 from crawler.lab.traps import HOSTS, SHOP_ITEMS
 from crawler.parse import lexbor
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 from crawler.patterns import NO_NOVELTY, novelty_of, path_fault
 from crawler.rewrite import UrlRules
 

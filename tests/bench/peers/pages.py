@@ -21,7 +21,7 @@ from crawler.lab.server import LabServer
 from crawler.lab.world import World, WorldSpec
 from crawler.parse import lexbor
 from crawler.parse.charset import decode_text
-from crawler.parse.facts import Targets
+from crawler.parse.hrefs import Targets
 
 HOST = "127.0.0.1"
 PAGES = 4_389
