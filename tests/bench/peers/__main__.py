@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.bench.peers import report
 from tests.bench.peers.comparison import Comparison, PageFields, compare
 from tests.bench.peers.installation import ROOT, peers_python
-from tests.bench.peers.pages import PAGE_BYTES, PAGES, serve
+from tests.bench.peers.pages import PAGE_BYTES, PAGES, repeated, serve
 from tests.bench.peers.runs import OURS, PEERS, Run, available, crawl
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     python = peers_python() if any(name in PEERS for name in arguments.peers) else None
     rounds: list[dict[str, Run]] = []
     last: dict[str, list[PageFields]] = {}
-    with serve(arguments.pages, arguments.limit) as lab:
+    with repeated(arguments.pages, arguments.copies) as pages, serve(pages, arguments.limit) as lab:
         for number in range(1, arguments.rounds + 1):
             rounds.append({})
             for name in arguments.peers:
@@ -35,6 +35,8 @@ def main() -> None:
                 print(f"round {number}: {name} {run.pages_per_s:,.0f} pages/s", file=sys.stderr, flush=True)
     found = comparisons(last)
     what = str(arguments.pages or f"the lab's site, {arguments.limit or PAGES:,} pages of {PAGE_BYTES // 1000} KB")
+    if arguments.copies > 1:
+        what += f", {arguments.copies} copies"
     if arguments.limit:
         what += ", cut short"
     if arguments.json:
@@ -49,6 +51,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=Path, metavar="DIR", help="a folder of HTML with an index.html")
+    parser.add_argument("--copies", type=_positive, default=1, metavar="N", help="the folder so many times (1)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only this many pages, to try it out")
     parser.add_argument("--rounds", type=_positive, default=5, metavar="N", help="crawls by each crawler (5)")
     names = ", ".join([*PEERS, *OURS])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import shutil
+import tempfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +87,25 @@ class FolderPart(FolderWorld):
                     known.add(path)
                     queue.append(path)
         return frozenset(chosen)
+
+
+@contextmanager
+def repeated(folder: Path | None, copies: int) -> Iterator[Path | None]:
+    """A folder that holds another so many times, with a page that leads to each: its crawl takes longer than its start.
+
+    Args:
+        folder: A folder of HTML with an index.html; None stays None.
+        copies: How many; 1 gives the folder itself.
+    """
+    if folder is None or copies == 1:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as made:
+        for number in range(1, copies + 1):
+            shutil.copytree(folder, Path(made) / str(number))
+        links = "".join(f'<a href="{number}/">{number}</a>\n' for number in range(1, copies + 1))
+        (Path(made) / "index.html").write_text(f"<!doctype html><title>Copies</title>\n{links}")
+        yield Path(made)
 
 
 @contextmanager
