@@ -23,6 +23,7 @@ from crawler.fetch.proxy import find_proxy
 from crawler.fetch.replay import NoResolver, ReplayFetcher
 from crawler.fetch.resolve import Resolver
 from crawler.file_choice import FileChoice
+from crawler.frontier import robots
 from crawler.frontier.flights import Flights
 from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import MemoryStore, Store
@@ -121,17 +122,19 @@ def check(settings: Settings, seeds: Seeds) -> None:
     _wanted(settings)
     if settings.fetch.strategy == "replay":
         _archived_run(settings.fetch.replay)
+    elif settings.fetch.replay:
+        raise UsageError("--replay answers no request of another strategy; add --strategy replay")
 
 
 def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
-    seed_urls = [site.seed for site in seeds.sites]
-    guard = Guard(settings.fetch.allow_private, exempt_origins(seed_urls))
+    origins = settings.fetch.named_origins or [urls.origin(site.seed) for site in seeds.sites]
+    guard = Guard(settings.fetch.allow_private, exempt_origins(f"{origin}/" for origin in origins))
     find_proxy(
         settings.fetch.proxy, settings.fetch.resolve, guard
     )  # the fetcher finds it again; here a mistake is found
     is_replay = settings.fetch.strategy == "replay"
     resolver = NoResolver() if is_replay else Resolver(settings.fetch.resolve, settings.fetch.dns_timeout_s)
-    return guard, Targets(settings.fetch, resolver, guard, frozenset(urls.origin(url) for url in seed_urls))
+    return guard, Targets(settings.fetch, resolver, guard, frozenset(origins))
 
 
 def _store(run: Run | None, *, is_new: bool) -> tuple[Store, Journal | None, Flights | None]:
@@ -213,6 +216,7 @@ def _wanted(settings: Settings) -> Wanted:
         rules=settings.extract,
         function=parse.extract,
         embedded=FileChoice(settings.output.files).wants_embedded if settings.output.files else None,
+        names=("robots", robots.product_token(settings.fetch.user_agent)),
     )
     if wanted.has_extractors:
         import_module("crawler.parse.extractors").check(wanted)  # parsers, which this process has no other use for

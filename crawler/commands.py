@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from crawler import assembly, seeds, session, settings_file
+from crawler import assembly, seeds, session, settings_file, urls
 from crawler import run as runs
 from crawler.api import run_loop
 from crawler.cli import Exit, overrides
@@ -66,6 +66,10 @@ def _failures_of(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
     changes = overrides(arguments)
     changes["crawl"] = {"max_depth": 0, "sitemaps": False, **changes.get("crawl", {})}
     changes["output"] = {"run": "", "outputs": (), **changes.get("output", {}), "parent": str(parent.folder)}
+    before = settings_file.load(parent.settings, {})
+    # What failed was found on pages: being asked for again makes it neither reachable nor trusted.
+    named = before.fetch.named_origins or tuple(urls.origin(urls.canonicalize(site.url)) for site in before.site)
+    changes["fetch"] = {**changes.get("fetch", {}), "named_origins": named}
     chosen = settings_file.load(parent.settings, changes)
     failed = parent.failed()
     if not failed:

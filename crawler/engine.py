@@ -38,6 +38,7 @@ P = ParamSpec("P")
 GRACE_S = 5.0  # after a stop, seconds in which answers under way are still taken
 DRAIN_S = 8.0  # after a stop, seconds after which pages still being parsed stay pending
 NOTEWORTHY_WAIT_S = 5.0  # waits of hosts that are worth a place in the store; one gap is kept after a resume anyway
+TURN_S = 0.02  # of dropping what is not to be asked for, until answers and signals have their turn
 SMALL_COMMIT_S = 0.02  # while pages are being parsed, an idle slot asks for no commit sooner after the one before
 
 Why = Literal["finished", "max_pages", "max_time", "stopped", "failed"]
@@ -270,6 +271,9 @@ class Engine:
                     self._start(self.line.resolve(decision))
                 case Drop():
                     self.line.drop(decision)
+                    if time.monotonic() - now > TURN_S:  # thousands may be dropped in a row
+                        self._pump()
+                        return
                 case Refill():
                     self._start(self.line.refill(decision))
                 case _:

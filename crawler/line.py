@@ -365,7 +365,7 @@ class Line:
             fault = parsed.extract_error
             if fault is not None and self.ledger.extract_errors.add(request.url, fault):
                 self.events.not_extracted(request, fault)
-            if parsed.outcome == "ok":
+            if parsed.outcome == "ok" or parsed.followed:  # a maze whose pages all break off is one as well
                 self.frontier.traps.saw(request.url, request.host, parsed.novelty)
             found = Found(parsed.links, request.depth + 1, request.url) if parsed.links else None
             reason = parsed.error or (None if parsed.outcome == "ok" else str(page.status))

@@ -131,6 +131,9 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     allow_private: Annotated[
         tuple[str, ...], _option("--allow-private", "a private network that may be crawled, 10.0.0.0/8 (repeatable)")
     ] = ()
+    named_origins: Annotated[
+        tuple[str, ...], _option(None, "what the user named, where the seeds are others; set by --retry-failed")
+    ] = ()
     resolve: Annotated[
         tuple[str, ...], _option("--resolve", "NAME:ADDRESS instead of asking DNS; *.NAME for all below (repeatable)")
     ] = ()

@@ -112,7 +112,7 @@ def _parts(message: str, table: str = "") -> tuple[str, str]:
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", fault, re.DOTALL):
         return f"unknown key '{unknown[1]}'{_hint(unknown[1], place)}", place
     if fault.startswith("Invalid enum value"):
-        fault = fault.replace("Invalid enum value", "there is no") + _choices(place)
+        return fault.replace("Invalid enum value", "there is no").replace("`", "'") + _choices(place), place
     fault = fault.replace("`", "'")
     fault = (
         fault.replace("Expected", "expected")

@@ -65,7 +65,8 @@ class SiteFiles:
         elif 200 <= page.status < 300:
             # One byte more than is read, so that the reader knows whether the last line is whole.
             decoded = undo_codings(page.body, page.header_all("content-encoding"), MAX_ROBOTS_BYTES + 1)
-            self.take_robots(request, page.status, decoded.body)
+            is_broken = (not decoded.complete and page.truncated is None) or decoded.fault == "too_many_codings"
+            self.take_robots(request, None if is_broken else page.status, decoded.body)
         else:
             self.take_robots(request, page.status, b"")
         self._frontier.done(request, "ok", time.monotonic())

@@ -256,8 +256,13 @@ def _os_error(error: BaseException) -> FetchError:
     return system_error(getattr(error, "os_error", None) or error)
 
 
+def _proxy_error(error: BaseException) -> FetchError:
+    # What aiohttp says of it has the proxy's URL in it, password and all.
+    return FetchError("proxy_failed", f"the proxy answered {getattr(error, 'status', 'nothing')} instead of a tunnel")
+
+
 _ERRORS: ErrorTable = {
-    aiohttp.ClientHttpProxyError: "proxy_failed",
+    aiohttp.ClientHttpProxyError: _proxy_error,
     aiohttp.ClientProxyConnectionError: "proxy_failed",
     aiohttp.ClientConnectorCertificateError: "tls_failed",
     aiohttp.ServerTimeoutError: "connect_timeout",

@@ -183,10 +183,10 @@ class Streams:
             stream.curl.close()
 
 
-def _fields(url: str, headers: Headers) -> list[str]:
-    """The fields as libcurl takes them: an empty value is written with a semicolon."""
+def _fields(url: str, headers: Headers) -> list[bytes]:
+    """The fields as libcurl takes them: in UTF-8, and an empty value is written with a semicolon."""
     fields = [f"Host: {authority(url)}"]
     fields += [f"{name}: {value}" if value else f"{name};" for name, value in headers]
     if not any(name.lower() == "accept" for name, _ in headers):
         fields.append("Accept:")  # libcurl's own
-    return fields
+    return [field.encode() for field in fields]  # of text pycurl takes ASCII alone

@@ -157,7 +157,8 @@ class Easy:
     def _open(self, purpose: int, where: Any) -> int:
         """Open the socket that libcurl asks for, if it may be connected to that address."""
         address, port = where.addr[:2]
-        if self.vetted(address) is None or not self._access.guard.permits(address, port):
+        vetted = self.vetted(address)
+        if vetted is None or not self._access.guard.permits(vetted, port):
             self._refusal = DialRefused(f"{address} port {port} is not on the public internet")
             return int(pycurl.SOCKET_BAD)
         try:

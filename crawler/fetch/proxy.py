@@ -43,7 +43,8 @@ def find_proxy(url: str, table: tuple[str, ...], guard: Guard) -> Proxy | None:
     try:
         scheme, host, port, _ = urls.split(urls.canonicalize(given))
     except UrlError as error:
-        raise UsageError(f"--proxy is {error}") from None
+        shown = given.rpartition("@")[2]  # without what may be a password
+        raise UsageError(f"--proxy {shown!r} is not a usable URL ({error.reason})") from None
     if scheme != "http":
         raise UsageError("--proxy takes an http:// URL; https:// pages pass through it in a tunnel")
     try:

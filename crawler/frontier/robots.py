@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from crawler import urls
 from crawler.errors import UrlError
@@ -16,6 +16,7 @@ KIB = 1024
 MAX_FILE_BYTES = 500 * KIB  # RFC 9309, 2.5: parsers read at least this much
 MAX_LINE_BYTES = 8 * 2083  # Google's limit: eight times the longest URL that browsers take
 MAX_RULES = 10_000
+MAX_WILDCARDS = 2_000  # rules; each can cost a long URL 5 µs
 MAX_PATTERN_CHARS = 2 * KIB  # longer ones are cut, as longer lines are
 MAX_SITEMAPS = 1_000
 ROBOTS_PATH = "/robots.txt"
@@ -68,7 +69,7 @@ class Robots:
         self.sitemaps = sitemaps
         self.is_unreachable = is_unreachable
         verdicts: dict[str, bool] = {}
-        for allow, pattern in rules:
+        for allow, pattern in _affordable(rules):
             verdicts[pattern] = allow or verdicts.get(pattern, False)
         self._plain = {pattern: allow for pattern, allow in verdicts.items() if not _has_wildcard(pattern)}
         self._lengths = tuple(sorted({len(pattern) for pattern in self._plain}, reverse=True))
@@ -103,6 +104,19 @@ class Robots:
 
 def _has_wildcard(pattern: str) -> bool:
     return "*" in pattern or "$" in pattern
+
+
+def _affordable(rules: Iterable[tuple[bool, str]]) -> Iterator[tuple[bool, str]]:
+    """The rules, but no more with wildcards than every URL can be held against: others refuse all that begins so."""
+    room = MAX_WILDCARDS
+    for allow, pattern in rules:
+        if not _has_wildcard(pattern):
+            yield allow, pattern
+        elif room:
+            room -= 1
+            yield allow, pattern
+        elif not allow:
+            yield False, re.split("[*$]", pattern, maxsplit=1)[0] or "/"
 
 
 class _Wildcard:
@@ -192,7 +206,7 @@ def parse(body: bytes, user_agent: str) -> Robots:
 
     Source: RFC 9309, 2; Google's published leniencies (typos, missing colon, index.html, byte order marks).
     """
-    token = _token(user_agent)
+    token = product_token(user_agent)
     own, everyone = _Group(), _Group()
     sitemaps: dict[str, None] = {}
     current: list[_Group] = []
@@ -203,7 +217,7 @@ def parse(body: bytes, user_agent: str) -> Robots:
                 current = []
             is_between_agents = True
             group = everyone if value == "*" or value[:2] in ("* ", "*\t") else own
-            if group is everyone or (token and _token(value) == token):
+            if group is everyone or (token and product_token(value) == token):
                 group.is_named = True
                 if group not in current:
                     current.append(group)
@@ -252,7 +266,11 @@ def _text(body: bytes) -> str:
     return head.replace(b"\0", b"").replace(b"\r", b"\n").decode("latin-1")
 
 
-def _token(user_agent: str) -> str:
+def product_token(user_agent: str) -> str:
+    """The name by which a robots.txt knows a user agent, in lower case: all up to what cannot be in one.
+
+    Source: RFC 9309, 2.2.1.
+    """
     match = _TOKEN.match(user_agent)
     return match[0].lower() if match else ""
 

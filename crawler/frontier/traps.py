@@ -10,15 +10,17 @@ of hosts it keeps the first `OWN_HOSTS`. So a site's own sections, which are fou
 
 Telling what a page says costs as much as reading its links. So while the last page of a pattern that was judged was
 news, only every `ONE_IN`th of its pages is judged; from the first that is no news on all are, until one is news again.
-A pattern is therefore never closed for pages that nobody looked at.
+A pattern is therefore never closed for pages that nobody looked at. Nor is anything above it: all its pages are judged
+as well while a place on their way has had `limit` pages in a row that were no news. And because a page that was to be
+judged may have no text, or break off, all are judged after `MAX_UNJUDGED` of which none could be.
 
 Why a crawl ends. Let a domain say S different things and F = FOLDER_FACTOR * limit. The domain as a whole is a place,
 and each of its pages that is judged is either one of the S that were new or counts in its row; so there are at most
-F - 1 of them between two that are new and F after the last. Each that is new has at most ONE_IN - 1 others of its
-pattern pass without judgement. So the domain is left after S * (F + ONE_IN) pages at most, and the `FIRST_PAGES` that
-are not judged and those under way. This holds whatever its URLs look like and however many hosts
-it has. Patterns only make it sooner: one endless pattern is left `limit` pages after its last news. What was heard is
-not kept from session to session, so the count begins again when a run goes on; what is closed stays closed.
+F - 1 of them between two that are new and F after the last. Each that is new has at most MAX_UNJUDGED others of its
+pattern pass without judgement. So the domain is left after S * (F + MAX_UNJUDGED) pages at most, and the `FIRST_PAGES`
+that are not judged, those without text and those under way. This holds whatever its URLs look like and however many
+hosts it has. Patterns only make it sooner: one endless pattern is left `limit` pages after its last news. What was
+heard is not kept from session to session, so the count begins again when a run goes on; what is closed stays closed.
 
 What it cannot see. Pages whose words are new each time (babble, or links labelled with random words) are news, endless
 news; and a domain that has said so much that `Heard` is full is not judged any more. Pages without text are not judged.
@@ -47,6 +49,7 @@ OWN_HOSTS: Final = 8  # of one domain
 OTHER: Final = "{other}"  # what folded names are called; no path has braces, they are escaped there
 FIRST_PAGES: Final = 100  # of a domain, which are only counted: most domains of a wide crawl have no more
 ONE_IN: Final = 4  # pages of a pattern is judged while it says something new
+MAX_UNJUDGED: Final = 64  # pages of a pattern that pass since one was judged; then each is to be
 MAX_KEY_CHARS: Final = 64  # of one name; longer ones are cut
 MAX_NAMED_NODES: Final = 2_000  # of one domain; further names fold at once
 MAX_NODES: Final = 4_000  # of one domain; below them nothing is told apart any more
@@ -98,7 +101,7 @@ class Trap(Struct):
 class _Node:
     """One place: the pages under it, how many of them in a row said nothing new, and what closed it.
 
-    `passed` counts the pages of a pattern that went by without being judged.
+    `passed` counts the pages of a pattern since the last that was judged.
     """
 
     __slots__ = ("children", "pages", "passed", "row", "trap")
@@ -125,15 +128,16 @@ class _Domain:
     def size_bytes(self) -> int:
         return self.nodes * NODE_BYTES + self.heard.size_bytes
 
-    def wants(self, keys: list[str]) -> bool:
+    def wants(self, keys: list[str], limit: int) -> bool:
         """Whether the next page of a place is to be judged."""
         if self.heard.is_full:
             return False
-        place = self._place(keys)
-        if place is None or place.row:
+        way = self._way(keys)
+        place = way[-1]
+        if len(way) <= len(keys) or place.row or any(node.row >= limit for node in way):
             return True
-        place.passed = (place.passed + 1) % ONE_IN
-        return not place.passed
+        place.passed += 1
+        return not place.passed % ONE_IN or place.passed > MAX_UNJUDGED
 
     def saw(self, keys: list[str], url: str, novelty: int, limit: int) -> Trap | None:
         """Count a page; returns the trap that it closed, if it did."""
@@ -146,6 +150,7 @@ class _Domain:
         for node in path:
             node.pages += 1
             node.row = 0 if is_new else node.row + 1
+        path[-1].passed %= ONE_IN
         limits = [limit * FOLDER_FACTOR] * len(keys) + [limit]
         for depth in range(len(path) - 1, -1, -1):
             if path[depth].row >= limits[depth]:
@@ -154,20 +159,20 @@ class _Domain:
 
     def trap_of(self, keys: list[str]) -> Trap | None:
         """The trap that a URL lies in."""
-        place = self._place(keys)
-        return None if place is None else place.trap
+        return self._way(keys)[-1].trap
 
-    def _place(self, keys: list[str]) -> _Node | None:
-        """The place of a URL, or a closed one above it; None if it was never met."""
+    def _way(self, keys: list[str]) -> list[_Node]:
+        """The places from the root down to that of a URL, as far as they were met, and not below a closed one."""
         node = self.root
+        way = [node]
         for key in keys:
             if node.trap is not None:
-                return node
+                break
             child = node.children.get(key) or node.children.get(_folded(key))
             if child is None:
-                return None
-            node = child
-        return node
+                break
+            way.append(node := child)
+        return way
 
     def restore(self, trap: Trap) -> None:
         """Close a place again, with the names beside its way that are no part of it."""
@@ -263,7 +268,7 @@ class TrapGuard:
             return False
         name = domain_of(host)
         domain = self._domains.get(name)
-        return not self._is_first(name) if domain is None else domain.wants(_keys(url, host))
+        return not self._is_first(name) if domain is None else domain.wants(_keys(url, host), self.limit)
 
     def _is_first(self, name: str) -> bool:
         return self._first_pages.get(name, 0) < min(FIRST_PAGES, self.limit)
@@ -322,8 +327,13 @@ class TrapGuard:
         return sorted(found, key=lambda trap: -trap.saved)
 
     def snapshot(self) -> list[tuple[str, str, str]]:
-        """What has to be kept for `restore`: domain and pattern (together unique) and JSON for each closed place."""
-        return [(trap.domain, trap.pattern, msgspec.json.encode(trap).decode()) for trap in self.reports()]
+        """What has to be kept for `restore`: domain and pattern (together unique) and JSON for each closed place.
+
+        A folder and a page in it that is called `**` have one pattern; the folder holds the page, and is kept.
+        """
+        widest_last = sorted(self.reports(), key=lambda trap: -len(trap.keys))
+        rows = {(trap.domain, trap.pattern): trap for trap in widest_last}
+        return [(*row, msgspec.json.encode(trap).decode()) for row, trap in rows.items()]
 
     def restore(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Close again what an earlier session had closed; rows as `snapshot` gave them, before the first page."""

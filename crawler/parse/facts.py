@@ -42,7 +42,6 @@ MAX_REFRESH_DELAY_S = 30.0  # a later meta refresh reloads a page, it does not l
 # Headings inside of each other repeat their text: characters that all together may have beyond the page's own. A few
 # layers happen; a thousand around a long text would make a thousand copies of it.
 _REPEATED_CHARS = 100_000
-_ROBOTS_NAMES = ("robots", "crawler")
 _REFRESH = re.compile(
     r"\s*(\d+|(?=\.))[\d.]*(?:(?:\s*[;,]|\s)\s*(?:url\s*=\s*)?(?:'([^']*)|\"([^\"]*)|(.*)))?", re.IGNORECASE | re.DOTALL
 )
@@ -110,7 +109,7 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int, wanted
         base = targets.base(own)
     hrefs, nofollow_hrefs = _links(facts.anchors, base, targets, max_links)
     named = _metas_by_name(facts.metas)
-    robots = {word for name in _ROBOTS_NAMES for content in named.get(name, ()) for word in _words(content)}
+    robots = {word for name in wanted.names for content in named.get(name, ()) for word in _words(content)}
     text = lines(facts.text)
     headings = _headings(facts.headings, len(text) + _REPEATED_CHARS)
     return Document(

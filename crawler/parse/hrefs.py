@@ -24,7 +24,7 @@ _PLAIN_PATH = re.compile(
     rf"(?:\?(?:[A-Za-z0-9_~!$&()*+,;=@./-]++|{_ESCAPED})++)?"
 )
 # Leads to the same place from everywhere; `http:x` does not, from a page that came by http.
-_ABSOLUTE = re.compile(r"/|https?://|(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"/|https?://|(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE | re.ASCII)
 _CACHED_ORIGINS = 10_000
 _plain_origins: set[str] = set()  # origins that were met as links and are written as the URL parser writes them
 _CACHED_HREF_CHARS = 512

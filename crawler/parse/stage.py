@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from importlib import import_module
 from typing import Literal
 
@@ -30,7 +30,6 @@ _PARSERS = {"lexbor": "crawler.parse.lexbor", "bs4": "crawler.parse.soup"}
 _SITEMAPS = "crawler.parse.sitemap"
 _EXTRACTORS = "crawler.parse.extractors"
 _ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
-_OWN_NAMES = ("robots", "crawler")  # what a directive may be addressed to and still mean us
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_page = msgspec.msgpack.Decoder(Page).decode
@@ -177,7 +176,7 @@ class PageParser:
         except Exception:
             self._laps.lap(PARSE)
             return None, charset, True
-        said = robots_directives(page.header_all("x-robots-tag"))
+        said = robots_directives(page.header_all("x-robots-tag"), self._context.wanted.names)
         if said:
             document = msgspec.structs.replace(
                 document,
@@ -240,10 +239,14 @@ def _canonical(found: Iterable[str], base: str) -> dict[str, None]:
     return canonical
 
 
-def robots_directives(fields: Iterable[str]) -> set[str]:
+def robots_directives(fields: Iterable[str], names: Container[str]) -> set[str]:
     """The directives of X-Robots-Tag fields that concern us, in lower case.
 
     A field may be addressed, `otherbot: noindex, nofollow`; the address holds until the next one or the field's end.
+
+    Args:
+        fields: The values of the fields.
+        names: To whom they are addressed if they mean us, in lower case.
     """
     directives: set[str] = set()
     for field in fields:
@@ -251,7 +254,7 @@ def robots_directives(fields: Iterable[str]) -> set[str]:
         for item in field.lower().split(","):
             address, colon, directive = item.partition(":")
             if colon and address.strip() not in _ROBOTS_WITH_VALUE:
-                is_ours, item = address.strip() in _OWN_NAMES, directive
+                is_ours, item = address.strip() in names, directive
             if is_ours:
                 directives.add(item.strip())
     return directives

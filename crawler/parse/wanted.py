@@ -23,6 +23,7 @@ class Wanted(Struct, frozen=True):
         function: `module:function` of an extractor in Python; empty for none.
         embedded: Tells by URL and kind (`image/`, `audio/`, `video/`) what is asked for of that which pages show; None
             for nothing.
+        names: To whom a page's directives for robots are addressed if they mean us, in lower case.
     """
 
     metadata: bool = True
@@ -33,6 +34,7 @@ class Wanted(Struct, frozen=True):
     rules: Mapping[str, ExtractRule] = {}
     function: str = ""
     embedded: Callable[[str, str], bool] | None = None
+    names: tuple[str, ...] = ("robots", "crawler")
 
     @property
     def has_extractors(self) -> bool:

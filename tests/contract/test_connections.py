@@ -148,6 +148,18 @@ async def test_the_guard_is_asked_where_a_socket_is_opened(connect: Connect, ser
     assert server.seen.connections == 0
 
 
+@pytest.mark.allow_hosts(["127.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1"])
+async def test_an_exempt_address_is_dialled_however_a_library_writes_it(
+    connect: Connect, server: ScriptedServer
+) -> None:
+    """The canonical URL has `::ffff:7f00:1`, the system `::ffff:127.0.0.1`."""
+    server.script("/", answer(b"here"))
+    url = f"http://[::ffff:7f00:1]:{server.port}/"
+    guard = Guard(exempt_origins=[url[:-1]])
+    client = await connect(guard=guard)
+    assert (await client.get(url, addresses=guard.vet(url, ["::ffff:7f00:1"]))).body == b"here"
+
+
 async def test_an_exempt_origin_is_dialled_and_the_port_beside_it_is_not(
     connect: Connect, server: ScriptedServer
 ) -> None:
@@ -257,7 +269,10 @@ async def test_a_proxy_gets_the_whole_url_and_its_own_credentials(connect: Conne
 async def test_a_proxy_that_opens_no_tunnel_fails_the_fetch(connect: Connect, server: ScriptedServer) -> None:
     client = await _proxied(connect, server)
     server.script("site.example:443", b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", CLOSE)
-    assert await reason_of(client, "https://site.example/", addresses=()) == "proxy_failed"
+    with pytest.raises(FetchError) as caught:
+        await client.get("https://site.example/", addresses=())
+    assert caught.value.reason == "proxy_failed"
+    assert "secret" not in str(caught.value)
     assert server.seen.request_lines[0].startswith("CONNECT site.example:443 HTTP/1.")
     assert "Cookie" not in server.seen.fields()
     assert server.seen.fields()["Proxy-Authorization"] == "Basic bWU6c2VjcmV0"
@@ -273,6 +288,14 @@ async def test_a_dead_proxy_fails_the_fetch(connect: Connect) -> None:
 async def test_a_proxy_that_cannot_be_used_is_a_usage_error(connect: Connect, proxy: str) -> None:
     with pytest.raises(UsageError, match="--proxy"):
         await connect(fetch_settings=FetchSettings(proxy=proxy))
+
+
+@pytest.mark.parametrize("rest", ["127.0.0.1:25", "no host:8080", "[::1:8080"])
+async def test_the_password_of_a_proxy_is_in_no_message(connect: Connect, rest: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        await connect(fetch_settings=FetchSettings(proxy=f"http://me:secret@{rest}"))
+    assert rest in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("script", [(HANG,), (answer(length=10**6), TELL, Drip(b"x"))], ids=["head", "body"])

@@ -137,6 +137,15 @@ async def test_http2_and_http1_give_the_same_page(
 
 
 @needs_http2
+async def test_a_value_is_sent_as_utf8_over_http2_too(
+    connect: Connect, authority: trustme.CA, site: nginx.Nginx
+) -> None:
+    client = await connect(tls=trusting(authority))
+    page = await client.get(site.url + "/echo", headers=(("X-Extra", "ü=日本"),))
+    assert page.body.split(b"|")[1] == "ü=日本".encode()
+
+
+@needs_http2
 async def test_requests_to_one_http2_host_share_a_connection(
     connect: Connect, authority: trustme.CA, site: nginx.Nginx
 ) -> None:

@@ -58,7 +58,7 @@ def check_header(data: bytes) -> None:
     value, _, rest = data.decode("latin-1").partition("\n")
     seconds = retry_after_s(value, NOW)
     expect(seconds is None or (seconds >= 0 and math.isfinite(seconds)), "Retry-After is a time", seconds)
-    directives = robots_directives([value, rest])
+    directives = robots_directives([value, rest], ("robots", "crawler"))
     expect(all(each == each.strip().lower() for each in directives), "directives are plain", directives)
     label = charset_of_type(value) or ""
     name = encoding_of_label(label)

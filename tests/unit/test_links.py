@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crawler import urls
+from crawler.errors import UrlError
 from crawler.models import EXAMPLES, LeftOut
 from crawler.parse import hrefs, links
 from crawler.parse.links import LinkJudge
@@ -62,3 +63,17 @@ def test_joining_strings_gives_what_the_url_parser_gives(base: str, href: str) -
     quick = hrefs.Base(base, {}, {})._join_plain(href)
     assert quick is None or quick == urls.canonicalize(href, base)
     hrefs.Base(base, {}, {}).join(href)  # it may learn an origin
+
+
+@given(st.lists(st.tuples(st.sampled_from(BASES), st.lists(PIECES, max_size=6).map("".join)), max_size=20))
+@example([("http://h.example/a/", "\u017f:x"), ("http://h.example/b/", "\u017f:x")])
+@example([("http://h.example/a/", "http\u017f://x"), ("http://h.example/b/", "http\u017f://x")])
+def test_what_is_remembered_of_other_pages_gives_what_the_url_parser_gives(pages: list[tuple[str, str]]) -> None:
+    targets = hrefs.Targets()
+    for base, _ in pages:
+        for _, href in pages:
+            try:
+                target = urls.canonicalize(href, base)
+            except UrlError:
+                target = ""
+            assert targets.target(targets.base(base), href) == target

@@ -302,3 +302,12 @@ def test_verdicts_agree_with_the_definition(pairs: list[tuple[bool, str]], path:
     lines = [f"{'Allow' if allow else 'Disallow'}: /{pattern}" for allow, pattern in pairs]
     matching = [(len(pattern), allow) for allow, pattern in pairs if _matches(f"/{pattern}", f"/{path}")]
     assert robots.parse(rules(*lines), AGENT).allows(f"{SITE}/{path}") is max(matching, default=(0, True))[1]
+
+
+def test_no_more_wildcards_are_tried_than_time_allows_and_what_is_left_over_refuses_more() -> None:
+    some = "".join(f"Disallow: /shop/*item{number}$\n" for number in range(robots.MAX_WILDCARDS))
+    more = "Disallow: /late/*x\nAllow: /late/*y\nDisallow: /plain\n"
+    parsed = robots.parse(f"User-agent: *\n{some}{more}".encode(), AGENT)
+    paths = ("/shop/item7", "/shop/other", "/late/y", "/plain/z", "/")
+    refused = [path for path in paths if not parsed.allows(SITE + path)]
+    assert refused == ["/shop/item7", "/late/y", "/plain/z"]

@@ -23,6 +23,7 @@ from crawler.parse.stage import (
     encode_parsed,
     robots_directives,
 )
+from crawler.parse.wanted import Wanted
 from crawler.scope import Scope, Site
 
 URL = "https://a.example/dir/page"
@@ -200,7 +201,16 @@ def test_the_header_shows_in_the_record() -> None:
     ],
 )
 def test_directives_count_if_they_are_addressed_to_us(fields: list[str], expected: set[str]) -> None:
-    assert robots_directives(fields) == expected
+    assert robots_directives(fields, ("robots", "crawler")) == expected
+
+
+def test_a_page_may_be_addressed_to_the_name_that_the_user_gave_the_crawler() -> None:
+    wanted = Wanted(names=("robots", "mybot"))
+    body = b'<meta name="mybot" content="nofollow"><meta name="crawler" content="noindex"><a href="/x">x</a>'
+    parsed, record = parse(page_of(body), wanted=wanted)
+    assert (record["nofollow"], record["noindex"], parsed.followed) == (True, False, 0)
+    _, record = parse(page_of(b"", "text/html", ("X-Robots-Tag", "mybot: nofollow, crawler: noindex")), wanted=wanted)
+    assert (record["nofollow"], record["noindex"]) == (True, False)
 
 
 def test_a_refresh_is_followed_like_a_link() -> None:  # scenario 29

@@ -13,7 +13,16 @@ from crawler import urls
 from crawler.frontier import traps
 from crawler.frontier.domains import DomainBudget
 from crawler.frontier.heard import Heard
-from crawler.frontier.traps import FIRST_PAGES, FOLDER_FACTOR, ONE_IN, OWN_HOSTS, OWN_NAMES, Trap, TrapGuard
+from crawler.frontier.traps import (
+    FIRST_PAGES,
+    FOLDER_FACTOR,
+    MAX_UNJUDGED,
+    ONE_IN,
+    OWN_HOSTS,
+    OWN_NAMES,
+    Trap,
+    TrapGuard,
+)
 from crawler.lab import World, WorldSpec
 from crawler.lab.traps import HOSTS, SHOP_ITEMS
 from crawler.parse import lexbor
@@ -275,6 +284,25 @@ def test_one_page_of_news_in_so_many_keeps_a_pattern_open_however_few_are_judged
     assert not guard.traps
 
 
+def test_pages_without_text_in_the_places_of_those_that_are_judged_do_not_keep_a_trap_open() -> None:
+    guard = known(TrapGuard(LIMIT))
+    said = (NO_NOVELTY if number and not number % ONE_IN else SAME + 1 for number in range(10 * LIMIT))
+    fetched, _ = judge(guard, (f"/calendar/{number}/" for number in range(10 * LIMIT)), said)
+    assert fetched <= MAX_UNJUDGED + LIMIT * ONE_IN / (ONE_IN - 1) + ONE_IN
+    assert patterns(guard) == ["www.example.com/calendar/#/"]
+
+
+def test_a_folder_is_not_closed_for_copies_while_few_of_its_news_are_judged() -> None:
+    """Copies of many patterns, each too few to close it, and now and then a page of news."""
+    guard, draws = judged_for_long(8), random.Random(9)
+    copies = [f"/{name}/{number}" for name in word_names(OWN_NAMES) for number in range(LIMIT - 1)]
+    for number, path in enumerate(copies):
+        judge(guard, [path], [SAME])
+        if not number % (3 * LIMIT):
+            judge(guard, [f"/goods/{number}.html"], [draws.getrandbits(64)])
+    assert not guard.traps
+
+
 # --- what it reports, keeps and forgets ---
 
 
@@ -311,6 +339,17 @@ def test_what_is_closed_stays_closed_in_another_session_and_nothing_else_is() ->
         assert again.is_closed(url, HOST) == guard.is_closed(url, HOST), path
     assert again.traps == 2
     assert sorted(again.snapshot()) == sorted(guard.snapshot())
+
+
+def test_a_folder_and_its_page_of_two_asterisks_have_one_row() -> None:
+    guard = known(TrapGuard(50))
+    feed(guard, [f"/maze/*{number:016x}a" for number in range(100)])
+    feed(guard, [f"/maze/{name}/{other}" for name in word_names(24) for other in word_names(24)])
+    assert patterns(guard) == ["www.example.com/maze/**"] * 2
+    (row,) = guard.snapshot()
+    again = TrapGuard(50)
+    again.restore([row])
+    assert again.is_closed(f"http://{HOST}/maze/x/y", HOST)
 
 
 def test_a_closed_domain_stays_closed_in_another_session() -> None:
