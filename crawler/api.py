@@ -129,8 +129,8 @@ async def stream(urls: str | Sequence[str], **options: Any) -> AsyncIterator[Rec
         RunError: If the crawl cannot go on.
     """
     chosen = options_to_settings(options)
-    if chosen.output.outputs or chosen.output.warc:
-        raise UsageError("stream() keeps nothing on disk; outputs and warc are for crawl()")
+    if chosen.output.run or chosen.output.outputs or chosen.output.warc:
+        raise UsageError("stream() keeps nothing on disk; run, outputs and warc are for crawl()")
     given = seeds.read(_listed(urls), (), chosen.site, chosen.crawl.scope, io.BytesIO())
     lines: asyncio.Queue[Sequence[bytes] | None] = asyncio.Queue()
     engine = assembly.build(chosen, given, None, lines.put_nowait)

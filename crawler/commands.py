@@ -170,7 +170,7 @@ def _crawl(
             has_news = summary.has_news(engine)  # a session with nothing to do has no figures
             if has_news or not run.stats.exists():
                 run.write_stats(stats)
-            written += _write_outputs(run, chosen, ending, has_news=has_news)
+            written += _write_outputs(run, chosen, ending, has_news=has_news, replaces=engine.has_answers)
     say(summary.closing(engine, ending, run, written))
     if ending.error is not None:
         raise ending.error
@@ -182,12 +182,16 @@ def _crawl(
     return Exit.OK if engine.has_answers or has_time_failed else Exit.NOTHING
 
 
-def _write_outputs(run: runs.Run, chosen: Settings, ending: Ending, *, has_news: bool) -> list[Path]:
+def _write_outputs(run: runs.Run, chosen: Settings, ending: Ending, *, has_news: bool, replaces: bool) -> list[Path]:
     """Make the files unless the crawl was stopped, and the report also then, but not if that was to be at once."""
     names = () if ending.why == "stopped" else chosen.output.outputs
-    paths = [Path(name) for name in names if name != STANDARD_OUTPUT]
-    for path in paths:
+    paths = []
+    for path in (Path(name) for name in names if name != STANDARD_OUTPUT):
+        if path.exists() and not replaces:  # yesterday's file is better than one of failures
+            _say(f"{path} is left as it was: nothing was fetched; `crawler export {run.folder} {path}` replaces it")
+            continue
         table.export(run.journal, run.committed_length(), path, spreadsheet_safe=chosen.output.spreadsheet_safe)
+        paths.append(path)
     if chosen.output.report and (has_news or not run.report.exists()) and session.AT_ONCE not in ending.cause:
         from crawler.report import page  # with the pictures, which most crawls end without
 

@@ -103,6 +103,10 @@ def _merge(entries: Sequence[_Entry], kind: ScopeKind) -> Seeds:
             notes.append(f"{entry.where}{entry.url} was given before; the limits that it sets now count")
         limits.setdefault(entry.url, {}).update(entry.limits)
     sites = [msgspec.convert({"seed": url, "kind": kind, **own}, Site) for url, own in limits.items()]
+    for site in sites:
+        name = site.seed.partition("?")[0].rpartition("/")[2]
+        if kind == "prefix" and name and "." not in name:  # perhaps a folder was meant
+            notes.append(f"{site.seed} has no slash at its end: all below {site.folder} belongs to the crawl")
     return Seeds(tuple(sites), tuple(notes))
 
 

@@ -110,3 +110,14 @@ def test_a_wall_clock_that_jumps_changes_no_record_and_stops_nothing(tmp_path: P
         table = settled(read_records(run))
         records.append(json.loads(json.dumps(table).replace(port, "/")))
     assert records[0] == records[1]
+
+
+def test_a_crawl_that_fetches_nothing_leaves_the_file_of_an_earlier_one(tmp_path: Path) -> None:
+    table, new = tmp_path / "pages.csv", tmp_path / "new.csv"
+    table.write_text("yesterday")
+    options = ("--retries", 0, "--patience", 0, "--delay", 0, "-q", "--run", tmp_path / "run")
+    done = run_cli("crawl", "http://127.0.0.1:4/", *options, "-o", table, "-o", new)
+    assert done.returncode == 1
+    assert "pages.csv is left as it was" in done.stderr
+    assert table.read_text() == "yesterday"
+    assert len(list(csv.DictReader(new.open()))) == 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -99,3 +101,37 @@ def test_a_domain_has_a_budget_where_a_crawl_has_no_border(traps: LabProcess, tm
     assert done.returncode == 0, done.stderr
     assert len(read_records(run)) == 20
     assert "domain_budget" in done.stderr
+
+
+class BrokenMaze(BaseHTTPRequestHandler):
+    """Every page but the first leads to three more, says the same, and breaks off before its announced length."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        number = int(self.path.strip("/")) if self.path.strip("/").isdigit() else 0
+        links = "".join(f"<a href='/{number * 3 + step}'>x</a>" for step in (1, 2, 3))
+        body = f"<title>Calendar</title><p>No events today</p>{links}".encode()
+        self.send_response(404 if self.path == "/robots.txt" else 200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body) + 10 * bool(number)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = bool(number)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_maze_whose_pages_all_break_off_ends_as_well(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with ThreadingHTTPServer(("127.0.0.1", 0), BrokenMaze) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        seed = f"http://127.0.0.1:{server.server_port}/"
+        done = run_cli("crawl", seed, "--delay", 0, "--retries", 0, "--no-sitemaps", *PATIENCE, "--run", run)
+        server.shutdown()
+        thread.join()
+    assert done.returncode == 0, done.stderr
+    assert "is a trap" in done.stderr
+    assert len(read_records(run)) < 400

@@ -260,3 +260,10 @@ def test_the_example_list_can_be_used() -> None:
     path = Path(__file__).parents[2] / "config" / "sites.txt"
     found = read(files=[str(path)])
     assert Site("https://example.org/docs/", max_pages=100, delay_s=2.0, max_depth=3) in found.sites
+
+
+def test_a_prefix_that_may_not_be_the_one_that_was_meant_is_told() -> None:
+    named = ["https://a.example/en", "https://a.example/de/", "https://a.example/page.html"]
+    (note,) = seeds.read(named, (), (), "prefix", io.BytesIO()).notes
+    assert note == "https://a.example/en has no slash at its end: all below https://a.example/ belongs to the crawl"
+    assert seeds.read(named, (), (), "host", io.BytesIO()).notes == ()
