@@ -65,7 +65,7 @@ class SiteFiles:
         elif 200 <= page.status < 300:
             # One byte more than is read, so that the reader knows whether the last line is whole.
             decoded = undo_codings(page.body, page.header_all("content-encoding"), MAX_ROBOTS_BYTES + 1)
-            is_broken = (not decoded.complete and page.truncated is None) or decoded.fault == "too_many_codings"
+            is_broken = decoded.is_unreadable or not (decoded.complete or page.truncated is not None)
             self.take_robots(request, None if is_broken else page.status, decoded.body)
         else:
             self.take_robots(request, page.status, b"")

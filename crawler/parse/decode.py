@@ -45,6 +45,12 @@ class Decoded(Struct, frozen=True):
         """Whether the body is still what the server sent although it named a coding."""
         return self.fault in ("bad_coding", "unknown_coding")
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether nobody can tell what the server said: its codings were not undone, and what is left is no text."""
+        is_binary = self.is_as_received and _BINARY_BYTE.search(self.body[:_SNIFF_BYTES]) is not None
+        return is_binary or self.fault == "too_many_codings"
+
 
 class _Layer(Struct):
     """What one coding gave: output, and how it ended: `end`, `short`, `limit` or `fault`."""

@@ -67,6 +67,8 @@ BROKEN: dict[str, tuple[Step, ...]] = {
     "no HTTP": (b"220 ready\r\n", HANG),
     "short": (answer(b"User-agent: *\nAllow: /\n", length=500), CLOSE),
     "gzip cut short": (answer(gzip.compress(b"User-agent: *\nAllow: /\n")[:-12], "200 OK", "Content-Encoding: gzip"),),
+    "unknown coding": (answer(gzip.compress(b"Allow: /\n"), "200 OK", "Content-Encoding: exotic"),),
+    "no gzip": (answer(b"\1\2" * 99, "200 OK", "Content-Encoding: gzip"),),
     "too many codings": (answer(b"x", "200 OK", "Content-Encoding: " + ", ".join(["gzip"] * 6)),),
     "broken chunks": (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n18\r\nUser-agent: *\nAllow: /\n\nzz\r\n",
