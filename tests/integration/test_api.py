@@ -7,13 +7,16 @@ import io
 import subprocess
 import sys
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import crawler
+from crawler import engine, line
 from crawler.errors import UsageError
+from tests.contract.server import ScriptedServer, answer
 from tests.integration.conftest import ROOT
 
 OPTIONS = {"resolve": ("*.lab:127.0.0.1",), "allow_private": ("127.0.0.0/8",), "delay": 0, "max_pages": 5}
@@ -40,6 +43,29 @@ async def test_stream_yields_records_and_may_be_left_early(seeds: list[str]) -> 
         if len(found) == 3:
             break
     assert len(set(found)) == 3
+
+
+async def test_a_stream_that_is_to_be_kept_is_refused(tmp_path: Path) -> None:
+    """A run's folder would promise that it can be resumed."""
+    with pytest.raises(UsageError, match="keeps nothing on disk"):
+        await anext(crawler.stream("https://example.com/", run=str(tmp_path / "run")))
+
+
+async def test_what_robots_txt_forbids_holds_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn of the loop that is over when a URL is dropped drops no other one."""
+    turns, dropped = count(), []
+    hand_out, drop = engine.Engine._hand_out, line.Line.drop
+    monkeypatch.setattr(engine, "TURN_S", 0.0)
+    monkeypatch.setattr(engine.Engine, "_hand_out", lambda self: (next(turns), hand_out(self)))
+    monkeypatch.setattr(line.Line, "drop", lambda self, what: (dropped.append(repr(turns)), drop(self, what)))
+    with ScriptedServer() as server:
+        server.script("/robots.txt", answer(b"User-agent: *\nDisallow: /secret\n"))
+        links = b"".join(b"<a href=/secret/%d>s</a>" % number for number in range(50)) + b"<a href=/open>o</a>"
+        server.script("/", answer(links, "200 OK", "Content-Type: text/html"))
+        server.script("/open", answer())
+        records = [record.url async for record in crawler.stream(server.url + "/", delay=0)]
+    assert records == [server.url + "/", server.url + "/open"]
+    assert len(set(dropped)) == len(dropped) == 50
 
 
 async def test_a_single_url_may_be_a_string(seeds: list[str]) -> None:

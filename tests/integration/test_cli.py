@@ -36,6 +36,7 @@ SEED = "https://example.com/"
         (["crawl", "ftp://example.com/"], ("ftp://example.com/",)),
         (["crawl", "https://example.com:99999/"], ("https://example.com:99999/",)),
         (["crawl", SEED, "--strategy", "replay"], ("--replay",)),
+        (["crawl", SEED, "--replay", "data/run"], ("--replay", "--strategy replay")),
         (["export", "nowhere", "out.csv"], ("nowhere", "no run")),
         (["resume", "nowhere"], ("nowhere is no run: it is not there",)),
         (["fetch", SEED, "https://b.example/"], ("https://b.example/ is one too many: crawler fetch takes URL",)),
