@@ -117,7 +117,7 @@ def parse(folder: Path, parser: str) -> Sample:
     clock = Clock()
     for number, (entry, body) in enumerate(corpus.bodies()):
         headers = (("Content-Type", entry.content_type),)
-        is_judged = not number % ONE_IN  # as on a site that the trap guard trusts
+        is_judged = not number % ONE_IN  # as of a pattern that says something new
         page = Page(_request(corpus, entry), 200, headers, body, time.time(), 0.0, "asyncio", wants_novelty=is_judged)
         with clock:
             stage.parse(page)

@@ -41,7 +41,8 @@ class Words:
             case b"die-once" if not is_lone:
                 os.kill(os.getpid(), signal.SIGSEGV)
             case b"hang":
-                time.sleep(3600)
+                while True:
+                    signal.pause()
             case b"burn":
                 while True:
                     pass
