@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from crawler.errors import ParseError, RunError
 from crawler.parse.inprocess import InlinePool, ThreadPool
-from crawler.parse.pool import SWEEP_S, ProcessPool
+from crawler.parse.pool import ProcessPool
 from crawler.parse.worker import WorkerSpec
 
 MIB = 1024 * 1024
@@ -58,11 +58,12 @@ class Words:
 
 
 class SlowToStart(Words):
-    """The same, after longer than deadlines are apart."""
+    """The same, when it is told through a pipe that it may begin."""
 
     def __init__(self, context: list[str]) -> None:
         super().__init__(context)
-        time.sleep(2 * SWEEP_S)
+        with Path(os.environ["GATE"]).open("rb") as gate:
+            gate.read(1)
 
 
 def open_broken(context: object) -> Callable[[bytes, bool], bytes]:
@@ -166,11 +167,25 @@ async def test_a_hanging_page_is_ended_at_its_wall_limit() -> None:
         assert answers[1] == b"did a"
 
 
-async def test_a_worker_that_is_slow_to_start_is_waited_for() -> None:
+async def test_a_worker_that_is_slow_to_start_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page's time begins when there is a worker that could read it."""  # scenario 98
+    os.mkfifo(tmp_path / "gate")
+    gate = os.open(tmp_path / "gate", os.O_RDWR)
+    monkeypatch.setenv("GATE", str(tmp_path / "gate"))
+    sweep = ProcessPool._sweep
+
+    def swept(pool: ProcessPool[bytes, bytes]) -> None:
+        """Let the worker begin when its page has waited for longer than a page may take, and was looked at."""
+        sweep(pool)
+        late_s = asyncio.get_running_loop().time() - 0.3
+        if any(worker.outstanding and worker.since < late_s for worker in pool._workers):
+            os.write(gate, b"x")
+
+    monkeypatch.setattr(ProcessPool, "_sweep", swept)
     async with pool_of(factory="SlowToStart", wall_s=0.3) as pool:
         assert await ask(pool, b"a") == [b"did a"]
         assert pool.replaced == 0
+    os.close(gate)
 
 
 async def test_a_burning_page_is_ended_at_its_cpu_limit() -> None:
