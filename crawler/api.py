@@ -18,9 +18,9 @@ from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
 from crawler.export import table
 from crawler.export.journal import read_lines
+from crawler.log.crawl_log import logging_to
 from crawler.models import Record
 from crawler.report import summary
-from crawler.report.crawl_log import logging_to
 from crawler.settings import GROUPS, Settings
 
 Result_ = TypeVar("Result_")

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from crawler import __version__
 from crawler.errors import CrawlerError, RunError, UsageError
-from crawler.report.terminal import printable
+from crawler.log.terminal import printable
 from crawler.settings import GROUPS, Settings
 
 _SHORT = {"--header": "-H", "--output": "-o"}

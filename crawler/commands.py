@@ -19,11 +19,11 @@ from crawler.engine import Ending
 from crawler.errors import RunError, UsageError
 from crawler.export import table
 from crawler.export.selection import select
+from crawler.log.crawl_log import logging_to
+from crawler.log.terminal import JsonTerminal, counted, printable_json
 from crawler.reparse import Reparse
 from crawler.report import summary
-from crawler.report.crawl_log import logging_to
 from crawler.report.opening import opening
-from crawler.report.terminal import JsonTerminal, counted, printable_json
 from crawler.settings import Settings
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ from crawler.errors import RunError
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
 from crawler.frontier.store import Done, Found, HostState, States
 from crawler.line import Line, Parts
+from crawler.log.crawl_log import tell
+from crawler.log.terminal import counted
 from crawler.models import Link, Outcome, Request
-from crawler.report.crawl_log import tell
 from crawler.report.ledger import Ledger
 from crawler.report.sampler import Sampler
-from crawler.report.terminal import counted
 from crawler.scope import Scope
 from crawler.settings import Settings
 

@@ -28,9 +28,9 @@ from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
 from crawler.frontier.politeness import retry_after_s
 from crawler.frontier.retry import RetryBudget, RetryPolicy
 from crawler.frontier.store import Done, Found, Store
+from crawler.log.crawl_log import EventLog
 from crawler.models import CANNOT_SAVE, Link, Page, Parsed, Request
 from crawler.records import record_line
-from crawler.report.crawl_log import EventLog
 from crawler.report.ledger import Ledger
 from crawler.scope import Scope
 from crawler.settings import Settings

@@ -9,10 +9,10 @@ from crawler import urls
 from crawler.engine import Engine
 from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import Done
+from crawler.log.crawl_log import tell
+from crawler.log.terminal import counted
 from crawler.models import Request
 from crawler.records import record_line
-from crawler.report.crawl_log import tell
-from crawler.report.terminal import counted
 from crawler.settings import Settings
 
 MAX_CRASHES = 3  # of the process while a URL was under way; from then on it runs alone

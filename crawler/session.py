@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from crawler import assembly
 from crawler.engine import Ending, Engine
 from crawler.export.stream import StreamOutput
+from crawler.log.terminal import JsonTerminal
 from crawler.report.progress import Progress
-from crawler.report.terminal import JsonTerminal
 from crawler.run import Run
 from crawler.seeds import Seeds
 from crawler.settings import Settings

@@ -14,11 +14,11 @@ from crawler.frontier import robots
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import Robots
 from crawler.frontier.store import Found
+from crawler.log.crawl_log import tell
+from crawler.log.terminal import counted
 from crawler.models import Page, Parsed, Request
 from crawler.parse.decode import undo_codings
-from crawler.report.crawl_log import tell
 from crawler.report.ledger import Ledger
-from crawler.report.terminal import counted
 from crawler.settings import KIB, Settings
 
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309, 2.3.1.2

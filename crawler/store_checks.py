@@ -7,9 +7,9 @@ from typing import Any
 
 from crawler import urls
 from crawler.frontier.sqlite_store import PENDING
+from crawler.log.terminal import printable
 from crawler.models import OUTCOMES
 from crawler.report.faults import EXAMPLES, Faults
-from crawler.report.terminal import printable
 
 STATE = "state.sqlite"
 DAMAGE = "damage to the state"  # a kind of fault

@@ -24,9 +24,9 @@ from crawler.errors import RunError, UsageError
 from crawler.export.batches import Batch, Lines, checked_lines, whole_lines
 from crawler.frontier import snapshot
 from crawler.frontier.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
+from crawler.log.terminal import counted
 from crawler.models import OUTCOMES, Record
 from crawler.report.faults import Faults
-from crawler.report.terminal import counted
 from crawler.store_checks import DAMAGE, MAX_URL_CHARS, STATE, StoreChecks, outcome_name, short
 
 MAX_HOST_IDS = 200_000  # kept in memory

@@ -20,7 +20,7 @@ from crawler.compare.figures import Own
 from crawler.errors import UsageError
 from crawler.export.replacing import replacing
 from crawler.lab.server import CACHE_BYTES
-from crawler.report.terminal import duration, printable
+from crawler.log.terminal import duration, printable
 
 COUNT = 60
 LATENCY_MS = 50.0

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler.compare.figures import Sameness
-from crawler.report.terminal import printable
+from crawler.log.terminal import printable
 
 # When, how and by which way a page was come by; what it says is all else.
 MAY_DIFFER = frozenset({"fetched_at", "elapsed_ms", "strategy", "via", "depth", "attempts"})

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from crawler.bench.figures import Spread
 from crawler.bench.table import QUIET
 from crawler.compare.figures import Alone, Report, Row
+from crawler.log.terminal import printable, size
 from crawler.procfs import MIB
-from crawler.report.terminal import printable, size
 
 COLUMNS = 80
 _OPTION = re.compile(" (?=--|https?:)")

@@ -19,7 +19,7 @@ from crawler.lab.hostile import HOSTS
 from crawler.lab.server import LabServer
 from crawler.lab.traps import HOSTS as TRAP_HOSTS
 from crawler.lab.world import FLAGS, World, WorldSpec
-from crawler.report.terminal import WIDTH
+from crawler.log.terminal import WIDTH
 
 EXIT_OK = 0
 EXIT_USAGE = 2

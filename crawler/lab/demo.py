@@ -13,7 +13,7 @@ from crawler import cli
 from crawler.export.journal import read_lines
 from crawler.lab.process import serve_in_process
 from crawler.lab.world import World, WorldSpec
-from crawler.report.terminal import printable
+from crawler.log.terminal import printable
 from crawler.run import fresh_folder
 
 SHOWN = 3

@@ -7,8 +7,8 @@ from math import ceil
 
 import msgspec
 
+from crawler.log.terminal import printable
 from crawler.report.evidence import Evidence
-from crawler.report.terminal import printable
 
 MAX_NAME_CHARS = 60
 MAX_CONCURRENCY = 4096  # what the option takes

@@ -12,7 +12,7 @@ from html import escape
 from math import ceil, floor, isfinite, log10
 from unicodedata import east_asian_width
 
-from crawler.report.terminal import duration, printable
+from crawler.log.terminal import duration, printable
 
 WIDTH = 720  # of a picture that is not told its own, in units of its text's pixels
 COLOURS = 7  # after which they begin again

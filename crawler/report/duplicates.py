@@ -20,7 +20,7 @@ from msgspec import Struct
 from crawler.errors import RunError
 from crawler.export.journal import read_lines
 from crawler.frontier import snapshot
-from crawler.report.terminal import printable
+from crawler.log.terminal import printable
 from crawler.run import Run
 
 MAX_DISTANCE = 3  # bits in which the SimHashes of look-alikes differ

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from crawler.engine import Engine
 from crawler.frontier.host import HostQueue
-from crawler.report.terminal import counted, duration, printable
+from crawler.log.terminal import counted, duration, printable
 
 SHARE_OF_TIME = 500  # looking through the hosts may take this fraction of the time
 LOOK_S = 1.0  # and is not done more often than this

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from crawler.report.terminal import counted, printable
+from crawler.log.terminal import counted, printable
 
 MAX_REASONS = 1_000  # that are counted one by one; an extractor may fail at each page with other words
 MAX_TOLD = 20  # of them that are new enough to be told at once

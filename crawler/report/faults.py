@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from crawler.report.terminal import printable
+from crawler.log.terminal import printable
 
 EXAMPLES = 20  # of each kind of fault
 

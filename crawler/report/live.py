@@ -17,11 +17,11 @@ from msgspec import Struct
 from crawler import __version__
 from crawler.engine import Ending, Engine
 from crawler.frontier.host import HostQueue
+from crawler.log.terminal import printable
 from crawler.report.eta import Eta, period_s
 from crawler.report.ledger import STAGES
 from crawler.report.sampler import moment
 from crawler.report.summary import ENDINGS
-from crawler.report.terminal import printable
 
 KEPT = 30  # pages, and failures, that are shown
 MAX_LINE_BYTES = 65_536  # longer records are read at once instead of being kept until somebody looks

@@ -10,8 +10,8 @@ from shutil import get_terminal_size
 from msgspec import Struct
 
 from crawler import urls
+from crawler.log.terminal import WIDTH, counted, duration, printable, wrapped
 from crawler.report.eta import time_for
-from crawler.report.terminal import WIDTH, counted, duration, printable, wrapped
 from crawler.seeds import Seeds
 from crawler.settings import Settings
 

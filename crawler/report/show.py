@@ -19,9 +19,9 @@ from crawler.errors import RunError
 from crawler.export.journal import read_lines
 from crawler.frontier import snapshot
 from crawler.frontier.sqlite_file import damaged
+from crawler.log.terminal import counted, printable, size
 from crawler.models import OUTCOMES, Outcome
 from crawler.report.duplicates import duplicates
-from crawler.report.terminal import counted, printable, size
 from crawler.run import Run, find
 
 TOP_HOSTS = 20

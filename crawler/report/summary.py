@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crawler.engine import Ending, Engine
-from crawler.report.terminal import counted, duration, printable, size, wrapped
+from crawler.log.terminal import counted, duration, printable, size, wrapped
 from crawler.run import Run
 from crawler.settings import Settings
 

@@ -11,9 +11,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from crawler.log.terminal import counted, duration, printable, size
 from crawler.report import advice
 from crawler.report.evidence import Evidence
-from crawler.report.terminal import counted, duration, printable, size
 
 Cause = Literal["politeness", "latency", "bandwidth", "parse", "extraction", "disk", "event_loop", "supply", "unknown"]
 

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from crawler.errors import FetchError
+from crawler.log.crawl_log import EventLog, LogLevel, logging_to, tell
 from crawler.models import Page
-from crawler.report.crawl_log import EventLog, LogLevel, logging_to, tell
 
 from .frontier_driver import request
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from crawler.log.terminal import wrapped
 from crawler.report import progress
 from crawler.report.progress import Progress
-from crawler.report.terminal import wrapped
 from tests.unit.test_eta import fill, made_engine
 
 

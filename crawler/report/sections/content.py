@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crawler.log.terminal import size
 from crawler.report import charts
 from crawler.report.facts import Facts
 from crawler.report.joins import Group
@@ -22,7 +23,6 @@ from crawler.report.sections.markup import (
     section,
     tag,
 )
-from crawler.report.terminal import size
 
 MAX_DEPTHS = 20
 TOP_TYPES = 12

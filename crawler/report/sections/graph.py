@@ -12,10 +12,10 @@ from math import cos, degrees, pi, sin, sqrt
 
 from msgspec import Struct
 
+from crawler.log.terminal import printable
 from crawler.report.charts import fit, measure, safe, svg
 from crawler.report.joins import Node
 from crawler.report.tally import BROKEN, host_of
-from crawler.report.terminal import printable
 
 MAX_NODES = 150
 MAX_LINKS = 1_500  # drawn; of more only those by which pages were found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from crawler.log.terminal import duration, size
 from crawler.report import charts
 from crawler.report.facts import Facts
 from crawler.report.sections.markup import LEFT, RIGHT, Html, code, figure, join, link, note, of, section, table, tag
-from crawler.report.terminal import duration, size
 
 _ENDINGS = {
     "finished": "Finished: every URL that belongs to the crawl has its outcome.",

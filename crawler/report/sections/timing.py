@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from crawler.log.terminal import duration, size
 from crawler.report import charts
 from crawler.report.facts import Facts
 from crawler.report.sections.markup import (
@@ -24,7 +25,6 @@ from crawler.report.sections.markup import (
 )
 from crawler.report.sources import Stage
 from crawler.report.tally import DELAYS_MS
-from crawler.report.terminal import duration, size
 
 # Stages by what a page waits for or is worked on by, in the order in which it goes through them.
 KINDS = {

@@ -14,8 +14,8 @@ from typing import Any, Literal, TextIO
 import msgspec
 
 from crawler.errors import FETCH_REASONS, FetchError
+from crawler.log.terminal import duration, printable, printable_json, size
 from crawler.models import Outcome, Page, Request
-from crawler.report.terminal import duration, printable, printable_json, size
 
 log = logging.getLogger("crawler")
 
