@@ -38,7 +38,7 @@ from crawler.rewrite import UrlRules
 from crawler.run import Run
 from crawler.scope import Scope
 from crawler.seeds import Seeds
-from crawler.settings import ParseSettings, Settings, cores
+from crawler.settings.groups import ParseSettings, Settings, cores
 from crawler.targets import Targets
 
 

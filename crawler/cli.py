@@ -17,7 +17,7 @@ from msgspec import Meta
 from crawler import __version__
 from crawler.errors import CrawlerError, RunError, UsageError
 from crawler.log.terminal import printable
-from crawler.settings import GROUPS, Settings
+from crawler.settings.groups import GROUPS, Settings
 
 _SHORT = {"--header": "-H", "--output": "-o"}
 _METAVARS = {

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.fetch.resolve import is_literal
-from crawler.settings import KIB
+from crawler.settings.groups import KIB
 
 MAX_PER_ANSWER = 50  # Set-Cookie fields that are looked at
 MAX_FIELD_CHARS = 8 * KIB  # of one such field, attributes included

@@ -29,7 +29,7 @@ from crawler.models import Link, Outcome, Request
 from crawler.report.ledger import Ledger
 from crawler.report.sampler import Sampler
 from crawler.scope import Scope
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 log = logging.getLogger("crawler")
 log.addHandler(logging.NullHandler())  # a program that uses the library decides what it wants to read

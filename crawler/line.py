@@ -33,7 +33,7 @@ from crawler.models import CANNOT_SAVE, Link, Page, Parsed, Request
 from crawler.records import record_line
 from crawler.report.ledger import Ledger
 from crawler.scope import Scope
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 from crawler.site_files import SiteFiles
 from crawler.targets import Targets
 

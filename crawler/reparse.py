@@ -17,7 +17,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from crawler import seeds, settings_file, urls
+from crawler import seeds, urls
 from crawler.errors import RunError, UsageError
 from crawler.export.journal import Journal, read_lines
 from crawler.frontier import snapshot
@@ -29,7 +29,8 @@ from crawler.records import line_of
 from crawler.run import Run
 from crawler.scope import Site
 from crawler.seeds import Seeds
-from crawler.settings import Settings
+from crawler.settings import file as settings_file
+from crawler.settings.groups import Settings
 
 CHUNK_BYTES = 1024 * 1024
 MANY = 10**12  # pages; a crawl without borders has to have a limit

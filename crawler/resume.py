@@ -13,7 +13,7 @@ from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
 from crawler.models import Request
 from crawler.records import record_line
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 MAX_CRASHES = 3  # of the process while a URL was under way; from then on it runs alone
 

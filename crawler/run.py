@@ -19,8 +19,8 @@ from crawler.frontier.snapshot import committed_batches, committed_length
 from crawler.frontier.sqlite_store import SqliteStore
 from crawler.models import Outcome
 from crawler.seeds import Seeds
-from crawler.settings import Settings, SiteSettings
-from crawler.settings_file import render
+from crawler.settings.file import render
+from crawler.settings.groups import Settings, SiteSettings
 
 DATA = Path("data")
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "9p")

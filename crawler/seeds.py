@@ -13,7 +13,7 @@ from msgspec import Struct
 from crawler import urls
 from crawler.errors import UrlError, UsageError
 from crawler.scope import ScopeKind, Site
-from crawler.settings import SiteSettings
+from crawler.settings.groups import SiteSettings
 
 MAX_PROBLEMS_SHOWN = 10
 MAX_SHOWN_CHARS = 200

@@ -20,7 +20,7 @@ from crawler.log.terminal import JsonTerminal
 from crawler.report.progress import Progress
 from crawler.run import Run
 from crawler.seeds import Seeds
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 if TYPE_CHECKING:
     from crawler.report.dashboard import Dashboard  # imported only where one is wanted, for what it brings with it

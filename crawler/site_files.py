@@ -19,7 +19,7 @@ from crawler.log.terminal import counted
 from crawler.models import Page, Parsed, Request
 from crawler.parse.decode import undo_codings
 from crawler.report.ledger import Ledger
-from crawler.settings import KIB, Settings
+from crawler.settings.groups import KIB, Settings
 
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 MAX_ROBOTS_BYTES = 500 * KIB  # RFC 9309, 2.5

@@ -16,7 +16,7 @@ from crawler.fetch.resolve import Resolver, is_literal
 from crawler.frontier.robots import MAX_FILE_BYTES
 from crawler.models import Kind, Page, Request
 from crawler.parse.sitemap import MAX_SITEMAP_BYTES
-from crawler.settings import FetchSettings
+from crawler.settings.groups import FetchSettings
 
 MAX_ORIGINS = 10_000  # remembered with their vetted addresses
 _ACCEPT = (

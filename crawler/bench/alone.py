@@ -24,8 +24,8 @@ from crawler.frontier.traps import ONE_IN
 from crawler.models import Link, Page, Request
 from crawler.parse.stage import PageParser, StageContext
 from crawler.scope import Scope, Site
-from crawler.settings import CrawlSettings, PolitenessSettings, Settings
-from crawler.settings_file import load
+from crawler.settings.file import load
+from crawler.settings.groups import CrawlSettings, PolitenessSettings, Settings
 
 LOOPBACK = "127.0.0.0/8"
 HEADERS = (

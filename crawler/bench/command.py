@@ -20,7 +20,7 @@ from crawler.bench.alone import check_strategy
 from crawler.cli import Exit
 from crawler.errors import UsageError
 from crawler.fetch import STRATEGIES
-from crawler.settings import ParseSettings
+from crawler.settings.groups import ParseSettings
 
 PAGES = 4_000
 PAGE_BYTES = 36_000

@@ -21,7 +21,7 @@ from crawler.frontier.store import Found
 from crawler.lab.process import LabProcess
 from crawler.lab.world import World, WorldSpec
 from crawler.scope import Scope, Site
-from crawler.settings import CrawlSettings, PolitenessSettings
+from crawler.settings.groups import CrawlSettings, PolitenessSettings
 
 HOSTS = 100
 PAGE_BYTES = 2_000

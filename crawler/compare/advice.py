@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import ceil, floor, log10
 
 from crawler.compare.figures import US, About, Advice, Alone, Own, Row, Way, alone_of, row_of
-from crawler.settings import DEFAULT_CONCURRENCY
+from crawler.settings.groups import DEFAULT_CONCURRENCY
 
 # Requests under way that a strategy can sensibly have: a thread for each is what the second is about.
 MOST_SLOTS = {"sequential": 1, "threads": 64, "asyncio": 1024, "curl": 1024}

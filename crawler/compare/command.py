@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from crawler import fetch, procfs, settings_file
+from crawler import fetch, procfs
 from crawler.bench.command import check_picture, ended_by, positive
 from crawler.cli import Exit, add_settings, overrides
 from crawler.compare import own, picture, runs, table
@@ -21,6 +21,7 @@ from crawler.errors import UsageError
 from crawler.export.replacing import replacing
 from crawler.lab.server import CACHE_BYTES
 from crawler.log.terminal import duration, printable
+from crawler.settings import file as settings_file
 
 COUNT = 60
 LATENCY_MS = 50.0

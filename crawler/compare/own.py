@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import cli, commands, settings_file, urls
+from crawler import cli, commands, urls
 from crawler import run as runs
 from crawler.cli import Exit
 from crawler.compare.figures import Own
@@ -19,7 +19,8 @@ from crawler.errors import CrawlerError, RunError
 from crawler.export.journal import read_lines
 from crawler.run import Run
 from crawler.seeds import Seeds
-from crawler.settings import Settings
+from crawler.settings import file as settings_file
+from crawler.settings.groups import Settings
 
 PATIENCE_S = 10.0  # for sites that do not answer; they have no part in the comparison
 

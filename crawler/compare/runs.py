@@ -26,7 +26,7 @@ from crawler.export.journal import read_lines
 from crawler.lab.process import serve_folder, serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.run import Run
-from crawler.settings import cores
+from crawler.settings.groups import cores
 
 HOST = "site-000.lab"
 STAGE_PAGES = 60  # different pages that the parse stage alone is measured with, at most

@@ -24,7 +24,7 @@ from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_
 from crawler.parse.worker import WorkerSpec
 from crawler.run import Run
 from crawler.scope import Scope, Site
-from crawler.settings import FetchSettings, ParseSettings
+from crawler.settings.groups import FetchSettings, ParseSettings
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

@@ -11,7 +11,7 @@ from crawler import __version__, urls, warc
 from crawler.export.journal import Journal
 from crawler.models import Page
 from crawler.records import timestamp
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 from crawler.warc import Headers
 
 MAX_KNOWN_BODIES = 50_000  # of which a second copy is not stored; about 20 MB

@@ -12,7 +12,7 @@ from crawler.errors import UsageError
 if TYPE_CHECKING:
     from crawler.fetch.base import ByteCount, Fetcher
     from crawler.fetch.guard import Guard
-    from crawler.settings import Settings
+    from crawler.settings.groups import Settings
 
 # name -> (module with a `create` function, what to install where its library is missing)
 STRATEGIES = {

@@ -36,7 +36,7 @@ from crawler.fetch.base import (
 from crawler.fetch.guard import Guard
 from crawler.fetch.proxy import Proxy, find_proxy
 from crawler.models import Page, Request
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from crawler.errors import FetchError
 from crawler.fetch.base import Headers, Limits, check_head
-from crawler.settings import KIB
+from crawler.settings.groups import KIB
 
 MAX_LENGTH = 2**63 - 1
 MAX_INFORMATIONAL = 16  # 1xx answers before the one that counts

@@ -21,7 +21,7 @@ from msgspec import Struct
 from crawler import urls
 from crawler.errors import FetchError
 from crawler.models import Kind, Page, Request
-from crawler.settings import KIB, FetchSettings
+from crawler.settings.groups import KIB, FetchSettings
 
 MAX_ERROR_BODY_BYTES = 16 * KIB  # a 4xx or 5xx body up to this is read, so that its connection can be used again
 READ_BYTES = 64 * KIB

@@ -20,7 +20,7 @@ from crawler.fetch.curl_transfers import Access, Transfers
 from crawler.fetch.guard import Guard
 from crawler.fetch.proxy import find_proxy
 from crawler.models import Page, Request
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 MAX_ORIGINS = 10_000  # whose protocol is remembered
 MAX_IDLE = 1024  # connections kept of each protocol, or a quarter of the file descriptors if that is less

@@ -19,7 +19,7 @@ from crawler.fetch.base import ByteCount, Headers, Intake, Target, check_head, m
 from crawler.fetch.guard import Guard
 from crawler.fetch.resolve import Resolver
 from crawler.models import Page, Request
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 INDEX = "index.html"
 

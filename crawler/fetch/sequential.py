@@ -8,7 +8,7 @@ from crawler.fetch.base import ByteCount, tls_context
 from crawler.fetch.guard import Guard
 from crawler.fetch.proxy import Proxy, find_proxy
 from crawler.fetch.threads import ThreadsFetcher
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 
 class SequentialFetcher(ThreadsFetcher):

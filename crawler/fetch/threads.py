@@ -32,7 +32,7 @@ from crawler.fetch.guard import Guard
 from crawler.fetch.proxy import Proxy, find_proxy
 from crawler.fetch.workers import Call, Workers
 from crawler.models import Page, Request
-from crawler.settings import DEFAULT_CONCURRENCY, Settings
+from crawler.settings.groups import DEFAULT_CONCURRENCY, Settings
 
 WATCHDOG_GRACE_S = 0.25  # after the deadline, so that the thread's own clock comes first
 ABANDON_S = 2.0  # and then for the thread to notice that its socket was shut down

@@ -29,7 +29,7 @@ from crawler.frontier.store import Pending
 from crawler.frontier.traps import TrapGuard
 from crawler.models import Outcome, Request
 from crawler.scope import Scope
-from crawler.settings import CrawlSettings, PolitenessSettings
+from crawler.settings.groups import CrawlSettings, PolitenessSettings
 
 __all__ = ["Decision", "Drop", "Frontier", "Refill", "Resolve", "Verdict", "Wait"]
 

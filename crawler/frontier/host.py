@@ -10,7 +10,7 @@ from crawler.frontier.arrivals import Arrivals
 from crawler.frontier.origins import OriginRules
 from crawler.frontier.politeness import Pace
 from crawler.models import Outcome, Request
-from crawler.settings import PolitenessSettings
+from crawler.settings.groups import PolitenessSettings
 
 
 class HostQueue:

@@ -12,7 +12,7 @@ from typing import Literal
 from crawler.frontier.host import HostQueue
 from crawler.models import Request
 from crawler.scope import Scope, Site
-from crawler.settings import CrawlSettings
+from crawler.settings.groups import CrawlSettings
 
 
 class PageLimits:

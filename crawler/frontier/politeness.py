@@ -8,7 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from crawler.settings import PolitenessSettings
+from crawler.settings.groups import PolitenessSettings
 
 GapCause = Literal["delay", "crawl_delay", "answer_time", "slow_down"]
 

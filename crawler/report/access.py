@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from crawler.settings import is_loopback
+from crawler.settings.groups import is_loopback
 
 log = logging.getLogger("crawler")
 

@@ -25,7 +25,7 @@ from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
 from crawler.report.access import Access, plain, protect
 from crawler.report.live import Live
-from crawler.settings import DashboardSettings
+from crawler.settings.groups import DashboardSettings
 
 log = logging.getLogger("crawler")
 # Whoever can connect could fill the log with requests that are none, so these are not told of.

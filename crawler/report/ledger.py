@@ -19,7 +19,7 @@ from crawler.report.host_times import HostTable
 from crawler.report.machine import Machine
 from crawler.report.occupancy import Hold, Occupancy, Timeline
 from crawler.report.verdict import Verdict, judge
-from crawler.settings import Settings, cores
+from crawler.settings.groups import Settings, cores
 
 # In the order in which a page goes through them.
 STAGES = (

@@ -6,7 +6,7 @@ import os
 import time
 
 from crawler import procfs
-from crawler.settings import cores
+from crawler.settings.groups import cores
 
 
 def _others_s() -> float:

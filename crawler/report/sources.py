@@ -15,13 +15,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import settings_file
 from crawler.errors import CrawlerError, RunError
 from crawler.export.journal import read_lines
 from crawler.frontier import snapshot
 from crawler.models import OUTCOMES
 from crawler.run import Run
-from crawler.settings import Settings
+from crawler.settings import file as settings_file
+from crawler.settings.groups import Settings
 
 EXAMPLES = 3  # URLs kept of each reason
 MAX_REASONS = 1_000

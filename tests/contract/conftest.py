@@ -20,7 +20,7 @@ from crawler.fetch.base import ByteCount, Fetcher, Limits, Target, tls_context
 from crawler.fetch.guard import Guard
 from crawler.file_choice import FileChoice
 from crawler.models import Page, Request
-from crawler.settings import FetchSettings, Settings
+from crawler.settings.groups import FetchSettings, Settings
 
 from .downloading import CUT, Save, Saver
 from .server import ScriptedServer

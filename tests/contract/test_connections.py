@@ -12,7 +12,7 @@ import trustme
 from crawler.errors import FetchError, UsageError
 from crawler.fetch.base import Limits
 from crawler.fetch.guard import Guard
-from crawler.settings import FetchSettings
+from crawler.settings.groups import FetchSettings
 
 from .conftest import Client, Connect
 from .server import CLOSE, HANG, RESET, TELL, WAIT, Drip, ScriptedServer, answer, closed_port

@@ -21,7 +21,7 @@ from crawler.fetch import curl_pool
 from crawler.fetch.base import ByteCount, Limits
 from crawler.fetch.curl_transfers import HAS_HTTP2, Access, Easy
 from crawler.fetch.guard import Guard
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 from . import nginx
 from .conftest import BODY_DEADLINE_S, Client, Connect

@@ -9,7 +9,7 @@ import pytest
 from crawler.errors import FetchError
 from crawler.fetch import base
 from crawler.fetch.base import Limits
-from crawler.settings import KIB
+from crawler.settings.groups import KIB
 
 from .conftest import BODY_DEADLINE_S, Client, Connect
 from .server import CLOSE, HANG, Drip, ScriptedServer, Step, answer

@@ -12,7 +12,7 @@ import pytest
 
 from crawler.errors import FetchError
 from crawler.fetch.base import Limits
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 from .conftest import Client, Connect
 from .server import HANG, TELL, Drip, ScriptedServer, Step, answer

@@ -13,7 +13,7 @@ from crawler.fetch.base import ByteCount, Limits, Target
 from crawler.fetch.guard import Guard
 from crawler.fetch.replay import ReplayFetcher
 from crawler.models import Page, Request
-from crawler.settings import FetchSettings, Settings
+from crawler.settings.groups import FetchSettings, Settings
 
 HTML = (("Content-Type", "text/html"),)
 

@@ -11,7 +11,7 @@ import pytest
 
 from crawler.errors import FetchError
 from crawler.fetch import blocking, threads
-from crawler.settings import FetchSettings
+from crawler.settings.groups import FetchSettings
 
 from .conftest import Connect
 from .server import HANG, ScriptedServer, answer

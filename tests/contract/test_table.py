@@ -11,7 +11,7 @@ from crawler import fetch
 from crawler.errors import UsageError
 from crawler.fetch.base import ByteCount
 from crawler.fetch.guard import Guard
-from crawler.settings import DEFAULT_CONCURRENCY, Settings
+from crawler.settings.groups import DEFAULT_CONCURRENCY, Settings
 
 
 def test_every_strategy_of_the_settings_is_in_the_table() -> None:

@@ -11,7 +11,7 @@ import trustme
 
 from crawler.errors import FetchError
 from crawler.fetch.base import tls_context
-from crawler.settings import FetchSettings
+from crawler.settings.groups import FetchSettings
 
 from .conftest import Client, Connect
 from .server import HANG, ScriptedServer, answer

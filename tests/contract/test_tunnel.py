@@ -11,7 +11,7 @@ import pytest_asyncio
 import trustme
 
 from crawler.fetch.guard import Guard
-from crawler.settings import FetchSettings
+from crawler.settings.groups import FetchSettings
 
 from .conftest import Connect
 from .server import ScriptedServer, answer

@@ -8,12 +8,13 @@ import tomllib
 import warnings
 from typing import Any
 
-from crawler import seeds, settings_file, urls
+from crawler import seeds, urls
 from crawler.errors import UrlError, UsageError
 from crawler.parse.hrefs import MAX_HREF_CHARS, MAX_TARGET_CHARS, Base
 from crawler.patterns import NO_NOVELTY, novelty_of, path_fault, pattern_of
 from crawler.rewrite import UrlRules
 from crawler.scope import Scope, Site
+from crawler.settings import file as settings_file
 from tests.fuzz.promise import expect
 
 RULES = UrlRules(strip_session_ids=True, strip_tracking=True, drop_params=("drop", "é"), sort_query=True)

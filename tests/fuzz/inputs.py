@@ -11,8 +11,8 @@ from random import Random
 
 from crawler.lab.answers import split_host
 from crawler.lab.world import World, WorldSpec
-from crawler.settings import Settings
-from crawler.settings_file import render
+from crawler.settings.file import render
+from crawler.settings.groups import Settings
 from tests.fuzz.targets import TARGETS
 
 PAGES = ("lexbor", "bs4")

@@ -123,7 +123,7 @@ TARGETS: dict[str, Target] = {
     ),
     "settings": Target(
         addresses.check_settings,
-        ("crawler.settings",),
+        ("crawler.settings.groups",),
         ("unit.test_settings",),
         tokens.SETTINGS + tokens.BYTES,
         16 * KIB,

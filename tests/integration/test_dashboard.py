@@ -21,7 +21,7 @@ from crawler.engine import Ending
 from crawler.report import dashboard as module
 from crawler.report.dashboard import Dashboard
 from crawler.report.live import Live
-from crawler.settings_file import build
+from crawler.settings.file import build
 from tests.contract.server import ScriptedServer, answer
 from tests.integration.conftest import LAB_OPTIONS, run_cli
 from tests.integration.watched import Watched, watched

@@ -20,7 +20,7 @@ from crawler.frontier.frontier import PROMPT_S, Decision, Drop, Frontier, Refill
 from crawler.frontier.store import Done, Found, MemoryStore
 from crawler.models import Link, Outcome, Request
 from crawler.scope import Scope, Site
-from crawler.settings import CrawlSettings, PolitenessSettings
+from crawler.settings.groups import CrawlSettings, PolitenessSettings
 
 START = 1000.0
 NO_DELAY = PolitenessSettings(delay_s=0.0)

@@ -14,8 +14,8 @@ from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import Done, Found, Output
 from crawler.models import Link, Outcome, Page, Request
 from crawler.records import record_line
-from crawler.settings import Settings
-from crawler.settings_file import render
+from crawler.settings.file import render
+from crawler.settings.groups import Settings
 
 
 def link(url: str) -> Link:

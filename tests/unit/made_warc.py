@@ -10,7 +10,7 @@ from crawler import urls
 from crawler.export.journal import Journal
 from crawler.export.warc import Archive, Exchange
 from crawler.models import Page, Request
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 HTML = (("Content-Type", "text/html"), ("Content-Length", "4"))
 SENT = (("User-Agent", "crawler/1"), ("Accept", "text/html"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crawler import assembly, settings_file
+from crawler import assembly
 from crawler.errors import UsageError
 from crawler.models import Page, Request
 from crawler.parse import extractors
@@ -16,6 +16,7 @@ from crawler.parse.stage import PageParser, StageContext
 from crawler.parse.wanted import Wanted
 from crawler.scope import Scope, Site
 from crawler.seeds import Seeds
+from crawler.settings import file as settings_file
 
 URL = "https://a.example/news/1"
 needs_library = pytest.mark.skipif(

@@ -20,8 +20,8 @@ from crawler.report.ledger import Ledger
 from crawler.report.opening import opening, shortest
 from crawler.scope import Scope, Site
 from crawler.seeds import Seeds
-from crawler.settings import PolitenessSettings, Settings
-from crawler.settings_file import build
+from crawler.settings.file import build
+from crawler.settings.groups import PolitenessSettings, Settings
 
 from .frontier_driver import Crawl, pages, request
 

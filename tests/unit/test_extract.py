@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crawler import assembly, settings_file
+from crawler import assembly
 from crawler.errors import UsageError
 from crawler.models import ExtractRule, Page, Request
 from crawler.parse.extract import ExtractPage, load
@@ -21,6 +21,7 @@ from crawler.parse.wanted import Wanted
 from crawler.records import FIELDS
 from crawler.scope import Scope, Site
 from crawler.seeds import Seeds
+from crawler.settings import file as settings_file
 
 URL = "https://shop.example/things/7"
 HTML = "<!DOCTYPE html><title>Thïng</title><base href=/b/><h1>A</h1><p class='a b'>x<b>y</b></p><a href=n>next</a>"

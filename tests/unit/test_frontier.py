@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crawler.frontier.frontier import Frontier, Refill, Resolve
 from crawler.frontier.stock import WINDOW_REQUESTS
 from crawler.models import Request
-from crawler.settings import CrawlSettings, PolitenessSettings
+from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import START, Answer, Crawl, Fetch, limits, pages, polite, request, with_robots
 
 ROBOTS = CrawlSettings(robots=True)

@@ -11,7 +11,7 @@ from crawler.frontier import hosts as in_mind
 from crawler.frontier.frontier import Drop, Frontier, Resolve
 from crawler.models import Request
 from crawler.scope import Scope, Site
-from crawler.settings import CrawlSettings, PolitenessSettings
+from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import NO_DELAY, START, Answer, Crawl, pages, request
 
 ROBOTS = CrawlSettings(sitemaps=False)

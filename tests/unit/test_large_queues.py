@@ -13,7 +13,7 @@ from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import Found
 from crawler.models import Link
 from crawler.scope import Scope, Site
-from crawler.settings import CrawlSettings, PolitenessSettings
+from crawler.settings.groups import CrawlSettings, PolitenessSettings
 
 HOSTS = 20
 MIB = 1024 * 1024

@@ -13,7 +13,7 @@ from crawler.engine import Engine
 from crawler.models import Outcome, Request
 from crawler.records import record_line
 from crawler.report.live import KEPT, MAX_LINE_BYTES, TOP_HOSTS, Live, Recent
-from crawler.settings_file import build
+from crawler.settings.file import build
 
 
 def line(name: str, outcome: Outcome = "ok", **fields: object) -> bytes:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.frontier.politeness import Pace, retry_after_s
-from crawler.settings import PolitenessSettings
+from crawler.settings.groups import PolitenessSettings
 
 DEFAULTS = PolitenessSettings()  # delay 1 s, factor 2 up to 30 s, breaker after 5, crawl-delay up to 60 s
 AT_ONCE = -math.inf

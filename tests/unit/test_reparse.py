@@ -13,8 +13,8 @@ from crawler.export.journal import read_lines
 from crawler.frontier.sqlite_store import SqliteStore
 from crawler.reparse import Reparse
 from crawler.run import Run
-from crawler.settings import FetchSettings, OutputSettings, Settings, SiteSettings
-from crawler.settings_file import render
+from crawler.settings.file import render
+from crawler.settings.groups import FetchSettings, OutputSettings, Settings, SiteSettings
 from crawler.verify import verify
 from tests.unit.made_run import MadeRun, alter, answered, done, found
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import assembly, settings_file
+from crawler import assembly
 from crawler.errors import UsageError
 from crawler.models import ExtractRule
 from crawler.parse import rules
@@ -18,7 +18,8 @@ from crawler.parse.extract import ExtractPage
 from crawler.parse.number import number_in
 from crawler.parse.rules import Rules
 from crawler.seeds import Seeds
-from crawler.settings import Settings
+from crawler.settings import file as settings_file
+from crawler.settings.groups import Settings
 
 URL = "https://shop.example/things/7?x=1"
 PAGE = """<!DOCTYPE html><html><head><title>A thing</title>

@@ -12,7 +12,7 @@ import pytest
 from crawler import run as runs
 from crawler import seeds
 from crawler.run import Run
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from crawler import seeds
 from crawler.errors import UsageError
 from crawler.scope import Site
-from crawler.settings import SiteSettings
+from crawler.settings.groups import SiteSettings
 
 ListFile = Callable[[str | bytes], str]
 

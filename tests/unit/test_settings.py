@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from crawler import settings_file
 from crawler.errors import UsageError
-from crawler.settings import GROUPS, Settings
+from crawler.settings import file as settings_file
+from crawler.settings.groups import GROUPS, Settings
 
 DEFAULT_FILE = Path(__file__).parents[2] / "config" / "default.toml"
 

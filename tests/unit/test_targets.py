@@ -11,7 +11,7 @@ from crawler.errors import FetchError, UsageError
 from crawler.fetch.guard import Guard, exempt_origins
 from crawler.fetch.resolve import POSITIVE_TTL_S, Resolver
 from crawler.models import Kind, Page, Request
-from crawler.settings import KIB, MIB, FetchSettings
+from crawler.settings.groups import KIB, MIB, FetchSettings
 from crawler.targets import MAX_ORIGINS, Targets
 
 OWN, OTHER = "https://own.test/", "https://other.test/"

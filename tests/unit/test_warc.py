@@ -26,7 +26,7 @@ from crawler.fetch.answer import AnswerParser
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import Limits
 from crawler.models import Saved
-from crawler.settings import CrawlSettings, FetchSettings, Settings
+from crawler.settings.groups import CrawlSettings, FetchSettings, Settings
 from tests.unit.made_warc import HTML, SENT, answers, page, read, write
 
 

@@ -16,7 +16,7 @@ from crawler.export.journal import Journal
 from crawler.export.warc import Archive, Exchange
 from crawler.frontier.store import NO_STATES, Done, Found, MemoryStore, Output, States
 from crawler.models import Request
-from crawler.settings import Settings
+from crawler.settings.groups import Settings
 from tests.unit.made_warc import SENT, page
 
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 from crawler.errors import UsageError
 from crawler.file_choice import FileChoice
 from crawler.models import ExtractRule
-from crawler.settings import GROUPS, MIN_TOKEN_CHARS, DashboardSettings, Settings, SiteSettings, is_loopback
+from crawler.settings.groups import GROUPS, MIN_TOKEN_CHARS, DashboardSettings, Settings, SiteSettings, is_loopback
 
 _EXTRACT_EXAMPLE = """\
 # a value taken from every page, by css or xpath; a table for each, whose name is its key in the record's rules
