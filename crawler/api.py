@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from crawler import assembly, seeds
+from crawler import assembly
 from crawler import run as runs
 from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
@@ -21,6 +21,7 @@ from crawler.export.journal import read_lines
 from crawler.log.crawl_log import logging_to
 from crawler.models import Record
 from crawler.report import summary
+from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import GROUPS, Settings
 

@@ -34,10 +34,10 @@ from crawler.parse.pool import ProcessPool
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
 from crawler.parse.wanted import Wanted
 from crawler.parse.worker import WorkerSpec
-from crawler.rewrite import UrlRules
 from crawler.run import Run
-from crawler.scope import Scope
-from crawler.seeds import Seeds
+from crawler.scope.rewrite import UrlRules
+from crawler.scope.scope import Scope
+from crawler.scope.seeds import Seeds
 from crawler.settings.groups import ParseSettings, Settings, cores
 from crawler.targets import Targets
 

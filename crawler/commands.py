@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from crawler import assembly, seeds, session, urls
+from crawler import assembly, session, urls
 from crawler import run as runs
 from crawler.api import run_loop
 from crawler.cli import Exit, overrides
@@ -24,6 +24,7 @@ from crawler.log.terminal import JsonTerminal, counted, printable_json
 from crawler.reparse import Reparse
 from crawler.report import summary
 from crawler.report.opening import opening
+from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
 

@@ -28,7 +28,7 @@ from crawler.log.terminal import counted
 from crawler.models import Link, Outcome, Request
 from crawler.report.ledger import Ledger
 from crawler.report.sampler import Sampler
-from crawler.scope import Scope
+from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
 
 log = logging.getLogger("crawler")

@@ -32,7 +32,7 @@ from crawler.log.crawl_log import EventLog
 from crawler.models import CANNOT_SAVE, Link, Page, Parsed, Request
 from crawler.records import record_line
 from crawler.report.ledger import Ledger
-from crawler.scope import Scope
+from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
 from crawler.site_files import SiteFiles
 from crawler.targets import Targets

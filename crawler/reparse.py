@@ -17,7 +17,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from crawler import seeds, urls
+from crawler import urls
 from crawler.errors import RunError, UsageError
 from crawler.export.journal import Journal, read_lines
 from crawler.frontier import snapshot
@@ -27,8 +27,9 @@ from crawler.frontier.store import Output
 from crawler.models import Record
 from crawler.records import line_of
 from crawler.run import Run
-from crawler.scope import Site
-from crawler.seeds import Seeds
+from crawler.scope import seeds
+from crawler.scope.scope import Site
+from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
 

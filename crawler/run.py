@@ -18,7 +18,7 @@ from crawler.frontier.retry import RETRYABLE_STATUSES
 from crawler.frontier.snapshot import committed_batches, committed_length
 from crawler.frontier.sqlite_store import SqliteStore
 from crawler.models import Outcome
-from crawler.seeds import Seeds
+from crawler.scope.seeds import Seeds
 from crawler.settings.file import render
 from crawler.settings.groups import Settings, SiteSettings
 

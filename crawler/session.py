@@ -19,7 +19,7 @@ from crawler.export.stream import StreamOutput
 from crawler.log.terminal import JsonTerminal
 from crawler.report.progress import Progress
 from crawler.run import Run
-from crawler.seeds import Seeds
+from crawler.scope.seeds import Seeds
 from crawler.settings.groups import Settings
 
 if TYPE_CHECKING:

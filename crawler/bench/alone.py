@@ -23,7 +23,7 @@ from crawler.frontier.store import Done, Found, Output
 from crawler.frontier.traps import ONE_IN
 from crawler.models import Link, Page, Request
 from crawler.parse.stage import PageParser, StageContext
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.file import load
 from crawler.settings.groups import CrawlSettings, PolitenessSettings, Settings
 

@@ -20,7 +20,7 @@ from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import Found
 from crawler.lab.process import LabProcess
 from crawler.lab.world import World, WorldSpec
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 
 HOSTS = 100

@@ -18,7 +18,7 @@ from crawler.compare.figures import Own
 from crawler.errors import CrawlerError, RunError
 from crawler.export.journal import read_lines
 from crawler.run import Run
-from crawler.seeds import Seeds
+from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
 

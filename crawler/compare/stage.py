@@ -23,7 +23,7 @@ from crawler.parse.pool import ProcessPool
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
 from crawler.parse.worker import WorkerSpec
 from crawler.run import Run
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import FetchSettings, ParseSettings
 
 Given = TypeVar("Given")

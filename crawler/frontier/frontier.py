@@ -28,7 +28,7 @@ from crawler.frontier.stock import MEMORY_REQUESTS, Stock
 from crawler.frontier.store import Pending
 from crawler.frontier.traps import TrapGuard
 from crawler.models import Outcome, Request
-from crawler.scope import Scope
+from crawler.scope.scope import Scope
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 
 __all__ = ["Decision", "Drop", "Frontier", "Refill", "Resolve", "Verdict", "Wait"]

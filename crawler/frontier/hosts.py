@@ -8,7 +8,7 @@ from crawler.frontier.delays import Delays
 from crawler.frontier.host import HostQueue
 from crawler.frontier.stock import Stock
 from crawler.models import Outcome, Request
-from crawler.scope import Scope
+from crawler.scope.scope import Scope
 from crawler.settings.groups import PolitenessSettings
 
 KEPT_HOSTS = 10_000  # above it, hosts for which nothing is left to do are forgotten

@@ -11,7 +11,7 @@ from typing import Literal
 
 from crawler.frontier.host import HostQueue
 from crawler.models import Request
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings
 
 

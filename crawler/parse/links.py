@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.models import EXAMPLES, LeftOut, Link, Merged
-from crawler.rewrite import UrlRules
-from crawler.scope import Scope
+from crawler.scope.rewrite import UrlRules
+from crawler.scope.scope import Scope
 
 _REMEMBERED_LINKS = 100_000  # about 20 MiB
 _FOLLOWED = 0

@@ -20,10 +20,10 @@ from crawler.parse.hrefs import Targets
 from crawler.parse.laps import DECODE, EXTRACT, PARSE, SERIALISE, Laps
 from crawler.parse.links import LinkJudge
 from crawler.parse.wanted import USUAL, Wanted
-from crawler.patterns import NO_NOVELTY, novelty_of
 from crawler.records import line_of, record_of
-from crawler.rewrite import UrlRules
-from crawler.scope import Scope
+from crawler.scope.patterns import NO_NOVELTY, novelty_of
+from crawler.scope.rewrite import UrlRules
+from crawler.scope.scope import Scope
 
 # Imported where pages are parsed: the process that starts the workers has no use for them, and they take time.
 _PARSERS = {"lexbor": "crawler.parse.lexbor", "bs4": "crawler.parse.soup"}

@@ -8,12 +8,13 @@ import tomllib
 import warnings
 from typing import Any
 
-from crawler import seeds, urls
+from crawler import urls
 from crawler.errors import UrlError, UsageError
 from crawler.parse.hrefs import MAX_HREF_CHARS, MAX_TARGET_CHARS, Base
-from crawler.patterns import NO_NOVELTY, novelty_of, path_fault, pattern_of
-from crawler.rewrite import UrlRules
-from crawler.scope import Scope, Site
+from crawler.scope import seeds
+from crawler.scope.patterns import NO_NOVELTY, novelty_of, path_fault, pattern_of
+from crawler.scope.rewrite import UrlRules
+from crawler.scope.scope import Scope, Site
 from crawler.settings import file as settings_file
 from tests.fuzz.promise import expect
 

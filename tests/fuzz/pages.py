@@ -35,7 +35,7 @@ from crawler.parse.stage import (
     encode_page,
 )
 from crawler.parse.wanted import Wanted
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from tests.fuzz.addresses import RULES, expect_canonical
 from tests.fuzz.exports import expect_record
 from tests.fuzz.promise import expect

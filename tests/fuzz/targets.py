@@ -65,7 +65,13 @@ TARGETS: dict[str, Target] = {
     ),
     "url": Target(
         addresses.check_url,
-        ("crawler.urls", "crawler.scope", "crawler.rewrite", "crawler.patterns", "crawler.parse.hrefs"),
+        (
+            "crawler.urls",
+            "crawler.scope.scope",
+            "crawler.scope.rewrite",
+            "crawler.scope.patterns",
+            "crawler.parse.hrefs",
+        ),
         ("unit.test_urls", "unit.test_scope", "unit.test_rewrite", "unit.test_patterns"),
         tokens.URL,
         72 * KIB,
@@ -116,7 +122,7 @@ TARGETS: dict[str, Target] = {
     ),
     "seeds": Target(
         addresses.check_seeds,
-        ("crawler.seeds", "crawler.scope"),
+        ("crawler.scope.seeds", "crawler.scope.scope"),
         ("unit.test_seeds", "unit.test_scope"),
         tokens.SEEDS + tokens.URL,
         16 * KIB,

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from crawler import assembly, seeds
+from crawler import assembly
 from crawler.engine import Engine
 from crawler.models import Page, Parsed
 from crawler.parse.stage import PageParser, StageContext
-from crawler.scope import Scope, Site
+from crawler.scope import seeds
+from crawler.scope.scope import Scope, Site
 from crawler.settings import file as settings_file
 from tests.contract.conftest import STRATEGIES
 from tests.contract.server import ScriptedServer, answer

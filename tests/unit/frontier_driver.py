@@ -19,7 +19,7 @@ from crawler.frontier import robots
 from crawler.frontier.frontier import PROMPT_S, Decision, Drop, Frontier, Refill, Resolve, Wait
 from crawler.frontier.store import Done, Found, MemoryStore
 from crawler.models import Link, Outcome, Request
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 
 START = 1000.0

@@ -14,8 +14,8 @@ from crawler.models import Page, Request
 from crawler.parse import extractors
 from crawler.parse.stage import PageParser, StageContext
 from crawler.parse.wanted import Wanted
-from crawler.scope import Scope, Site
-from crawler.seeds import Seeds
+from crawler.scope.scope import Scope, Site
+from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 
 URL = "https://a.example/news/1"

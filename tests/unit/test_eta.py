@@ -18,8 +18,8 @@ from crawler.models import Request
 from crawler.report.eta import Eta, time_for
 from crawler.report.ledger import Ledger
 from crawler.report.opening import opening, shortest
-from crawler.scope import Scope, Site
-from crawler.seeds import Seeds
+from crawler.scope.scope import Scope, Site
+from crawler.scope.seeds import Seeds
 from crawler.settings.file import build
 from crawler.settings.groups import PolitenessSettings, Settings
 

@@ -19,8 +19,8 @@ from crawler.parse.extractors import LEFT_OUT, MAX_DEPTH
 from crawler.parse.stage import PageParser, PageWork, StageContext, decode_parsed, encode_page
 from crawler.parse.wanted import Wanted
 from crawler.records import FIELDS
-from crawler.scope import Scope, Site
-from crawler.seeds import Seeds
+from crawler.scope.scope import Scope, Site
+from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 
 URL = "https://shop.example/things/7"

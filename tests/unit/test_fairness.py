@@ -10,7 +10,7 @@ import pytest
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.store import Pending
 from crawler.models import Request
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import NO_DELAY, START, Answer, Crawl, limits, pages, polite
 

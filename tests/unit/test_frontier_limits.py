@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crawler import urls
 from crawler.models import Request
-from crawler.scope import Site
+from crawler.scope.scope import Site
 from crawler.settings.groups import CrawlSettings
 from tests.unit.frontier_driver import START, Answer, Crawl, limits, pages, polite, with_robots
 

@@ -10,7 +10,7 @@ import pytest
 from crawler.frontier import hosts as in_mind
 from crawler.frontier.frontier import Drop, Frontier, Resolve
 from crawler.models import Request
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import NO_DELAY, START, Answer, Crawl, pages, request
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crawler import urls
 from crawler.models import Request
-from crawler.scope import Site
+from crawler.scope.scope import Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import START, Answer, Crawl, Fetch, limits, pages, polite, with_robots
 

@@ -20,7 +20,7 @@ from crawler.parse import lexbor, sitemap, soup
 from crawler.parse.hrefs import Targets
 from crawler.parse.stage import PageParser, StageContext
 from crawler.parse.wanted import USUAL, Wanted
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import ParseSettings
 from tests.unit.bounded import MIB, within
 

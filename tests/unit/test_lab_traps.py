@@ -12,7 +12,7 @@ from crawler.lab import Answer, LabServer, World, WorldSpec
 from crawler.lab.traps import FACETS, HOSTS, MAZE_LINKS, MIRROR_PAGES, SHOP_ITEMS, TARPIT_LATENCY_S
 from crawler.parse import lexbor
 from crawler.parse.hrefs import Targets
-from crawler.patterns import novelty_of
+from crawler.scope.patterns import novelty_of
 
 PORT = 8080
 SPEC = WorldSpec(hosts=1, pages_per_host=1, page_bytes=0, traps=True)

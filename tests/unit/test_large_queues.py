@@ -12,7 +12,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.sqlite_store import SqliteStore
 from crawler.frontier.store import Found
 from crawler.models import Link
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 
 HOSTS = 20

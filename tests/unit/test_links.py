@@ -11,8 +11,8 @@ from crawler.errors import UrlError
 from crawler.models import EXAMPLES, LeftOut
 from crawler.parse import hrefs, links
 from crawler.parse.links import LinkJudge
-from crawler.rewrite import UrlRules
-from crawler.scope import Scope, Site
+from crawler.scope.rewrite import UrlRules
+from crawler.scope.scope import Scope, Site
 
 SCOPE = Scope([Site("https://a.example/")], exclude=["/private"])
 AUTHORITIES = ("http://h.example", "https://h.example:443", "http://h.example:81")

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from crawler import assembly, seeds, urls
+from crawler import assembly, urls
 from crawler.engine import Engine
 from crawler.models import Outcome, Request
 from crawler.records import record_line
 from crawler.report.live import KEPT, MAX_LINE_BYTES, TOP_HOSTS, Live, Recent
+from crawler.scope import seeds
 from crawler.settings.file import build
 
 

@@ -19,7 +19,7 @@ from crawler.parse.metadata import MAX_JSONLD_CHARS, MAX_JSONLD_DEPTH
 from crawler.parse.stage import PageParser, StageContext
 from crawler.parse.wanted import Wanted
 from crawler.records import FIELDS
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 
 URL = "https://a.example/dir/page"
 READERS = {"lexbor": lexbor.read, "bs4": soup.read}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler import urls
-from crawler.patterns import MAX_PATTERN_CHARS, NO_NOVELTY, novelty_of, path_fault, pattern_of
+from crawler.scope.patterns import MAX_PATTERN_CHARS, NO_NOVELTY, novelty_of, path_fault, pattern_of
 
 HOST = "https://www.example.com"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.rewrite import UrlRules
+from crawler.scope.rewrite import UrlRules
 
 SITE = "https://example.com"
 ID = "0a1B" * 8

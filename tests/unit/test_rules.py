@@ -17,7 +17,7 @@ from crawler.parse import rules
 from crawler.parse.extract import ExtractPage
 from crawler.parse.number import number_in
 from crawler.parse.rules import Rules
-from crawler.seeds import Seeds
+from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
 

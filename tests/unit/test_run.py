@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from crawler import run as runs
-from crawler import seeds
 from crawler.run import Run
+from crawler.scope import seeds
 from crawler.settings.groups import Settings
 
 

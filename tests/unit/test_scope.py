@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.scope import Scope, ScopeKind, Site
+from crawler.scope.scope import Scope, ScopeKind, Site
 
 
 def scope_of(*seeds: str, kind: ScopeKind = "host", **rules: object) -> Scope:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import seeds
 from crawler.errors import UsageError
-from crawler.scope import Site
+from crawler.scope import seeds
+from crawler.scope.scope import Site
 from crawler.settings.groups import SiteSettings
 
 ListFile = Callable[[str | bytes], str]

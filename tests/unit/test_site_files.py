@@ -14,7 +14,7 @@ from crawler.frontier.robots import Robots
 from crawler.frontier.store import Found
 from crawler.models import Page, Parsed, Request
 from crawler.report.ledger import Ledger
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import Settings
 from crawler.site_files import MAX_SITEMAPS_PER_HOST, SiteFiles
 

@@ -24,7 +24,7 @@ from crawler.parse.stage import (
     robots_directives,
 )
 from crawler.parse.wanted import Wanted
-from crawler.scope import Scope, Site
+from crawler.scope.scope import Scope, Site
 
 URL = "https://a.example/dir/page"
 SCOPE = Scope([Site("https://a.example/")], exclude=["/private"])

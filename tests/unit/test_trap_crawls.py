@@ -13,8 +13,8 @@ from crawler.lab import World, WorldSpec
 from crawler.lab.traps import HOSTS, SHOP_ITEMS
 from crawler.parse import lexbor
 from crawler.parse.hrefs import Targets
-from crawler.patterns import NO_NOVELTY, novelty_of, path_fault
-from crawler.rewrite import UrlRules
+from crawler.scope.patterns import NO_NOVELTY, novelty_of, path_fault
+from crawler.scope.rewrite import UrlRules
 
 LIMIT = 500
 

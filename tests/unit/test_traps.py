@@ -19,7 +19,7 @@ from crawler.frontier.traps import (
     OWN_NAMES,
     TrapGuard,
 )
-from crawler.patterns import NO_NOVELTY
+from crawler.scope.patterns import NO_NOVELTY
 
 LIMIT = 500
 SAME = 7  # what all pages of a trap say

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler import urls
-from crawler.patterns import path_fault
+from crawler.scope.patterns import path_fault
 
 ScopeKind = Literal["host", "domain", "prefix", "any"]
 # Index of a site, its seed's folder if this host is its own, whether that folder is its border.

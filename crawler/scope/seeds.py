@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UrlError, UsageError
-from crawler.scope import ScopeKind, Site
+from crawler.scope.scope import ScopeKind, Site
 from crawler.settings.groups import SiteSettings
 
 MAX_PROBLEMS_SHOWN = 10
