@@ -17,13 +17,13 @@ from crawler import run as runs
 from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
 from crawler.export import table
-from crawler.export.journal import read_lines
 from crawler.log.crawl_log import logging_to
 from crawler.models import Record
 from crawler.report import summary
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import GROUPS, Settings
+from crawler.store.journal import read_lines
 
 Result_ = TypeVar("Result_")
 # Names that people expect where the settings' own carry a unit or another word.

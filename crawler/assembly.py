@@ -12,8 +12,6 @@ from crawler.downloads import Downloads
 from crawler.engine import Engine
 from crawler.errors import RunError, UsageError
 from crawler.export.files import PageFiles
-from crawler.export.journal import Journal
-from crawler.export.warc import Archive
 from crawler.fetch import check as check_fetcher
 from crawler.fetch import create as create_fetcher
 from crawler.fetch.archived import ArchivedAnswers
@@ -24,9 +22,6 @@ from crawler.fetch.replay import NoResolver, ReplayFetcher
 from crawler.fetch.resolve import Resolver
 from crawler.file_choice import FileChoice
 from crawler.frontier import robots
-from crawler.frontier.flights import Flights
-from crawler.frontier.sqlite_store import SqliteStore
-from crawler.frontier.store import MemoryStore, Store
 from crawler.line import ParsePool, Parts
 from crawler.models import Page, Parsed
 from crawler.parse.inprocess import InlinePool, ThreadPool
@@ -39,6 +34,11 @@ from crawler.scope.rewrite import UrlRules
 from crawler.scope.scope import Scope
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import ParseSettings, Settings, cores
+from crawler.store.archive import Archive
+from crawler.store.base import MemoryStore, Store
+from crawler.store.flights import Flights
+from crawler.store.journal import Journal
+from crawler.store.sqlite import SqliteStore
 from crawler.targets import Targets
 
 

@@ -13,10 +13,10 @@ from typing import TypeVar
 from zlib import crc32
 
 from crawler.errors import RunError
-from crawler.export.journal import Journal
-from crawler.export.warc import Archive, Exchange
-from crawler.frontier.store import Done, Found, Output, States, Store
 from crawler.models import Request
+from crawler.store.archive import Archive, Exchange
+from crawler.store.base import Done, Found, Output, States, Store
+from crawler.store.journal import Journal
 
 log = logging.getLogger("crawler")
 

@@ -21,7 +21,6 @@ from crawler import urls
 from crawler.commit import Committer
 from crawler.errors import RunError
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
-from crawler.frontier.store import Done, Found, HostState, States
 from crawler.line import Line, Parts
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
@@ -30,6 +29,7 @@ from crawler.report.ledger import Ledger
 from crawler.report.sampler import Sampler
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
+from crawler.store.base import Done, Found, HostState, States
 
 log = logging.getLogger("crawler")
 log.addHandler(logging.NullHandler())  # a program that uses the library decides what it wants to read

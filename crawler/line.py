@@ -20,14 +20,10 @@ from crawler.answers import judge
 from crawler.commit import Committer
 from crawler.downloads import Downloads
 from crawler.errors import FetchError, ParseError, RunError
-from crawler.export.journal import Journal
-from crawler.export.warc import Exchange
 from crawler.fetch.base import REFUSED, ByteCount, Fetcher
-from crawler.frontier.flights import Flights
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
 from crawler.frontier.politeness import retry_after_s
 from crawler.frontier.retry import RetryBudget, RetryPolicy
-from crawler.frontier.store import Done, Found, Store
 from crawler.log.crawl_log import EventLog
 from crawler.models import CANNOT_SAVE, Link, Page, Parsed, Request
 from crawler.records import record_line
@@ -35,6 +31,10 @@ from crawler.report.ledger import Ledger
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
 from crawler.site_files import SiteFiles
+from crawler.store.archive import Exchange
+from crawler.store.base import Done, Found, Store
+from crawler.store.flights import Flights
+from crawler.store.journal import Journal
 from crawler.targets import Targets
 
 log = logging.getLogger("crawler")

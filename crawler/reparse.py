@@ -19,11 +19,6 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import RunError, UsageError
-from crawler.export.journal import Journal, read_lines
-from crawler.frontier import snapshot
-from crawler.frontier.rewind import Rewind, waiting_seeds
-from crawler.frontier.sqlite_file import damaged
-from crawler.frontier.store import Output
 from crawler.models import Record
 from crawler.records import line_of
 from crawler.run import Run
@@ -32,6 +27,11 @@ from crawler.scope.scope import Site
 from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
+from crawler.store import snapshot
+from crawler.store.base import Output
+from crawler.store.journal import Journal, read_lines
+from crawler.store.rewind import Rewind, waiting_seeds
+from crawler.store.sqlite_file import damaged
 
 CHUNK_BYTES = 1024 * 1024
 MANY = 10**12  # pages; a crawl without borders has to have a limit

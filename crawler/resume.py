@@ -7,13 +7,13 @@ import time
 
 from crawler import urls
 from crawler.engine import Engine
-from crawler.frontier.sqlite_store import SqliteStore
-from crawler.frontier.store import Done
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
 from crawler.models import Request
 from crawler.records import record_line
 from crawler.settings.groups import Settings
+from crawler.store.base import Done
+from crawler.store.sqlite import SqliteStore
 
 MAX_CRASHES = 3  # of the process while a URL was under way; from then on it runs alone
 

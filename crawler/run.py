@@ -12,15 +12,15 @@ from pathlib import Path
 import msgspec
 
 from crawler.errors import RunError, UsageError
-from crawler.export.batches import altered
-from crawler.export.journal import sync_folder
 from crawler.frontier.retry import RETRYABLE_STATUSES
-from crawler.frontier.snapshot import committed_batches, committed_length
-from crawler.frontier.sqlite_store import SqliteStore
 from crawler.models import Outcome
 from crawler.scope.seeds import Seeds
 from crawler.settings.file import render
 from crawler.settings.groups import Settings, SiteSettings
+from crawler.store.batches import altered
+from crawler.store.journal import sync_folder
+from crawler.store.snapshot import committed_batches, committed_length
+from crawler.store.sqlite import SqliteStore
 
 DATA = Path("data")
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "9p")

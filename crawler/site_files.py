@@ -13,13 +13,13 @@ from crawler.errors import UrlError
 from crawler.frontier import robots
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import Robots
-from crawler.frontier.store import Found
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
 from crawler.models import Page, Parsed, Request
 from crawler.parse.decode import undo_codings
 from crawler.report.ledger import Ledger
 from crawler.settings.groups import KIB, Settings
+from crawler.store.base import Found
 
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 MAX_ROBOTS_BYTES = 500 * KIB  # RFC 9309, 2.5

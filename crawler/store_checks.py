@@ -6,10 +6,10 @@ import sqlite3
 from typing import Any
 
 from crawler import urls
-from crawler.frontier.sqlite_store import PENDING
 from crawler.log.terminal import printable
 from crawler.models import OUTCOMES
 from crawler.report.faults import EXAMPLES, Faults
+from crawler.store.sqlite import PENDING
 
 STATE = "state.sqlite"
 DAMAGE = "damage to the state"  # a kind of fault

@@ -12,20 +12,20 @@ from crawler.api import run_loop
 from crawler.bench.bare import Clock, as_in_a_worker
 from crawler.bench.figures import Sample
 from crawler.bench.web import ADDRESS, USER_AGENT, Corpus, Entry
-from crawler.export.journal import Journal
 from crawler.fetch import create
 from crawler.fetch.base import ByteCount, Fetcher, Limits, Target
 from crawler.fetch.guard import Guard
 from crawler.frontier.decisions import Resolve
 from crawler.frontier.frontier import Frontier
-from crawler.frontier.sqlite_store import SqliteStore
-from crawler.frontier.store import Done, Found, Output
 from crawler.frontier.traps import ONE_IN
 from crawler.models import Link, Page, Request
 from crawler.parse.stage import PageParser, StageContext
 from crawler.scope.scope import Scope, Site
 from crawler.settings.file import load
 from crawler.settings.groups import CrawlSettings, PolitenessSettings, Settings
+from crawler.store.base import Done, Found, Output
+from crawler.store.journal import Journal
+from crawler.store.sqlite import SqliteStore
 
 LOOPBACK = "127.0.0.0/8"
 HEADERS = (

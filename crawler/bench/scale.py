@@ -16,12 +16,12 @@ from crawler.bench.line import crawl
 from crawler.errors import UsageError
 from crawler.frontier.decisions import Refill
 from crawler.frontier.frontier import Frontier
-from crawler.frontier.sqlite_store import SqliteStore
-from crawler.frontier.store import Found
 from crawler.lab.process import LabProcess
 from crawler.lab.world import World, WorldSpec
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
+from crawler.store.base import Found
+from crawler.store.sqlite import SqliteStore
 
 HOSTS = 100
 PAGE_BYTES = 2_000

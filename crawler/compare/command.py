@@ -18,10 +18,10 @@ from crawler.cli import Exit, add_settings, overrides
 from crawler.compare import own, picture, runs, table
 from crawler.compare.figures import Own
 from crawler.errors import UsageError
-from crawler.export.replacing import replacing
 from crawler.lab.server import CACHE_BYTES
 from crawler.log.terminal import duration, printable
 from crawler.settings import file as settings_file
+from crawler.store.replacing import replacing
 
 COUNT = 60
 LATENCY_MS = 50.0

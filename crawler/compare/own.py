@@ -16,11 +16,11 @@ from crawler import run as runs
 from crawler.cli import Exit
 from crawler.compare.figures import Own
 from crawler.errors import CrawlerError, RunError
-from crawler.export.journal import read_lines
 from crawler.run import Run
 from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
+from crawler.store.journal import read_lines
 
 PATIENCE_S = 10.0  # for sites that do not answer; they have no part in the comparison
 

@@ -22,11 +22,11 @@ from crawler.bench.web import copied
 from crawler.compare import advice, figures, lessons, stage, whole
 from crawler.compare.figures import MODES, PARSERS, About, Own, Report
 from crawler.compare.same import Comparison
-from crawler.export.journal import read_lines
 from crawler.lab.process import serve_folder, serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.run import Run
 from crawler.settings.groups import cores
+from crawler.store.journal import read_lines
 
 HOST = "site-000.lab"
 STAGE_PAGES = 60  # different pages that the parse stage alone is measured with, at most

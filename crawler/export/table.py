@@ -15,9 +15,9 @@ from msgspec import Struct
 from crawler.errors import UsageError
 from crawler.export import csv_text, jsonl, sqlite
 from crawler.export.compressed import compressed
-from crawler.export.replacing import replacing
 from crawler.export.selection import ALL, Selection, selected_lines
 from crawler.export.stream import Sink
+from crawler.store.replacing import replacing
 
 _STATE = "state.sqlite"  # the run's own, beside its journal
 

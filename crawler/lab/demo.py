@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 
 from crawler import cli
-from crawler.export.journal import read_lines
 from crawler.lab.process import serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.log.terminal import printable
 from crawler.run import fresh_folder
+from crawler.store.journal import read_lines
 
 SHOWN = 3
 WORLD = WorldSpec(hosts=20, pages_per_host=50, latency_ms=20, error_rate=0.03, redirect_rate=0.03, encodings=True)

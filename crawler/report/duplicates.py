@@ -18,10 +18,10 @@ import msgspec
 from msgspec import Struct
 
 from crawler.errors import RunError
-from crawler.export.journal import read_lines
-from crawler.frontier import snapshot
 from crawler.log.terminal import printable
 from crawler.run import Run
+from crawler.store import snapshot
+from crawler.store.journal import read_lines
 
 MAX_DISTANCE = 3  # bits in which the SimHashes of look-alikes differ
 _BLOCKS = ((51, 13), (38, 13), (25, 13), (12, 13), (0, 12))  # of a SimHash: where each begins, and its bits

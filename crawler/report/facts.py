@@ -10,13 +10,13 @@ from contextlib import closing
 from msgspec import Struct
 
 from crawler.errors import RunError
-from crawler.frontier import snapshot
 from crawler.report import joins, sources, tally
 from crawler.report.joins import Group, Host, Linked
 from crawler.report.sections.graph import MAX_NODES
 from crawler.report.sources import Reason, Sources, Stats
 from crawler.report.tally import Tally
 from crawler.run import Run
+from crawler.store import snapshot
 
 
 class Facts(Struct):

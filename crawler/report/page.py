@@ -13,13 +13,13 @@ from pathlib import Path
 from crawler import __version__
 from crawler.cli import Exit
 from crawler.errors import UsageError
-from crawler.export.replacing import replacing
 from crawler.report import charts
 from crawler.report.facts import Facts, gather
 from crawler.report.sections import content, overview, timing, troubles
 from crawler.report.sections.markup import Html, join, tag
 from crawler.report.sections.style import SCRIPT, STYLE
 from crawler.run import Run, find
+from crawler.store.replacing import replacing
 
 SUFFIXES = (".html", ".htm")
 _SECTIONS = (

@@ -16,13 +16,13 @@ from msgspec import Struct
 
 from crawler.cli import Exit
 from crawler.errors import RunError
-from crawler.export.journal import read_lines
-from crawler.frontier import snapshot
-from crawler.frontier.sqlite_file import damaged
 from crawler.log.terminal import counted, printable, size
 from crawler.models import OUTCOMES, Outcome
 from crawler.report.duplicates import duplicates
 from crawler.run import Run, find
+from crawler.store import snapshot
+from crawler.store.journal import read_lines
+from crawler.store.sqlite_file import damaged
 
 TOP_HOSTS = 20
 TOP_SLOW = 20

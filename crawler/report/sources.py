@@ -16,12 +16,12 @@ import msgspec
 from msgspec import Struct
 
 from crawler.errors import CrawlerError, RunError
-from crawler.export.journal import read_lines
-from crawler.frontier import snapshot
 from crawler.models import OUTCOMES
 from crawler.run import Run
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
+from crawler.store import snapshot
+from crawler.store.journal import read_lines
 
 EXAMPLES = 3  # URLs kept of each reason
 MAX_REASONS = 1_000

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from crawler.errors import RunError, UsageError
-from crawler.frontier import snapshot
-from crawler.frontier.store import Done
 from crawler.models import Document, Outcome, Page, Request
 from crawler.records import record_line
 from crawler.report import joins, page, tally
 from crawler.report.sources import AsOf
 from crawler.run import Run
+from crawler.store import snapshot
+from crawler.store.base import Done
 from tests.integration.conftest import LAB_OPTIONS, read_records, run_cli
 from tests.unit.made_run import MadeRun, alter, found, full_run
 

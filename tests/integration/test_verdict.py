@@ -12,13 +12,13 @@ import pytest
 
 from crawler import assembly
 from crawler.engine import Engine
-from crawler.frontier.store import NO_STATES, Done, Found, MemoryStore, Output, States
 from crawler.models import Request
 from crawler.report import verdict as verdict_module
 from crawler.report.machine import Machine
 from crawler.report.verdict import Verdict
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
+from crawler.store.base import NO_STATES, Done, Found, MemoryStore, Output, States
 
 COMMIT_S = 0.35  # of a slow disk
 TINY = b"<title>page</title>"

@@ -17,9 +17,9 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from crawler import warc
-from crawler.frontier.sqlite_store import SqliteStore
 from crawler.lab.process import LabProcess
 from crawler.parse.decode import undo_codings
+from crawler.store.sqlite import SqliteStore
 from crawler.verify import verify
 from tests.contract.server import CLOSE, ScriptedServer, answer
 from tests.integration.conftest import COMMAND, LAB_OPTIONS, ROOT, Record, read_records, run_cli, settled

@@ -18,12 +18,12 @@ from typing import Any, Literal, NamedTuple
 from crawler import cli, run
 from crawler.commit import Committer
 from crawler.engine import Engine
-from crawler.export.journal import Journal
-from crawler.frontier import sqlite_file
-from crawler.frontier.flights import Flights
-from crawler.frontier.sqlite_store import SqliteStore
 from crawler.line import Line
 from crawler.parse.stage import PageParser
+from crawler.store import sqlite_file
+from crawler.store.flights import Flights
+from crawler.store.journal import Journal
+from crawler.store.sqlite import SqliteStore
 
 
 def die() -> None:

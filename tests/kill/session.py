@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from crawler.export.journal import read_lines
-from crawler.frontier.sqlite_store import SqliteStore
+from crawler.store.journal import read_lines
+from crawler.store.sqlite import SqliteStore
 from crawler.verify import verify
 from tests.integration.conftest import ROOT
 

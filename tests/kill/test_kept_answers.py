@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crawler import warc
-from crawler.frontier.snapshot import committed_length
+from crawler.store.snapshot import committed_length
 from tests.kill.campaign import OPTIONS, Bench
 from tests.kill.session import FAST, copied, look, run_session
 

@@ -17,10 +17,10 @@ import msgspec
 from crawler import urls
 from crawler.frontier import robots
 from crawler.frontier.frontier import PROMPT_S, Decision, Drop, Frontier, Refill, Resolve, Wait
-from crawler.frontier.store import Done, Found, MemoryStore
 from crawler.models import Link, Outcome, Request
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
+from crawler.store.base import Done, Found, MemoryStore
 
 START = 1000.0
 NO_DELAY = PolitenessSettings(delay_s=0.0)

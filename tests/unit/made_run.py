@@ -9,13 +9,13 @@ from pathlib import Path
 from zlib import crc32
 
 from crawler import urls
-from crawler.export.journal import Journal
-from crawler.frontier.sqlite_store import SqliteStore
-from crawler.frontier.store import Done, Found, Output
 from crawler.models import Link, Outcome, Page, Request
 from crawler.records import record_line
 from crawler.settings.file import render
 from crawler.settings.groups import Settings
+from crawler.store.base import Done, Found, Output
+from crawler.store.journal import Journal
+from crawler.store.sqlite import SqliteStore
 
 
 def link(url: str) -> Link:

@@ -7,10 +7,10 @@ from pathlib import Path
 from warcio.archiveiterator import ArchiveIterator
 
 from crawler import urls
-from crawler.export.journal import Journal
-from crawler.export.warc import Archive, Exchange
 from crawler.models import Page, Request
 from crawler.settings.groups import Settings
+from crawler.store.archive import Archive, Exchange
+from crawler.store.journal import Journal
 
 HTML = (("Content-Type", "text/html"), ("Content-Length", "4"))
 SENT = (("User-Agent", "crawler/1"), ("Accept", "text/html"))

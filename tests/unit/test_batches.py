@@ -7,8 +7,8 @@ from zlib import crc32
 
 import pytest
 
-from crawler.export import batches
-from crawler.export.batches import Batch, checked_lines, whole_lines
+from crawler.store import batches
+from crawler.store.batches import Batch, checked_lines, whole_lines
 
 
 def test_a_line_is_as_long_as_its_batch_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,9 @@ import pytest
 from crawler import commit, urls
 from crawler.commit import Committer
 from crawler.errors import RunError
-from crawler.export.journal import Journal, read_lines
-from crawler.frontier.store import NO_STATES, Done, Found, MemoryStore, Output, States
 from crawler.models import Link, Request
+from crawler.store.base import NO_STATES, Done, Found, MemoryStore, Output, States
+from crawler.store.journal import Journal, read_lines
 
 TIMEOUT_S = 20.0
 

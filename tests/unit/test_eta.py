@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import parse
-from crawler.frontier.store import Pending
 from crawler.models import Request
 from crawler.report.eta import Eta, time_for
 from crawler.report.ledger import Ledger
@@ -22,6 +21,7 @@ from crawler.scope.scope import Scope, Site
 from crawler.scope.seeds import Seeds
 from crawler.settings.file import build
 from crawler.settings.groups import PolitenessSettings, Settings
+from crawler.store.base import Pending
 
 from .frontier_driver import Crawl, pages, request
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import RunError
-from crawler.export.journal import Journal, read_lines
+from crawler.store.journal import Journal, read_lines
 
 
 @pytest.fixture

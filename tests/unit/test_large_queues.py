@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from crawler.frontier.frontier import Frontier
-from crawler.frontier.sqlite_store import SqliteStore
-from crawler.frontier.store import Found
 from crawler.models import Link
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
+from crawler.store.base import Found
+from crawler.store.sqlite import SqliteStore
 
 HOSTS = 20
 MIB = 1024 * 1024

@@ -9,12 +9,12 @@ import pytest
 
 from crawler import run as runs
 from crawler.errors import RunError, UsageError
-from crawler.export.journal import read_lines
-from crawler.frontier.sqlite_store import SqliteStore
 from crawler.reparse import Reparse
 from crawler.run import Run
 from crawler.settings.file import render
 from crawler.settings.groups import FetchSettings, OutputSettings, Settings, SiteSettings
+from crawler.store.journal import read_lines
+from crawler.store.sqlite import SqliteStore
 from crawler.verify import verify
 from tests.unit.made_run import MadeRun, alter, answered, done, found
 

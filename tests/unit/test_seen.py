@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.frontier.seen import BUCKETS, KEY_BYTES, Seen
+from crawler.store.seen import BUCKETS, KEY_BYTES, Seen
 
 KEYS = st.integers(-(2**63), 2**63 - 1)
 

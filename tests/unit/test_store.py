@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler import urls
-from crawler.frontier.store import Done, Found, MemoryStore
 from crawler.models import Link, Request
+from crawler.store.base import Done, Found, MemoryStore
 
 
 def link(url: str) -> Link:

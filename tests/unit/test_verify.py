@@ -13,10 +13,10 @@ import pytest
 
 from crawler import verify
 from crawler.cli import Parser
-from crawler.frontier import snapshot
-from crawler.frontier.sqlite_store import SqliteStore
-from crawler.frontier.store import Done, Output
 from crawler.records import record_line
+from crawler.store import snapshot
+from crawler.store.base import Done, Output
+from crawler.store.sqlite import SqliteStore
 from tests.unit.damage import flip
 from tests.unit.made_run import MadeRun, alter, done, found, full_run
 

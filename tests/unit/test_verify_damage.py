@@ -12,8 +12,8 @@ import pytest
 
 from crawler import verify
 from crawler.errors import RunError
-from crawler.frontier import snapshot
 from crawler.log.terminal import printable
+from crawler.store import snapshot
 from tests.unit.damage import Damage, batches_of, flip, journal_of, rewrite
 from tests.unit.made_run import MadeRun, alter, done, found, full_run
 

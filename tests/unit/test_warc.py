@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
 from crawler import targets, urls, warc
-from crawler.export import warc as export_warc
-from crawler.export.journal import Journal
-from crawler.export.warc import MASK, SHOWN, Archive, Exchange
 from crawler.fetch.answer import AnswerParser
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import Limits
 from crawler.models import Saved
 from crawler.settings.groups import CrawlSettings, FetchSettings, Settings
+from crawler.store import archive as export_warc
+from crawler.store.archive import MASK, SHOWN, Archive, Exchange
+from crawler.store.journal import Journal
 from tests.unit.made_warc import HTML, SENT, answers, page, read, write
 
 

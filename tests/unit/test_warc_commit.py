@@ -12,11 +12,11 @@ import pytest
 from crawler import warc
 from crawler.commit import Committer
 from crawler.errors import RunError
-from crawler.export.journal import Journal
-from crawler.export.warc import Archive, Exchange
-from crawler.frontier.store import NO_STATES, Done, Found, MemoryStore, Output, States
 from crawler.models import Request
 from crawler.settings.groups import Settings
+from crawler.store.archive import Archive, Exchange
+from crawler.store.base import NO_STATES, Done, Found, MemoryStore, Output, States
+from crawler.store.journal import Journal
 from tests.unit.made_warc import SENT, page
 
 

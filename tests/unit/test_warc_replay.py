@@ -10,12 +10,12 @@ import pytest
 
 from crawler import warc
 from crawler.errors import FetchError, RunError, UsageError
-from crawler.export.warc import MASK
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import ByteCount, Limits, Target
 from crawler.fetch.replay import ReplayFetcher
 from crawler.models import Page, Request
 from crawler.records import timestamp
+from crawler.store.archive import MASK
 from tests.unit.made_warc import page, write
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from crawler.errors import RunError
-from crawler.frontier.sqlite_file import SCHEMA_VERSION, damaged
-from crawler.frontier.sqlite_store import PENDING
-from crawler.frontier.store import Output
 from crawler.models import OUTCOMES
+from crawler.store.base import Output
+from crawler.store.sqlite import PENDING
+from crawler.store.sqlite_file import SCHEMA_VERSION, damaged
 
 
 def waiting_seeds(db: sqlite3.Connection) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import RunError
-from crawler.frontier.sqlite_file import damaged
+from crawler.store.sqlite_file import damaged
 
 CACHE_KIB = 64 * 1024
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crawler.errors import RunError, UsageError
-from crawler.export.journal import sync_folder
+from crawler.store.journal import sync_folder
 
 
 @contextmanager

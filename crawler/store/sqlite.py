@@ -18,10 +18,10 @@ from typing import Any
 import msgspec
 
 from crawler import urls
-from crawler.frontier.seen import Seen
-from crawler.frontier.sqlite_file import damaged, open_file
-from crawler.frontier.store import NO_STATES, Done, Found, Output, Pending, States
 from crawler.models import OUTCOMES, Link, Outcome, Request
+from crawler.store.base import NO_STATES, Done, Found, Output, Pending, States
+from crawler.store.seen import Seen
+from crawler.store.sqlite_file import damaged, open_file
 
 ROWS_PER_INSERT = 500  # SQLite takes 32,766 parameters a statement
 RECENT = 50_000  # fingerprints known to be seen that are kept where they are found fastest; 4 MB

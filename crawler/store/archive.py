@@ -8,10 +8,10 @@ import msgspec
 from msgspec import Struct
 
 from crawler import __version__, urls, warc
-from crawler.export.journal import Journal
 from crawler.models import Page
 from crawler.records import timestamp
 from crawler.settings.groups import Settings
+from crawler.store.journal import Journal
 from crawler.warc import Headers
 
 MAX_KNOWN_BODIES = 50_000  # of which a second copy is not stored; about 20 MB
