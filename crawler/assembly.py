@@ -11,7 +11,6 @@ from crawler import resume, urls
 from crawler.downloads import Downloads
 from crawler.engine import Engine
 from crawler.errors import RunError, UsageError
-from crawler.export.files import PageFiles
 from crawler.fetch import check as check_fetcher
 from crawler.fetch import create as create_fetcher
 from crawler.fetch.archived import ArchivedAnswers
@@ -20,7 +19,8 @@ from crawler.fetch.guard import Guard, exempt_origins
 from crawler.fetch.proxy import find_proxy
 from crawler.fetch.replay import NoResolver, ReplayFetcher
 from crawler.fetch.resolve import Resolver
-from crawler.file_choice import FileChoice
+from crawler.files.choice import FileChoice
+from crawler.files.finish import PageFiles
 from crawler.frontier import robots
 from crawler.line import ParsePool, Parts
 from crawler.models import Page, Parsed

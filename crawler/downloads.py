@@ -15,11 +15,11 @@ from pathlib import Path
 import msgspec
 
 from crawler.errors import FetchError, RunError
-from crawler.export.download import Download
-from crawler.export.file_folder import NOTE, PART, FileFolder, NoRoom, partial_name
-from crawler.export.files import finish
 from crawler.fetch.base import REFUSED, Fetcher, Target
-from crawler.file_choice import FileChoice
+from crawler.files.choice import FileChoice
+from crawler.files.download import Download
+from crawler.files.finish import finish
+from crawler.files.folder import NOTE, PART, FileFolder, NoRoom, partial_name
 from crawler.models import Page, Request
 
 log = logging.getLogger("crawler")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crawler.export.file_folder import opened
-from crawler.export.files import digest_of
+from crawler.files.finish import digest_of
+from crawler.files.folder import opened
 from crawler.models import Record
 from crawler.store_checks import short
 

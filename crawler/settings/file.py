@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler.errors import UsageError
-from crawler.file_choice import FileChoice
+from crawler.files.choice import FileChoice
 from crawler.models import ExtractRule
 from crawler.settings.groups import GROUPS, MIN_TOKEN_CHARS, DashboardSettings, Settings, SiteSettings, is_loopback
 

@@ -15,10 +15,10 @@ import trustme
 import uvloop
 
 from crawler import fetch, urls
-from crawler.export.download import Download
 from crawler.fetch.base import ByteCount, Fetcher, Limits, Target, tls_context
 from crawler.fetch.guard import Guard
-from crawler.file_choice import FileChoice
+from crawler.files.choice import FileChoice
+from crawler.files.download import Download
 from crawler.models import Page, Request
 from crawler.settings.groups import FetchSettings, Settings
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from crawler import urls
 from crawler.downloads import Downloads
-from crawler.export.file_folder import PART, partial_name
 from crawler.fetch.base import Limits, Target
-from crawler.file_choice import FileChoice
+from crawler.files.choice import FileChoice
+from crawler.files.folder import PART, partial_name
 from crawler.models import Page, Request
 
 if TYPE_CHECKING:

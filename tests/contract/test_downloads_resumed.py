@@ -7,8 +7,8 @@ import os
 import msgspec
 import pytest
 
-from crawler.export.file_folder import NOTE, PART
 from crawler.fetch.base import REFUSED
+from crawler.files.folder import NOTE, PART
 from crawler.models import Page
 from tests.contract.downloading import BODY, CUT, KIB, PDF, TAG, Save, Saver, assert_saved
 

@@ -158,8 +158,8 @@ MORTAL = """
 import os, signal, sys
 from crawler import cli
 from crawler.commit import Committer
-from crawler.export.download import Download
-from crawler.export.file_folder import FileFolder
+from crawler.files.download import Download
+from crawler.files.folder import FileFolder
 CUT = {cut}
 def around(owner, name, before=False, after=lambda *_: False, skip=0):
     method, calls = getattr(owner, name), 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.file_choice import FileChoice
+from crawler.files.choice import FileChoice
 from crawler.parse.embedded import MAX_SRCSET_CHARS, candidates, embedded_of
 from crawler.parse.hrefs import Targets
 from tests.unit.bounded import within

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from crawler.errors import UsageError
-from crawler.file_choice import FileChoice
+from crawler.files.choice import FileChoice
 
 PDF, BINARY = "application/pdf", "application/octet-stream"
 

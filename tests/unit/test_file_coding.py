@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.export.file_coding import CodingError, can_undo, codings_of, decoded
+from crawler.files.coding import CodingError, can_undo, codings_of, decoded
 from tests.unit.bounded import within
 
 PLAIN = b"some text, again and again. " * 40_000 + os.urandom(3_000)

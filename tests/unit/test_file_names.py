@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.export.file_names import MAX_NAME_BYTES, MAX_PATH_BYTES, flat_path_of, path_of, suggested
+from crawler.files.names import MAX_NAME_BYTES, MAX_PATH_BYTES, flat_path_of, path_of, suggested
 
 HOME = "https://example.com"
 DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)", re.IGNORECASE)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from crawler import urls
 from crawler.errors import UsageError
-from crawler.media_types import GROUPS, HTML, MAJOR_TYPES, SUFFIXES, VAGUE, essence, suffixes_of
+from crawler.files.media_types import GROUPS, HTML, MAJOR_TYPES, SUFFIXES, VAGUE, essence, suffixes_of
 
 ALL = "all"
 _TYPE = re.compile(r"([a-z]+|\*)/(\*|[a-z0-9][a-z0-9!#$&^_.+-]*)", re.IGNORECASE)

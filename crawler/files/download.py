@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from crawler.errors import FetchError
-from crawler.export.file_coding import codings_of
-from crawler.export.file_folder import CHECK_BYTES, NOTE, PART, FileFolder, partial_name
-from crawler.file_choice import FileChoice
+from crawler.files.choice import FileChoice
+from crawler.files.coding import codings_of
+from crawler.files.folder import CHECK_BYTES, NOTE, PART, FileFolder, partial_name
 
 MAX_NOTE_BYTES = 64 * 1024
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]+"')  # RFC 9110, 8.8.3, as far as it is ASCII

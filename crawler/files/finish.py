@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from crawler.export.download import Download, Fields
-from crawler.export.file_coding import CodingError, can_undo, codings_of, decoded
-from crawler.export.file_folder import CHECK_BYTES, NOTE, PART, FileFolder, partial_name
-from crawler.export.file_names import flat_path_of, path_of
-from crawler.file_choice import FileChoice, suffix_of
-from crawler.media_types import essence
+from crawler.files.choice import FileChoice, suffix_of
+from crawler.files.coding import CodingError, can_undo, codings_of, decoded
+from crawler.files.download import Download, Fields
+from crawler.files.folder import CHECK_BYTES, NOTE, PART, FileFolder, partial_name
+from crawler.files.media_types import essence
+from crawler.files.names import flat_path_of, path_of
 from crawler.models import Saved
 
 READ_BYTES = 1024 * 1024

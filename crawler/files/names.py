@@ -17,7 +17,7 @@ import unicodedata
 from urllib.parse import unquote_to_bytes
 
 from crawler import urls
-from crawler.media_types import HTML, SUFFIXES, VAGUE, essence, suffixes_of
+from crawler.files.media_types import HTML, SUFFIXES, VAGUE, essence, suffixes_of
 
 MAX_NAME_BYTES = 120  # of each part of a path; file systems allow 255, archives and old tools less
 MAX_FOLDERS = 8  # of a plain path
