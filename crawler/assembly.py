@@ -15,10 +15,11 @@ from crawler.fetch import check as check_fetcher
 from crawler.fetch import create as create_fetcher
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import ByteCount, Fetcher
-from crawler.fetch.guard import Guard, exempt_origins
-from crawler.fetch.proxy import find_proxy
+from crawler.fetch.dial.guard import Guard, exempt_origins
+from crawler.fetch.dial.proxy import find_proxy
+from crawler.fetch.dial.resolve import Resolver
+from crawler.fetch.dial.targets import Targets
 from crawler.fetch.replay import NoResolver, ReplayFetcher
-from crawler.fetch.resolve import Resolver
 from crawler.files.choice import FileChoice
 from crawler.files.finish import PageFiles
 from crawler.frontier import robots
@@ -39,7 +40,6 @@ from crawler.store.base import MemoryStore, Store
 from crawler.store.flights import Flights
 from crawler.store.journal import Journal
 from crawler.store.sqlite import SqliteStore
-from crawler.targets import Targets
 
 
 def build(

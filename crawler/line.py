@@ -21,6 +21,7 @@ from crawler.commit import Committer
 from crawler.downloads import Downloads
 from crawler.errors import FetchError, ParseError, RunError
 from crawler.fetch.base import REFUSED, ByteCount, Fetcher
+from crawler.fetch.dial.targets import Targets
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
 from crawler.frontier.politeness import retry_after_s
 from crawler.frontier.retry import RetryBudget, RetryPolicy
@@ -35,7 +36,6 @@ from crawler.store.archive import Exchange
 from crawler.store.base import Done, Found, Store
 from crawler.store.flights import Flights
 from crawler.store.journal import Journal
-from crawler.targets import Targets
 
 log = logging.getLogger("crawler")
 

@@ -11,7 +11,7 @@ from crawler.errors import UsageError
 
 if TYPE_CHECKING:
     from crawler.fetch.base import ByteCount, Fetcher
-    from crawler.fetch.guard import Guard
+    from crawler.fetch.dial.guard import Guard
     from crawler.settings.groups import Settings
 
 # name -> (module with a `create` function, what to install where its library is missing)

@@ -33,8 +33,8 @@ from crawler.fetch.base import (
     tls_context,
     translated,
 )
-from crawler.fetch.guard import Guard
-from crawler.fetch.proxy import Proxy, find_proxy
+from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.proxy import Proxy, find_proxy
 from crawler.models import Page, Request
 from crawler.settings.groups import Settings
 

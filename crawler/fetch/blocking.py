@@ -30,8 +30,8 @@ from crawler.fetch.base import (
     request_target,
     system_error,
 )
-from crawler.fetch.guard import Guard
-from crawler.fetch.proxy import Proxy
+from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.proxy import Proxy
 from crawler.models import Request
 
 MIN_POOLS = 64  # hosts whose connections are kept

@@ -17,8 +17,8 @@ from crawler.fetch.curl_http1 import StaleConnection, compose
 from crawler.fetch.curl_http2 import AskOverHttp1, Streams
 from crawler.fetch.curl_pool import ConnectionPool
 from crawler.fetch.curl_transfers import Access, Transfers
-from crawler.fetch.guard import Guard
-from crawler.fetch.proxy import find_proxy
+from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.proxy import find_proxy
 from crawler.models import Page, Request
 from crawler.settings.groups import Settings
 

@@ -21,7 +21,7 @@ from crawler.errors import FetchError
 from crawler.fetch.answer import AnswerParser
 from crawler.fetch.base import READ_BYTES, Headers, authority, request_target
 from crawler.fetch.curl_exchange import Exchange
-from crawler.fetch.proxy import Proxy
+from crawler.fetch.dial.proxy import Proxy
 
 if TYPE_CHECKING:
     from crawler.fetch.curl_pool import ConnectionPool

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ssl import SSLContext
 
 from crawler.fetch.base import ByteCount, tls_context
-from crawler.fetch.guard import Guard
-from crawler.fetch.proxy import Proxy, find_proxy
+from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.proxy import Proxy, find_proxy
 from crawler.fetch.threads import ThreadsFetcher
 from crawler.settings.groups import Settings
 

@@ -28,9 +28,9 @@ from crawler.fetch.base import (
     translated,
 )
 from crawler.fetch.blocking import Adapter, Exchange, Session, current
-from crawler.fetch.guard import Guard
-from crawler.fetch.proxy import Proxy, find_proxy
-from crawler.fetch.workers import Call, Workers
+from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.proxy import Proxy, find_proxy
+from crawler.fetch.dial.workers import Call, Workers
 from crawler.models import Page, Request
 from crawler.settings.groups import DEFAULT_CONCURRENCY, Settings
 

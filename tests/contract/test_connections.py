@@ -11,7 +11,7 @@ import trustme
 
 from crawler.errors import FetchError, UsageError
 from crawler.fetch.base import Limits
-from crawler.fetch.guard import Guard
+from crawler.fetch.dial.guard import Guard
 from crawler.settings.groups import FetchSettings
 
 from .conftest import Client, Connect

@@ -20,7 +20,7 @@ from crawler.errors import FETCH_REASONS, FetchError, UsageError
 from crawler.fetch import curl_pool
 from crawler.fetch.base import ByteCount, Limits
 from crawler.fetch.curl_transfers import HAS_HTTP2, Access, Easy
-from crawler.fetch.guard import Guard
+from crawler.fetch.dial.guard import Guard
 from crawler.settings.groups import Settings
 
 from . import nginx

@@ -10,7 +10,7 @@ import pytest
 from crawler import fetch
 from crawler.errors import UsageError
 from crawler.fetch.base import ByteCount
-from crawler.fetch.guard import Guard
+from crawler.fetch.dial.guard import Guard
 from crawler.settings.groups import DEFAULT_CONCURRENCY, Settings
 
 

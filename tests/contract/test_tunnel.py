@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 import trustme
 
-from crawler.fetch.guard import Guard
+from crawler.fetch.dial.guard import Guard
 from crawler.settings.groups import FetchSettings
 
 from .conftest import Connect

@@ -115,7 +115,7 @@ TARGETS: dict[str, Target] = {
     ),
     "cookies": Target(
         wire.check_cookies,
-        ("crawler.cookies",),
+        ("crawler.fetch.dial.cookies",),
         ("unit.test_cookies",),
         tokens.COOKIES + tokens.BYTES,
         16 * KIB,

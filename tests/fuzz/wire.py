@@ -9,10 +9,10 @@ from itertools import pairwise
 from random import Random
 
 from crawler import answers
-from crawler.cookies import MAX_COOKIES, MAX_SENT_BYTES, CookieJar
 from crawler.errors import FETCH_REASONS, FetchError, UrlError
 from crawler.fetch.answer import AnswerParser
 from crawler.fetch.base import Limits, is_file_type, unread_reason
+from crawler.fetch.dial.cookies import MAX_COOKIES, MAX_SENT_BYTES, CookieJar
 from crawler.frontier.politeness import retry_after_s
 from crawler.models import Page, Request
 from crawler.parse.charset import charset_of_type, decode_text, encoding_of_label

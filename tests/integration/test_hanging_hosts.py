@@ -12,7 +12,7 @@ import pytest
 
 import crawler
 from crawler import urls
-from crawler.fetch import resolve
+from crawler.fetch.dial import resolve
 from tests.contract.conftest import STRATEGIES
 from tests.contract.server import CLOSE, TELL, WAIT, ScriptedServer, answer
 from tests.integration.conftest import read_records, run_cli

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crawler.cookies import CookieJar
+from crawler.fetch.dial.cookies import CookieJar
 
 NOW = 1_700_000_000.0
 PAGE = "https://www.example.com/shop/cart"

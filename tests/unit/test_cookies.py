@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crawler import urls
-from crawler.cookies import MAX_SENT_BYTES, CookieJar
+from crawler.fetch.dial.cookies import MAX_SENT_BYTES, CookieJar
 from tests.unit.jars import NOW, PAGE, jar_of, sent
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crawler.cookies import MAX_COOKIES, MAX_SENT_BYTES, CookieJar, read_date
+from crawler.fetch.dial.cookies import MAX_COOKIES, MAX_SENT_BYTES, CookieJar, read_date
 from tests.unit.jars import NOW, PAGE, jar_of, sent
 
 

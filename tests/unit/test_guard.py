@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.errors import FetchError, UsageError
-from crawler.fetch.guard import Guard, exempt_origins, is_loopback, is_public
+from crawler.fetch.dial.guard import Guard, exempt_origins, is_loopback, is_public
 
 # First, last and a middle address of every range in IANA's registries that is not globally reachable.
 PRIVATE = """

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from crawler.errors import FetchError, UsageError
-from crawler.fetch.resolve import Resolver, interleave, is_literal
+from crawler.fetch.dial.resolve import Resolver, interleave, is_literal
 
 Make = Callable[..., Resolver]
 

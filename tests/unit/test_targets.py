@@ -8,11 +8,11 @@ import pytest
 
 from crawler import urls
 from crawler.errors import FetchError, UsageError
-from crawler.fetch.guard import Guard, exempt_origins
-from crawler.fetch.resolve import POSITIVE_TTL_S, Resolver
+from crawler.fetch.dial.guard import Guard, exempt_origins
+from crawler.fetch.dial.resolve import POSITIVE_TTL_S, Resolver
+from crawler.fetch.dial.targets import MAX_ORIGINS, Targets
 from crawler.models import Kind, Page, Request
 from crawler.settings.groups import KIB, MIB, FetchSettings
-from crawler.targets import MAX_ORIGINS, Targets
 
 OWN, OTHER = "https://own.test/", "https://other.test/"
 PUBLIC = ("*.test:93.184.215.14",)

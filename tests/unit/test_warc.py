@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from crawler import targets, urls, warc
+from crawler import urls, warc
 from crawler.fetch.answer import AnswerParser
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import Limits
+from crawler.fetch.dial import targets
 from crawler.models import Saved
 from crawler.settings.groups import CrawlSettings, FetchSettings, Settings
 from crawler.store import archive as export_warc

@@ -12,7 +12,7 @@ from itertools import chain, zip_longest
 
 from crawler.errors import FetchError, UsageError
 from crawler.fetch.base import is_shortage
-from crawler.fetch.workers import Workers
+from crawler.fetch.dial.workers import Workers
 
 POSITIVE_TTL_S = 300.0  # getaddrinfo tells no TTL
 NOT_FOUND_TTL_S = 60.0

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UrlError, UsageError
-from crawler.fetch.guard import Guard
-from crawler.fetch.resolve import ask_system, parse_table
+from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.resolve import ask_system, parse_table
 
 
 class Proxy(Struct, frozen=True):

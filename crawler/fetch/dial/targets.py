@@ -8,11 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from crawler import urls
-from crawler.cookies import CookieJar
 from crawler.errors import UsageError
 from crawler.fetch.base import Headers, Limits, Target
-from crawler.fetch.guard import Guard, is_local_name, is_loopback
-from crawler.fetch.resolve import Resolver, is_literal
+from crawler.fetch.dial.cookies import CookieJar
+from crawler.fetch.dial.guard import Guard, is_local_name, is_loopback
+from crawler.fetch.dial.resolve import Resolver, is_literal
 from crawler.frontier.robots import MAX_FILE_BYTES
 from crawler.models import Kind, Page, Request
 from crawler.parse.sitemap import MAX_SITEMAP_BYTES

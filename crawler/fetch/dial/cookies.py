@@ -21,7 +21,7 @@ from itertools import islice
 from msgspec import Struct
 
 from crawler import urls
-from crawler.fetch.resolve import is_literal
+from crawler.fetch.dial.resolve import is_literal
 from crawler.settings.groups import KIB
 
 MAX_PER_ANSWER = 50  # Set-Cookie fields that are looked at
