@@ -19,7 +19,7 @@ STRATEGIES = {
     "asyncio": ("crawler.fetch.aio", "aiohttp"),
     "threads": ("crawler.fetch.threads", "requests"),
     "sequential": ("crawler.fetch.sequential", "requests"),
-    "curl": ("crawler.fetch.curl", "pycurl"),
+    "curl": ("crawler.fetch.curl.fetcher", "pycurl"),
     "replay": ("crawler.fetch.replay", ""),
 }
 

@@ -17,9 +17,9 @@ pytest.importorskip("pycurl", reason="pycurl is not installed: pip install pycur
 
 from crawler import fetch
 from crawler.errors import FETCH_REASONS, FetchError, UsageError
-from crawler.fetch import curl_pool
 from crawler.fetch.base import ByteCount, Limits
-from crawler.fetch.curl_transfers import HAS_HTTP2, Access, Easy
+from crawler.fetch.curl import pool as curl_pool
+from crawler.fetch.curl.transfers import HAS_HTTP2, Access, Easy
 from crawler.fetch.dial.guard import Guard
 from crawler.settings.groups import Settings
 
@@ -360,7 +360,7 @@ async def test_a_fetcher_that_is_closed_fetches_nothing(client: Client, server: 
 
 
 async def test_without_pycurl_the_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("crawler.fetch.curl")]:
+    for name in [name for name in sys.modules if name.startswith("crawler.fetch.curl.fetcher")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pycurl", None)
     with pytest.raises(UsageError, match=r"'curl' needs pycurl, which is not installed: pip install pycurl"):

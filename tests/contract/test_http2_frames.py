@@ -16,7 +16,7 @@ pytest.importorskip("pycurl", reason="pycurl is not installed: pip install pycur
 
 from crawler.errors import FetchError
 from crawler.fetch.base import Limits
-from crawler.fetch.curl_transfers import HAS_HTTP2
+from crawler.fetch.curl.transfers import HAS_HTTP2
 
 from .conftest import Connect
 from .test_tls import client_tls, server_tls

@@ -10,9 +10,9 @@ import time
 import pycurl
 
 from crawler.errors import FetchError
-from crawler.fetch.curl_exchange import Exchange
-from crawler.fetch.curl_http1 import Connection, Wire
-from crawler.fetch.curl_transfers import HAS_HTTP2, Access, Easy, Outcome, Transfers
+from crawler.fetch.curl.exchange import Exchange
+from crawler.fetch.curl.http1 import Connection, Wire
+from crawler.fetch.curl.transfers import HAS_HTTP2, Access, Easy, Outcome, Transfers
 
 KEEP_ALIVE_S = 30.0
 

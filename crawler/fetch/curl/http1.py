@@ -20,11 +20,11 @@ from msgspec import Struct
 from crawler.errors import FetchError
 from crawler.fetch.answer import AnswerParser
 from crawler.fetch.base import READ_BYTES, Headers, authority, request_target
-from crawler.fetch.curl_exchange import Exchange
+from crawler.fetch.curl.exchange import Exchange
 from crawler.fetch.dial.proxy import Proxy
 
 if TYPE_CHECKING:
-    from crawler.fetch.curl_pool import ConnectionPool
+    from crawler.fetch.curl.pool import ConnectionPool
 
 MAX_READS = 16  # pieces taken from one connection before others have their turn
 

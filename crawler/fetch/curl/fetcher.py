@@ -12,11 +12,11 @@ import certifi
 from crawler import urls
 from crawler.errors import FetchError
 from crawler.fetch.base import ByteCount, ErrorTable, Target, system_error, translated
-from crawler.fetch.curl_exchange import Exchange
-from crawler.fetch.curl_http1 import StaleConnection, compose
-from crawler.fetch.curl_http2 import AskOverHttp1, Streams
-from crawler.fetch.curl_pool import ConnectionPool
-from crawler.fetch.curl_transfers import Access, Transfers
+from crawler.fetch.curl.exchange import Exchange
+from crawler.fetch.curl.http1 import StaleConnection, compose
+from crawler.fetch.curl.http2 import AskOverHttp1, Streams
+from crawler.fetch.curl.pool import ConnectionPool
+from crawler.fetch.curl.transfers import Access, Transfers
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import find_proxy
 from crawler.models import Page, Request
