@@ -25,11 +25,11 @@ from crawler.files.finish import PageFiles
 from crawler.frontier import robots
 from crawler.line import ParsePool, Parts
 from crawler.models import Page, Parsed
-from crawler.parse.inprocess import InlinePool, ThreadPool
-from crawler.parse.pool import ProcessPool
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
 from crawler.parse.wanted import Wanted
-from crawler.parse.worker import WorkerSpec
+from crawler.parse.workers.inprocess import InlinePool, ThreadPool
+from crawler.parse.workers.pool import ProcessPool
+from crawler.parse.workers.worker import WorkerSpec
 from crawler.run import Run
 from crawler.scope.rewrite import UrlRules
 from crawler.scope.scope import Scope
@@ -219,7 +219,9 @@ def _wanted(settings: Settings) -> Wanted:
         names=("robots", robots.product_token(settings.fetch.user_agent)),
     )
     if wanted.has_extractors:
-        import_module("crawler.parse.extractors").check(wanted)  # parsers, which this process has no other use for
+        import_module("crawler.parse.extract.extractors").check(
+            wanted
+        )  # parsers, which this process has no other use for
     return wanted
 
 

@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from crawler.bench.figures import Sample
 from crawler.bench.web import ADDRESS, Corpus
-from crawler.parse.worker import keep_memory
+from crawler.parse.workers.worker import keep_memory
 
 if TYPE_CHECKING:
     import pycurl

@@ -18,10 +18,10 @@ from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import Limits
 from crawler.line import ParsePool
 from crawler.models import Page, Parsed, Request
-from crawler.parse.inprocess import InlinePool, ThreadPool
-from crawler.parse.pool import ProcessPool
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
-from crawler.parse.worker import WorkerSpec
+from crawler.parse.workers.inprocess import InlinePool, ThreadPool
+from crawler.parse.workers.pool import ProcessPool
+from crawler.parse.workers.worker import WorkerSpec
 from crawler.run import Run
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import FetchSettings, ParseSettings

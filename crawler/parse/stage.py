@@ -28,7 +28,7 @@ from crawler.scope.scope import Scope
 # Imported where pages are parsed: the process that starts the workers has no use for them, and they take time.
 _PARSERS = {"lexbor": "crawler.parse.lexbor", "bs4": "crawler.parse.soup"}
 _SITEMAPS = "crawler.parse.sitemap"
-_EXTRACTORS = "crawler.parse.extractors"
+_EXTRACTORS = "crawler.parse.extract.extractors"
 _ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 
 _pack = msgspec.msgpack.Encoder().encode

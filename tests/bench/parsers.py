@@ -20,7 +20,7 @@ from crawler.models import Document
 from crawler.parse import lexbor, soup
 from crawler.parse.charset import decode_text
 from crawler.parse.hrefs import Targets
-from crawler.parse.worker import keep_memory
+from crawler.parse.workers.worker import keep_memory
 
 MAX_LINKS = 5_000
 TURNS = 3  # the best one counts: the machine is noisy

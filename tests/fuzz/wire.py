@@ -18,7 +18,7 @@ from crawler.models import Page, Request
 from crawler.parse.charset import charset_of_type, decode_text, encoding_of_label
 from crawler.parse.dates import iso_date
 from crawler.parse.decode import Decoded, is_html, undo_codings
-from crawler.parse.simhash import SimHasher
+from crawler.parse.extract.simhash import SimHasher
 from crawler.parse.stage import robots_directives
 from tests.fuzz.addresses import expect_canonical
 from tests.fuzz.pages import PACKERS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from crawler.parse.extract import ExtractPage
+from crawler.parse.extract.page import ExtractPage
 
 PAGE_S = 0.06
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crawler.lab.process import LabProcess, serve_folder
-from crawler.parse.extractors import LEFT_OUT
+from crawler.parse.extract.extractors import LEFT_OUT
 from crawler.records import FIELDS
 from tests.integration.conftest import Record, read_records, run_cli
 

@@ -11,7 +11,7 @@ import pytest
 from crawler import assembly
 from crawler.errors import UsageError
 from crawler.models import Page, Request
-from crawler.parse import extractors
+from crawler.parse.extract import extractors
 from crawler.parse.stage import PageParser, StageContext
 from crawler.parse.wanted import Wanted
 from crawler.scope.scope import Scope, Site

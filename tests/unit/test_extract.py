@@ -14,8 +14,8 @@ import pytest
 from crawler import assembly
 from crawler.errors import UsageError
 from crawler.models import ExtractRule, Page, Request
-from crawler.parse.extract import ExtractPage, load
-from crawler.parse.extractors import LEFT_OUT, MAX_DEPTH
+from crawler.parse.extract.extractors import LEFT_OUT, MAX_DEPTH
+from crawler.parse.extract.page import ExtractPage, load
 from crawler.parse.stage import PageParser, PageWork, StageContext, decode_parsed, encode_page
 from crawler.parse.wanted import Wanted
 from crawler.records import FIELDS

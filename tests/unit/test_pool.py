@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import ParseError, RunError
-from crawler.parse.inprocess import InlinePool, ThreadPool
-from crawler.parse.pool import ProcessPool
-from crawler.parse.worker import WorkerSpec
+from crawler.parse.workers.inprocess import InlinePool, ThreadPool
+from crawler.parse.workers.pool import ProcessPool
+from crawler.parse.workers.worker import WorkerSpec
 
 MIB = 1024 * 1024
 Answer = bytes | ParseError

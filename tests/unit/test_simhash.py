@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from crawler.lab.words import NOUNS
 from crawler.parse import lexbor
+from crawler.parse.extract.simhash import SimHasher
 from crawler.parse.hrefs import Targets
-from crawler.parse.simhash import SimHasher
 
 DOCUMENTATION = Path("/usr/share/doc/python3.11/html/library")
 
@@ -110,7 +110,7 @@ def test_on_real_pages_only_what_was_changed_a_little_is_near() -> None:
 
 
 def test_words_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crawler.parse.simhash._CACHED_WORDS", 10)
+    monkeypatch.setattr("crawler.parse.extract.simhash._CACHED_WORDS", 10)
     hasher = SimHasher()
     before = hasher.of("a b c")
     for number in range(100):

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar, cast
 
 from crawler.errors import ParseError, RunError
-from crawler.parse.worker import CHANGE, FAULT, HEADER, JOB, LONE_JOB, MEMORY, READY, RETIRE, WorkerSpec
+from crawler.parse.workers.worker import CHANGE, FAULT, HEADER, JOB, LONE_JOB, MEMORY, READY, RETIRE, WorkerSpec
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -36,7 +36,9 @@ LAUNCH_PAUSE_S = 1.0
 STARTS_WITHOUT_WORK = 3  # workers in a row that die before they are ready, until the pool gives up
 _DEATHS = {-signal.SIGPROF: "parse_cpu", -signal.SIGXCPU: "parse_cpu"}
 # The child gets the parent's import path and never imports the caller's main module.
-_BOOT = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from crawler.parse.worker import main; main({fd})"
+_BOOT = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from crawler.parse.workers.worker import main; main({fd})"
+)
 
 
 class Job(Generic[Answer]):

@@ -9,7 +9,7 @@ import lxml.html
 from lxml import etree
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from crawler.parse.extract import ExtractPage
+from crawler.parse.extract.page import ExtractPage
 from crawler.parse.facts import BLOCKS, HIDDEN
 from crawler.parse.text import fold
 

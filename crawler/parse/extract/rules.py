@@ -11,8 +11,8 @@ from lxml import etree
 from crawler.errors import UsageError
 from crawler.models import ExtractRule
 from crawler.parse.dates import iso_date
-from crawler.parse.elements import Element, Select, by_css, by_xpath
-from crawler.parse.extract import ExtractPage
+from crawler.parse.extract.elements import Element, Select, by_css, by_xpath
+from crawler.parse.extract.page import ExtractPage
 from crawler.parse.number import number_in
 from crawler.parse.text import fold
 

@@ -15,10 +15,10 @@ import msgspec
 
 from crawler.errors import UsageError
 from crawler.models import Article, Document, Extraction
-from crawler.parse.extract import ExtractPage, load
+from crawler.parse.extract.page import ExtractPage, load
+from crawler.parse.extract.rules import Rules
+from crawler.parse.extract.simhash import SimHasher
 from crawler.parse.metadata import is_deeper
-from crawler.parse.rules import Rules
-from crawler.parse.simhash import SimHasher
 from crawler.parse.text import fold
 from crawler.parse.wanted import Wanted
 
@@ -26,7 +26,7 @@ MAX_ERROR_CHARS = 200  # of each sentence in `extract_error`
 MAX_DEPTH = 64  # lists and dictionaries inside of each other in what an extractor returns
 LEFT_OUT = "left out: a worker died at this page before, so it was read again without extractors"
 
-_ARTICLE = "crawler.parse.article"  # imported where it is wanted: its library is large, and may be missing
+_ARTICLE = "crawler.parse.extract.article"  # imported where it is wanted: its library is large, and may be missing
 
 
 class Extractors:
