@@ -16,7 +16,7 @@ from crawler import assembly
 from crawler import run as runs
 from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
-from crawler.export import table
+from crawler.export import formats as table
 from crawler.log.crawl_log import logging_to
 from crawler.models import Record
 from crawler.report import summary

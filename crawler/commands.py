@@ -17,7 +17,7 @@ from crawler.api import run_loop
 from crawler.cli import Exit, overrides
 from crawler.engine import Ending
 from crawler.errors import RunError, UsageError
-from crawler.export import table
+from crawler.export import formats as table
 from crawler.export.selection import select
 from crawler.log.crawl_log import logging_to
 from crawler.log.terminal import JsonTerminal, counted, printable_json

@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from crawler.export.formats import FORMATS, export
 from crawler.export.selection import select
-from crawler.export.table import FORMATS, export
 from crawler.lab.words import NOUNS, SMALL, VERBS
 from crawler.models import Record
 from crawler.records import line_of, timestamp

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-from crawler.export.table import FORMATS
+from crawler.export.formats import FORMATS
 from crawler.parse.decode import undo_codings
 from crawler.warc import entries
 from tests.integration.conftest import read_records, run_cli

@@ -241,7 +241,7 @@ def test_rules_and_the_function_give_what_the_readme_promises(site: str, folder:
 
 
 def test_every_format_has_an_example() -> None:
-    from crawler.export.table import FORMATS
+    from crawler.export.formats import FORMATS
 
     text = "\n".join(block.text for block in EXAMPLES if block.section == "Files of the records")
     assert [suffix for suffix in FORMATS if suffix not in text] == []

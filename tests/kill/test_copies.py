@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.export.table import FORMATS
+from crawler.export.formats import FORMATS
 from crawler.verify import verify
 from tests.integration.conftest import VOLATILE, read_records, run_cli
 from tests.kill.campaign import OPTIONS, Bench

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from crawler.export import table
+from crawler.export import formats as table
 from crawler.export.selection import select
 from crawler.models import Record
 

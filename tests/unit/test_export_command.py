@@ -15,7 +15,7 @@ import pytest
 
 from crawler.cli import main
 from crawler.export import sqlite
-from crawler.export.table import FORMATS
+from crawler.export.formats import FORMATS
 from crawler.models import Record
 from crawler.records import line_of
 from tests.unit.made_run import MadeRun, done, found
@@ -207,7 +207,7 @@ import sys
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from crawler.export import parquet
-from crawler.export.table import export
+from crawler.export.formats import export
 
 parquet.MAX_GROUP_BYTES = 4 * 1024 * 1024
 export(Path(sys.argv[1]), None, Path(sys.argv[2]))

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from crawler.errors import RunError
 from crawler.export import parquet
+from crawler.export.formats import FORMATS, export
 from crawler.export.selection import select
-from crawler.export.table import FORMATS, export
 from crawler.models import Article, Record
 from crawler.records import line_of, timestamp
 from tests.unit.export_readers import (

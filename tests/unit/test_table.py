@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import RunError, UsageError
-from crawler.export.table import FORMATS
+from crawler.export.formats import FORMATS
 from crawler.models import Record
 from tests.unit.exporting import RECORDS, export, fault_of, lines_of, others_in
 
