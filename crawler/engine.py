@@ -24,9 +24,9 @@ from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
 from crawler.line import Line, Parts
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
+from crawler.measure.ledger import Ledger
+from crawler.measure.sampler import Sampler
 from crawler.models import Link, Outcome, Request
-from crawler.report.ledger import Ledger
-from crawler.report.sampler import Sampler
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
 from crawler.store.base import Done, Found, HostState, States

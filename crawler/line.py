@@ -26,9 +26,9 @@ from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
 from crawler.frontier.politeness import retry_after_s
 from crawler.frontier.retry import RetryBudget, RetryPolicy
 from crawler.log.crawl_log import EventLog
+from crawler.measure.ledger import Ledger
 from crawler.models import CANNOT_SAVE, Link, Page, Parsed, Request
 from crawler.records import record_line
-from crawler.report.ledger import Ledger
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
 from crawler.site_files import SiteFiles

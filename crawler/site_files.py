@@ -15,9 +15,9 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import Robots
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
+from crawler.measure.ledger import Ledger
 from crawler.models import Page, Parsed, Request
 from crawler.parse.decode import undo_codings
-from crawler.report.ledger import Ledger
 from crawler.settings.groups import KIB, Settings
 from crawler.store.base import Found
 

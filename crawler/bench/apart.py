@@ -16,10 +16,10 @@ from typing import IO, ParamSpec
 
 import msgspec
 
-from crawler import procfs
 from crawler.bench.figures import Sample
 from crawler.errors import CrawlerError
 from crawler.lab.process import PACKAGE_ROOT
+from crawler.measure import procfs
 
 P = ParamSpec("P")
 

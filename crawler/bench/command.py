@@ -14,12 +14,12 @@ from typing import get_args, get_type_hints
 
 import msgspec
 
-from crawler import procfs
 from crawler.bench import picture, rounds, table
 from crawler.bench.alone import check_strategy
 from crawler.cli import Exit
 from crawler.errors import UsageError
 from crawler.fetch import STRATEGIES
+from crawler.measure import procfs
 from crawler.settings.groups import ParseSettings
 
 PAGES = 4_000

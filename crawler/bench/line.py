@@ -12,13 +12,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crawler import procfs
 from crawler.bench.apart import last_line, started
 from crawler.bench.figures import Sample
 from crawler.bench.web import Web
 from crawler.errors import CrawlerError
 from crawler.lab.process import LabProcess
 from crawler.lab.world import World, WorldSpec
+from crawler.measure import procfs
 
 CRAWLER = [sys.executable, "-m", "crawler"]
 TO_THE_LAB = ["--resolve", "*.lab:127.0.0.1", "--allow-private", "127.0.0.0/8", "--delay", "0"]

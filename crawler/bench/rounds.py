@@ -13,12 +13,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import __version__, procfs
+from crawler import __version__
 from crawler.bench import alone, bare, figures, line, scale
 from crawler.bench.apart import measure
 from crawler.bench.figures import About, Report, Sample
 from crawler.bench.web import Web, serve_files, serve_lab, watched
 from crawler.errors import UsageError
+from crawler.measure import procfs
 from crawler.run import DATA
 from crawler.settings.groups import cores
 

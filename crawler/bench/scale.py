@@ -9,7 +9,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crawler import procfs
 from crawler.bench.alone import LINKS_PER_PAGE, PAGES_PER_COMMIT, link
 from crawler.bench.figures import Sample
 from crawler.bench.line import crawl
@@ -18,6 +17,7 @@ from crawler.frontier.decisions import Refill
 from crawler.frontier.frontier import Frontier
 from crawler.lab.process import LabProcess
 from crawler.lab.world import World, WorldSpec
+from crawler.measure import procfs
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from crawler.store.base import Found

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from crawler.bench.figures import Binding, Line, Report, Result, Spread
 from crawler.bench.line import LATENCY_MS
 from crawler.log.terminal import printable, size
-from crawler.procfs import MIB
+from crawler.measure.procfs import MIB
 
 QUIET = 0.15  # of a core that others may keep busy
 FEW_PAGES = 1_000  # with fewer, the start's share of CPU times cannot be told from the pages'

@@ -19,12 +19,13 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from crawler import __version__, procfs, urls
+from crawler import __version__, urls
 from crawler.errors import UsageError
 from crawler.frontier import robots
 from crawler.lab.process import LabProcess, serve_folder, serve_in_process
 from crawler.lab.server import CACHE_BYTES
 from crawler.lab.world import World, WorldSpec
+from crawler.measure import procfs
 
 ADDRESS = "127.0.0.1"
 SUFFIXES = (".html", ".htm", ".xhtml")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from crawler import fetch, procfs
+from crawler import fetch
 from crawler.bench.command import check_picture, ended_by, positive
 from crawler.cli import Exit, add_settings, overrides
 from crawler.compare import own, picture, runs, table
@@ -20,6 +20,7 @@ from crawler.compare.figures import Own
 from crawler.errors import UsageError
 from crawler.lab.server import CACHE_BYTES
 from crawler.log.terminal import duration, printable
+from crawler.measure import procfs
 from crawler.settings import file as settings_file
 from crawler.store.replacing import replacing
 

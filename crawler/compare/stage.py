@@ -9,7 +9,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from crawler import procfs, urls
+from crawler import urls
 from crawler.api import run_loop
 from crawler.bench.bare import as_in_a_worker
 from crawler.bench.figures import Sample
@@ -17,6 +17,7 @@ from crawler.errors import ParseError, RunError
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import Limits
 from crawler.line import ParsePool
+from crawler.measure import procfs
 from crawler.models import Page, Parsed, Request
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
 from crawler.parse.workers.inprocess import InlinePool, ThreadPool

@@ -10,7 +10,7 @@ from crawler.bench.figures import Spread
 from crawler.bench.table import QUIET
 from crawler.compare.figures import Alone, Report, Row
 from crawler.log.terminal import printable, size
-from crawler.procfs import MIB
+from crawler.measure.procfs import MIB
 
 COLUMNS = 80
 _OPTION = re.compile(" (?=--|https?:)")

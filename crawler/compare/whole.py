@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from crawler import cli, fetch, procfs
+from crawler import cli, fetch
 from crawler.bench.figures import Sample
+from crawler.measure import procfs
 from crawler.run import Run
 
 LOOK_S = 0.05  # between two looks at the memory of the workers

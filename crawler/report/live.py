@@ -18,9 +18,9 @@ from crawler import __version__
 from crawler.engine import Ending, Engine
 from crawler.frontier.host import HostQueue
 from crawler.log.terminal import printable
+from crawler.measure.ledger import STAGES
+from crawler.measure.sampler import moment
 from crawler.report.eta import Eta, period_s
-from crawler.report.ledger import STAGES
-from crawler.report.sampler import moment
 from crawler.report.summary import ENDINGS
 
 KEPT = 30  # pages, and failures, that are shown

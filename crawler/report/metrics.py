@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from crawler import __version__
-from crawler.report.ledger import STAGES
+from crawler.measure.ledger import STAGES
 from crawler.report.live import Live
 
 # Upper ends of the buckets, seconds: from what a small page's parsing takes to the longest wait of a polite crawl.

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from crawler import procfs
+from crawler.measure import procfs
 from tests.integration.conftest import COMMAND, ROOT, Say, run_cli
 
 WAIT_MS = 30_000

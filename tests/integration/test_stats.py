@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from crawler.report.ledger import STAGES
-from crawler.report.occupancy import COLUMNS
+from crawler.measure.ledger import STAGES
+from crawler.measure.occupancy import COLUMNS
 from tests.integration.conftest import run_cli
 from tests.integration.serving import QUICK, Routes, serve
 

@@ -12,10 +12,10 @@ import pytest
 
 from crawler import assembly
 from crawler.engine import Engine
+from crawler.measure import verdict as verdict_module
+from crawler.measure.machine import Machine
+from crawler.measure.verdict import Verdict
 from crawler.models import Request
-from crawler.report import verdict as verdict_module
-from crawler.report.machine import Machine
-from crawler.report.verdict import Verdict
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.store.base import NO_STATES, Done, Found, MemoryStore, Output, States

@@ -14,11 +14,11 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from crawler import procfs
 from crawler.bench import alone, apart, bare, figures, picture, scale, table, web
 from crawler.bench.figures import About, Report, Sample, Spread
 from crawler.errors import CrawlerError, UsageError
 from crawler.fetch import STRATEGIES
+from crawler.measure import procfs
 
 ABOUT = About(
     version="0.1.0",

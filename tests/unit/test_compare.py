@@ -16,7 +16,7 @@ from crawler.compare import advice, command, figures, lessons, picture, runs, ta
 from crawler.compare.figures import MODES, About, Advice, Own, Report, Sameness
 from crawler.compare.same import Comparison
 from crawler.errors import UsageError
-from crawler.procfs import MIB
+from crawler.measure.procfs import MIB
 
 PAGES = 60
 LATENCY_MS = 50.0

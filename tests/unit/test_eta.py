@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import parse
+from crawler.measure.ledger import Ledger
 from crawler.models import Request
 from crawler.report.eta import Eta, time_for
-from crawler.report.ledger import Ledger
 from crawler.report.opening import opening, shortest
 from crawler.scope.scope import Scope, Site
 from crawler.scope.seeds import Seeds

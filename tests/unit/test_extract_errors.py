@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crawler.report.extract_errors import MAX_LISTED, MAX_REASONS, MAX_TOLD, OTHERS, ExtractErrors
+from crawler.measure.extract_errors import MAX_LISTED, MAX_REASONS, MAX_TOLD, OTHERS, ExtractErrors
 
 
 def test_without_such_a_page_there_is_nothing_to_say() -> None:

@@ -8,17 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import procfs
 from crawler.frontier.arrivals import Arrivals
 from crawler.frontier.decisions import Waits
+from crawler.measure import host_times, procfs
+from crawler.measure import machine as machine_module
+from crawler.measure.histogram import Histogram
+from crawler.measure.host_times import OTHER_HOSTS, HostTable
+from crawler.measure.ledger import STAGES, Ledger
+from crawler.measure.machine import Machine
+from crawler.measure.occupancy import COLUMNS, MAX_ROWS, Occupancy, Timeline
 from crawler.models import Page, Parsed, Request
-from crawler.report import host_times
-from crawler.report import machine as machine_module
-from crawler.report.histogram import Histogram
-from crawler.report.host_times import OTHER_HOSTS, HostTable
-from crawler.report.ledger import STAGES, Ledger
-from crawler.report.machine import Machine
-from crawler.report.occupancy import COLUMNS, MAX_ROWS, Occupancy, Timeline
 
 DURATIONS = st.floats(min_value=0, max_value=1e5, allow_nan=False)
 REQUEST = Request("http://a.example/", "a.example", 1)

@@ -11,8 +11,8 @@ from crawler import site_files, urls
 from crawler.commit import Committer
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import Robots
+from crawler.measure.ledger import Ledger
 from crawler.models import Page, Parsed, Request
-from crawler.report.ledger import Ledger
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import Settings
 from crawler.site_files import MAX_SITEMAPS_PER_HOST, SiteFiles

@@ -12,8 +12,8 @@ from typing import Literal
 from msgspec import Struct
 
 from crawler.log.terminal import counted, duration, printable, size
-from crawler.report import advice
-from crawler.report.evidence import Evidence
+from crawler.measure import advice
+from crawler.measure.evidence import Evidence
 
 Cause = Literal["politeness", "latency", "bandwidth", "parse", "extraction", "disk", "event_loop", "supply", "unknown"]
 

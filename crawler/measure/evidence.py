@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler.frontier.politeness import GapCause
-from crawler.report.occupancy import HOLDS, Hold
+from crawler.measure.occupancy import HOLDS, Hold
 
 UNANSWERED = 0.9  # share of the requests that ended: where so many failed there is nothing else to judge
 

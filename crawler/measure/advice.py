@@ -8,7 +8,7 @@ from math import ceil
 import msgspec
 
 from crawler.log.terminal import printable
-from crawler.report.evidence import Evidence
+from crawler.measure.evidence import Evidence
 
 MAX_NAME_CHARS = 60
 MAX_CONCURRENCY = 4096  # what the option takes

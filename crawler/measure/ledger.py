@@ -11,14 +11,14 @@ import msgspec
 
 from crawler.frontier.decisions import Waits
 from crawler.frontier.politeness import GapCause
+from crawler.measure.evidence import Evidence
+from crawler.measure.extract_errors import ExtractErrors
+from crawler.measure.histogram import Histogram
+from crawler.measure.host_times import HostTable
+from crawler.measure.machine import Machine
+from crawler.measure.occupancy import Hold, Occupancy, Timeline
+from crawler.measure.verdict import Verdict, judge
 from crawler.models import EXAMPLES, Outcome, Page, Parsed
-from crawler.report.evidence import Evidence
-from crawler.report.extract_errors import ExtractErrors
-from crawler.report.histogram import Histogram
-from crawler.report.host_times import HostTable
-from crawler.report.machine import Machine
-from crawler.report.occupancy import Hold, Occupancy, Timeline
-from crawler.report.verdict import Verdict, judge
 from crawler.settings.groups import Settings, cores
 
 # In the order in which a page goes through them.

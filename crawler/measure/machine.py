@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from crawler import procfs
+from crawler.measure import procfs
 from crawler.settings.groups import cores
 
 
