@@ -19,11 +19,11 @@ from crawler.errors import UsageError
 from crawler.export import formats as table
 from crawler.log.crawl_log import logging_to
 from crawler.models import Record
-from crawler.report import summary
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import GROUPS, Settings
 from crawler.store.journal import read_lines
+from crawler.view import summary
 
 Result_ = TypeVar("Result_")
 # Names that people expect where the settings' own carry a unit or another word.

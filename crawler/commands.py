@@ -22,14 +22,14 @@ from crawler.export.selection import select
 from crawler.log.crawl_log import logging_to
 from crawler.log.terminal import JsonTerminal, counted, printable_json
 from crawler.reparse import Reparse
-from crawler.report import summary
-from crawler.report.opening import opening
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
+from crawler.view import summary
+from crawler.view.opening import opening
 
 if TYPE_CHECKING:
-    from crawler.report.dashboard import Dashboard
+    from crawler.view.dashboard import Dashboard
 
 STANDARD_OUTPUT = "-"
 
@@ -124,7 +124,7 @@ def _dashboard(chosen: Settings) -> Iterator[Dashboard | None]:
     if chosen.dashboard.port < 0:
         yield None
         return
-    from crawler.report.dashboard import Dashboard  # brings a web server with it, which few crawls need
+    from crawler.view.dashboard import Dashboard  # brings a web server with it, which few crawls need
 
     with closing(Dashboard(chosen.dashboard)) as dashboard:
         yield dashboard

@@ -17,13 +17,13 @@ from crawler import assembly
 from crawler.engine import Ending, Engine
 from crawler.export.stream import StreamOutput
 from crawler.log.terminal import JsonTerminal
-from crawler.report.progress import Progress
 from crawler.run import Run
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import Settings
+from crawler.view.progress import Progress
 
 if TYPE_CHECKING:
-    from crawler.report.dashboard import Dashboard  # imported only where one is wanted, for what it brings with it
+    from crawler.view.dashboard import Dashboard  # imported only where one is wanted, for what it brings with it
 
 STOP_S = 10.0  # after the first signal, seconds until the process leaves whatever still holds it
 STOPPED = 3  # exit status

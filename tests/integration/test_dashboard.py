@@ -18,11 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from crawler import assembly
 from crawler.cli import Parser, add_settings
 from crawler.engine import Ending
-from crawler.report import dashboard as module
-from crawler.report.dashboard import Dashboard
-from crawler.report.live import Live
 from crawler.scope import seeds
 from crawler.settings.file import build
+from crawler.view import dashboard as module
+from crawler.view.dashboard import Dashboard
+from crawler.view.live import Live
 from tests.contract.server import ScriptedServer, answer
 from tests.integration.conftest import LAB_OPTIONS, run_cli
 from tests.integration.watched import Watched, watched

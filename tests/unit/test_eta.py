@@ -15,13 +15,13 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import parse
 from crawler.measure.ledger import Ledger
 from crawler.models import Request
-from crawler.report.eta import Eta, time_for
-from crawler.report.opening import opening, shortest
 from crawler.scope.scope import Scope, Site
 from crawler.scope.seeds import Seeds
 from crawler.settings.file import build
 from crawler.settings.groups import PolitenessSettings, Settings
 from crawler.store.base import Pending
+from crawler.view.eta import Eta, time_for
+from crawler.view.opening import opening, shortest
 
 from .frontier_driver import Crawl, pages, request
 

@@ -12,9 +12,9 @@ from crawler import assembly, urls
 from crawler.engine import Engine
 from crawler.models import Outcome, Request
 from crawler.records import record_line
-from crawler.report.live import KEPT, MAX_LINE_BYTES, TOP_HOSTS, Live, Recent
 from crawler.scope import seeds
 from crawler.settings.file import build
+from crawler.view.live import KEPT, MAX_LINE_BYTES, TOP_HOSTS, Live, Recent
 
 
 def line(name: str, outcome: Outcome = "ok", **fields: object) -> bytes:

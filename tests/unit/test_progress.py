@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from crawler.log.terminal import wrapped
-from crawler.report import progress
-from crawler.report.progress import Progress
+from crawler.view import progress
+from crawler.view.progress import Progress
 from tests.unit.test_eta import fill, made_engine
 
 

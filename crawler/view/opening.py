@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.log.terminal import WIDTH, counted, duration, printable, wrapped
-from crawler.report.eta import time_for
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import Settings
+from crawler.view.eta import time_for
 
 TELL_S = 10.0  # a crawl that takes less is not worth a line
 

@@ -23,9 +23,9 @@ from aiohttp import web
 
 from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
-from crawler.report.access import Access, plain, protect
-from crawler.report.live import Live
 from crawler.settings.groups import DashboardSettings
+from crawler.view.access import Access, plain, protect
+from crawler.view.live import Live
 
 log = logging.getLogger("crawler")
 # Whoever can connect could fill the log with requests that are none, so these are not told of.
@@ -255,7 +255,7 @@ class Dashboard:
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         if importlib.util.find_spec("prometheus_client") is None:
             return plain(501, NO_LIBRARY)
-        from crawler.report.metrics import Metrics  # needs a library that not everybody has
+        from crawler.view.metrics import Metrics  # needs a library that not everybody has
 
         body, content_type = Metrics(self._live).write(request.headers.get("Accept", ""))
         response = web.Response(body=body, headers={"Content-Type": content_type})
@@ -300,7 +300,7 @@ def _read_page() -> tuple[bytes, str]:
 
     Source: Content Security Policy Level 3; Trusted Types.
     """
-    page = resources.files("crawler.report").joinpath("dashboard.html").read_bytes()
+    page = resources.files("crawler.view").joinpath("dashboard.html").read_bytes()
     hashes = {
         name: "'sha256-" + base64.b64encode(hashlib.sha256(inside).digest()).decode() + "'"
         for name, inside in re.findall(rb"<(script|style)>(.*?)</(?:script|style)>", page, re.DOTALL)

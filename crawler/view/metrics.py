@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from crawler import __version__
 from crawler.measure.ledger import STAGES
-from crawler.report.live import Live
+from crawler.view.live import Live
 
 # Upper ends of the buckets, seconds: from what a small page's parsing takes to the longest wait of a polite crawl.
 BUCKETS_S = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)

@@ -20,8 +20,8 @@ from crawler.frontier.host import HostQueue
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES
 from crawler.measure.sampler import moment
-from crawler.report.eta import Eta, period_s
-from crawler.report.summary import ENDINGS
+from crawler.view.eta import Eta, period_s
+from crawler.view.summary import ENDINGS
 
 KEPT = 30  # pages, and failures, that are shown
 MAX_LINE_BYTES = 65_536  # longer records are read at once instead of being kept until somebody looks

@@ -17,7 +17,7 @@ from rich.text import Text
 from crawler.engine import Engine
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import WIDTH, counted, duration, printable, size, wrapped
-from crawler.report.eta import Eta
+from crawler.view.eta import Eta
 
 REDRAW_S = 0.25
 LOOK_S = 1.0  # between two looks for news where nothing is drawn
