@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from crawler import assembly
-from crawler import run as runs
 from crawler.engine import Ending, Engine
 from crawler.errors import UsageError
 from crawler.export import formats as table
 from crawler.log.crawl_log import logging_to
 from crawler.models import Record
+from crawler.run import folder as runs
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import GROUPS, Settings

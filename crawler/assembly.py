@@ -30,7 +30,7 @@ from crawler.parse.wanted import Wanted
 from crawler.parse.workers.inprocess import InlinePool, ThreadPool
 from crawler.parse.workers.pool import ProcessPool
 from crawler.parse.workers.worker import WorkerSpec
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.scope.rewrite import UrlRules
 from crawler.scope.scope import Scope
 from crawler.scope.seeds import Seeds

@@ -233,8 +233,8 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
     ),
     "verify": (
         "check a run: no URL twice, none lost, every checksum",
-        _arguments_of("crawler.verify"),
-        "crawler.verify:run",
+        _arguments_of("crawler.run.verify"),
+        "crawler.run.verify:run",
     ),
     "show": ("what became of a run's URLs, and why", _arguments_of("crawler.report.show"), "crawler.report.show:run"),
     "report": (

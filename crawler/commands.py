@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from crawler import assembly, session, urls
-from crawler import run as runs
 from crawler.api import run_loop
 from crawler.cli import Exit, overrides
 from crawler.engine import Ending
@@ -21,7 +20,8 @@ from crawler.export import formats as table
 from crawler.export.selection import select
 from crawler.log.crawl_log import logging_to
 from crawler.log.terminal import JsonTerminal, counted, printable_json
-from crawler.reparse import Reparse
+from crawler.run import folder as runs
+from crawler.run.reparse import Reparse
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings

@@ -17,7 +17,7 @@ from crawler import assembly
 from crawler.engine import Ending, Engine
 from crawler.export.stream import StreamOutput
 from crawler.log.terminal import JsonTerminal
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import Settings
 from crawler.view.progress import Progress

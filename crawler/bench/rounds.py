@@ -20,7 +20,7 @@ from crawler.bench.figures import About, Report, Sample
 from crawler.bench.web import Web, serve_files, serve_lab, watched
 from crawler.errors import UsageError
 from crawler.measure import procfs
-from crawler.run import DATA
+from crawler.run.folder import DATA
 from crawler.settings.groups import cores
 
 # What is measured if nothing is chosen, and what is only if it is.

@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Struct
 
 from crawler import cli, commands, urls
-from crawler import run as runs
 from crawler.cli import Exit
 from crawler.compare.figures import Own
 from crawler.errors import CrawlerError, RunError
-from crawler.run import Run
+from crawler.run import folder as runs
+from crawler.run.folder import Run
 from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings

@@ -24,7 +24,7 @@ from crawler.compare.figures import MODES, PARSERS, About, Own, Report
 from crawler.compare.same import Comparison
 from crawler.lab.process import serve_folder, serve_in_process
 from crawler.lab.world import World, WorldSpec
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.settings.groups import cores
 from crawler.store.journal import read_lines
 

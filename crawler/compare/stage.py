@@ -23,7 +23,7 @@ from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_
 from crawler.parse.workers.inprocess import InlinePool, ThreadPool
 from crawler.parse.workers.pool import ProcessPool
 from crawler.parse.workers.worker import WorkerSpec
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import FetchSettings, ParseSettings
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from crawler import cli, fetch
 from crawler.bench.figures import Sample
 from crawler.measure import procfs
-from crawler.run import Run
+from crawler.run.folder import Run
 
 LOOK_S = 0.05  # between two looks at the memory of the workers
 # What a crawl imports only when it comes to it; two ways to crawl differ in it, and it is over after the first page.

@@ -13,7 +13,7 @@ from crawler import cli
 from crawler.lab.process import serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.log.terminal import printable
-from crawler.run import fresh_folder
+from crawler.run.folder import fresh_folder
 from crawler.store.journal import read_lines
 
 SHOWN = 3

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from crawler.errors import RunError
 from crawler.log.terminal import printable
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.store import snapshot
 from crawler.store.journal import read_lines
 

@@ -15,7 +15,7 @@ from crawler.report.joins import Group, Host, Linked
 from crawler.report.sections.graph import MAX_NODES
 from crawler.report.sources import Reason, Sources, Stats
 from crawler.report.tally import Tally
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.store import snapshot
 
 

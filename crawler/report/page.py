@@ -18,7 +18,7 @@ from crawler.report.facts import Facts, gather
 from crawler.report.sections import content, overview, timing, troubles
 from crawler.report.sections.markup import Html, join, tag
 from crawler.report.sections.style import SCRIPT, STYLE
-from crawler.run import Run, find
+from crawler.run.folder import Run, find
 from crawler.store.replacing import replacing
 
 SUFFIXES = (".html", ".htm")

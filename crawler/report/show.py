@@ -19,7 +19,7 @@ from crawler.errors import RunError
 from crawler.log.terminal import counted, printable, size
 from crawler.models import OUTCOMES, Outcome
 from crawler.report.duplicates import duplicates
-from crawler.run import Run, find
+from crawler.run.folder import Run, find
 from crawler.store import snapshot
 from crawler.store.journal import read_lines
 from crawler.store.sqlite_file import damaged

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from crawler.errors import CrawlerError, RunError
 from crawler.models import OUTCOMES
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
 from crawler.store import snapshot

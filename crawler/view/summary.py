@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crawler.engine import Ending, Engine
 from crawler.log.terminal import counted, duration, printable, size, wrapped
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.settings.groups import Settings
 
 TOP_REASONS = 8

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crawler.lab.process import LabProcess
-from crawler.verify import verify
+from crawler.run.verify import verify
 from tests.integration.conftest import COMMAND, HANGS_S, LAB_OPTIONS, ROOT, read_records, run_cli, settled
 
 STRATEGIES = ("asyncio", "threads", "sequential", "curl")

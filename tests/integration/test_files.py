@@ -14,7 +14,7 @@ import pytest
 
 import crawler
 from crawler.errors import UsageError
-from crawler.verify import verify
+from crawler.run.verify import verify
 from tests.contract.server import CLOSE, HANG, ScriptedServer, answer
 from tests.integration.conftest import ROOT, Record, read_records, run_cli
 from tests.kill.session import assert_refused, run_session

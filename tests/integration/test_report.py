@@ -18,7 +18,7 @@ from crawler.models import Document, Outcome, Page, Request
 from crawler.records import record_line
 from crawler.report import joins, page, tally
 from crawler.report.sources import AsOf
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.store import snapshot
 from crawler.store.base import Done
 from tests.integration.conftest import LAB_OPTIONS, read_records, run_cli

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.verify import verify
+from crawler.run.verify import verify
 from tests.contract.server import ScriptedServer, answer
 from tests.integration.conftest import Record, read_records, run_cli
 from tests.kill.session import assert_refused, run_session

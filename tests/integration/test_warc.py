@@ -19,8 +19,8 @@ from warcio.archiveiterator import ArchiveIterator
 from crawler import warc
 from crawler.lab.process import LabProcess
 from crawler.parse.decode import undo_codings
+from crawler.run.verify import verify
 from crawler.store.sqlite import SqliteStore
-from crawler.verify import verify
 from tests.contract.server import CLOSE, ScriptedServer, answer
 from tests.integration.conftest import COMMAND, LAB_OPTIONS, ROOT, Record, read_records, run_cli, settled
 

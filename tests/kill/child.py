@@ -15,11 +15,12 @@ from functools import partial, wraps
 from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
 
-from crawler import cli, run
+from crawler import cli
 from crawler.commit import Committer
 from crawler.engine import Engine
 from crawler.line import Line
 from crawler.parse.stage import PageParser
+from crawler.run import folder as run
 from crawler.store import sqlite_file
 from crawler.store.flights import Flights
 from crawler.store.journal import Journal

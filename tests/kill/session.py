@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from crawler.run.verify import verify
 from crawler.store.journal import read_lines
 from crawler.store.sqlite import SqliteStore
-from crawler.verify import verify
 from tests.integration.conftest import ROOT
 
 CRAWLER = ("-m", "crawler")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from crawler.export.formats import FORMATS
-from crawler.verify import verify
+from crawler.run.verify import verify
 from tests.integration.conftest import VOLATILE, read_records, run_cli
 from tests.kill.campaign import OPTIONS, Bench
 from tests.kill.session import FAST, assert_refused, run_session

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from crawler.errors import RunError
 from crawler.report import duplicates
-from crawler.run import Run
+from crawler.run.folder import Run
 
 Row = tuple[str, str | None, int | None]  # URL, what its digest is made of, SimHash
 

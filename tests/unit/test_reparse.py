@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from crawler import run as runs
 from crawler.errors import RunError, UsageError
-from crawler.reparse import Reparse
-from crawler.run import Run
+from crawler.run import folder as runs
+from crawler.run.folder import Run
+from crawler.run.reparse import Reparse
+from crawler.run.verify import verify
 from crawler.settings.file import render
 from crawler.settings.groups import FetchSettings, OutputSettings, Settings, SiteSettings
 from crawler.store.journal import read_lines
 from crawler.store.sqlite import SqliteStore
-from crawler.verify import verify
 from tests.unit.made_run import MadeRun, alter, answered, done, found
 
 SEEDS = ("http://a.example/", "http://b.example/", "http://c.example/")

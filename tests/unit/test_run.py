@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler import run as runs
-from crawler.run import Run
+from crawler.run import folder as runs
+from crawler.run.folder import Run
 from crawler.scope import seeds
 from crawler.settings.groups import Settings
 

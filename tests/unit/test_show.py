@@ -12,7 +12,7 @@ import pytest
 from crawler.cli import Parser
 from crawler.errors import RunError, UsageError
 from crawler.report import show
-from crawler.run import Run
+from crawler.run.folder import Run
 from tests.unit.made_run import MadeRun, alter, answered, done, found, full_run
 
 

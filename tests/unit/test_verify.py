@@ -11,9 +11,9 @@ from zlib import crc32
 
 import pytest
 
-from crawler import verify
 from crawler.cli import Parser
 from crawler.records import record_line
+from crawler.run import verify
 from crawler.store import snapshot
 from crawler.store.base import Done, Output
 from crawler.store.sqlite import SqliteStore

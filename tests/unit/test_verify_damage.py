@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from crawler import verify
 from crawler.errors import RunError
 from crawler.log.terminal import printable
+from crawler.run import verify
 from crawler.store import snapshot
 from tests.unit.damage import Damage, batches_of, flip, journal_of, rewrite
 from tests.unit.made_run import MadeRun, alter, done, found, full_run

@@ -57,7 +57,7 @@ async def crawl(seed: str, file: Path, lean: bool) -> float:
         else:
             await context.enqueue_links(selector="a[href], area[href]", strategy="same-origin")
 
-    await crawler.run([seed])
+    await crawler.run.folder([seed])
     await _write(crawler, file)
     if not started:
         raise SystemExit("Crawlee asked for nothing")

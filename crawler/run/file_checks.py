@@ -7,7 +7,7 @@ from pathlib import Path
 from crawler.files.finish import digest_of
 from crawler.files.folder import opened
 from crawler.models import Record
-from crawler.store_checks import short
+from crawler.store.checks import short
 
 
 def fault_of(folder: Path, record: Record) -> str | None:

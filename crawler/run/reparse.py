@@ -21,7 +21,7 @@ from crawler import urls
 from crawler.errors import RunError, UsageError
 from crawler.models import Record
 from crawler.records import line_of
-from crawler.run import Run
+from crawler.run.folder import Run
 from crawler.scope import seeds
 from crawler.scope.scope import Site
 from crawler.scope.seeds import Seeds

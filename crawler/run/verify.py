@@ -17,18 +17,19 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import file_checks, urls, warc
-from crawler import run as runs
+from crawler import urls, warc
 from crawler.cli import Exit
 from crawler.errors import RunError, UsageError
 from crawler.log.terminal import counted
 from crawler.models import OUTCOMES, Record
-from crawler.report.faults import Faults
+from crawler.run import file_checks
+from crawler.run import folder as runs
+from crawler.run.faults import Faults
 from crawler.settings import file as settings_file
 from crawler.store import snapshot
 from crawler.store.batches import Batch, Lines, checked_lines, whole_lines
+from crawler.store.checks import DAMAGE, MAX_URL_CHARS, STATE, StoreChecks, outcome_name, short
 from crawler.store.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
-from crawler.store_checks import DAMAGE, MAX_URL_CHARS, STATE, StoreChecks, outcome_name, short
 
 MAX_HOST_IDS = 200_000  # kept in memory
 JOURNAL = "records.jsonl"
