@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from crawler import assembly
-from crawler.engine import Ending, Engine
+from crawler.engine import assembly
+from crawler.engine.engine import Ending, Engine
 from crawler.errors import UsageError
 from crawler.export import formats as table
 from crawler.log.crawl_log import logging_to

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from crawler import assembly, session, urls
+from crawler import session, urls
 from crawler.api import run_loop
 from crawler.cli import Exit, overrides
-from crawler.engine import Ending
+from crawler.engine import assembly
+from crawler.engine.engine import Ending
 from crawler.errors import RunError, UsageError
 from crawler.export import formats as table
 from crawler.export.selection import select

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from crawler import assembly
-from crawler.engine import Ending, Engine
+from crawler.engine import assembly
+from crawler.engine.engine import Ending, Engine
 from crawler.export.stream import StreamOutput
 from crawler.log.terminal import JsonTerminal
 from crawler.run.folder import Run

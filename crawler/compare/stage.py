@@ -13,10 +13,10 @@ from crawler import urls
 from crawler.api import run_loop
 from crawler.bench.bare import as_in_a_worker
 from crawler.bench.figures import Sample
+from crawler.engine.pipeline import ParsePool
 from crawler.errors import ParseError, RunError
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import Limits
-from crawler.line import ParsePool
 from crawler.measure import procfs
 from crawler.models import Page, Parsed, Request
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page

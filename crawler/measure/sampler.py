@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crawler.engine import Engine
+    from crawler.engine.engine import Engine
 
 
 class Sampler:

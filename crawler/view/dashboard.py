@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from crawler.engine import Ending, Engine
+from crawler.engine.engine import Ending, Engine
 from crawler.errors import UsageError
 from crawler.settings.groups import DashboardSettings
 from crawler.view.access import Access, plain, protect

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from crawler.engine import Engine
+from crawler.engine.engine import Engine
 from crawler.frontier.host import HostQueue
 from crawler.log.terminal import counted, duration, printable
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler import __version__
-from crawler.engine import Ending, Engine
+from crawler.engine.engine import Ending, Engine
 from crawler.frontier.host import HostQueue
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES

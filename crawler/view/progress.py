@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from crawler.engine import Engine
+from crawler.engine.engine import Engine
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import WIDTH, counted, duration, printable, size, wrapped
 from crawler.view.eta import Eta

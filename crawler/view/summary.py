@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from crawler.engine import Ending, Engine
+from crawler.engine.engine import Ending, Engine
 from crawler.log.terminal import counted, duration, printable, size, wrapped
 from crawler.run.folder import Run
 from crawler.settings.groups import Settings

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler import urls
-from crawler.downloads import Downloads
+from crawler.engine.downloads import Downloads
 from crawler.fetch.base import Limits, Target
 from crawler.files.choice import FileChoice
 from crawler.files.folder import PART, partial_name

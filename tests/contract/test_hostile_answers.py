@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from crawler.answers import Verdict, judge
+from crawler.engine.answers import Verdict, judge
 from crawler.errors import FetchError
 from crawler.fetch.base import Limits
 

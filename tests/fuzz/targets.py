@@ -108,7 +108,7 @@ TARGETS: dict[str, Target] = {
     ),
     "header": Target(
         wire.check_header,
-        ("crawler.answers", "crawler.parse.charset", "crawler.parse.dates", "crawler.parse.extract.simhash"),
+        ("crawler.engine.answers", "crawler.parse.charset", "crawler.parse.dates", "crawler.parse.extract.simhash"),
         ("unit.test_politeness", "unit.test_answers", "unit.test_stage"),
         tokens.HEADER + tokens.TYPES + tokens.URL,
         8 * KIB,

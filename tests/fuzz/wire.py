@@ -8,7 +8,7 @@ import zlib
 from itertools import pairwise
 from random import Random
 
-from crawler import answers
+from crawler.engine import answers
 from crawler.errors import FETCH_REASONS, FetchError, UrlError
 from crawler.fetch.answer import AnswerParser
 from crawler.fetch.base import Limits, is_file_type, unread_reason

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import crawler
-from crawler import engine, line
+from crawler.engine import engine
+from crawler.engine import pipeline as line
 from crawler.errors import UsageError
 from tests.contract.server import ScriptedServer, answer
 from tests.integration.conftest import ROOT

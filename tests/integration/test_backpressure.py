@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler import assembly
-from crawler.engine import Engine
+from crawler.engine import assembly
+from crawler.engine.engine import Engine
 from crawler.models import Page, Parsed
 from crawler.parse.stage import PageParser, StageContext
 from crawler.scope import seeds

@@ -15,9 +15,9 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from crawler import assembly
 from crawler.cli import Parser, add_settings
-from crawler.engine import Ending
+from crawler.engine import assembly
+from crawler.engine.engine import Ending
 from crawler.scope import seeds
 from crawler.settings.file import build
 from crawler.view import dashboard as module

@@ -157,7 +157,7 @@ DEATHS = {
 MORTAL = """
 import os, signal, sys
 from crawler import cli
-from crawler.commit import Committer
+from crawler.engine.commit import Committer
 from crawler.files.download import Download
 from crawler.files.folder import FileFolder
 CUT = {cut}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from crawler import assembly
-from crawler.engine import Engine
+from crawler.engine import assembly
+from crawler.engine.engine import Engine
 from crawler.measure import verdict as verdict_module
 from crawler.measure.machine import Machine
 from crawler.measure.verdict import Verdict

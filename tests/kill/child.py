@@ -16,9 +16,9 @@ from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
 
 from crawler import cli
-from crawler.commit import Committer
-from crawler.engine import Engine
-from crawler.line import Line
+from crawler.engine.commit import Committer
+from crawler.engine.engine import Engine
+from crawler.engine.pipeline import Line
 from crawler.parse.stage import PageParser
 from crawler.run import folder as run
 from crawler.store import sqlite_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crawler import urls
-from crawler.answers import Verdict, judge, redirect_target
+from crawler.engine.answers import Verdict, judge, redirect_target
 from crawler.errors import UrlError
 from crawler.models import Page, Request
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crawler import assembly
+from crawler.engine import assembly
 from crawler.errors import UsageError
 from crawler.models import Page, Request
 from crawler.parse.extract import extractors

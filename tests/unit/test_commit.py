@@ -15,8 +15,9 @@ from zlib import crc32
 
 import pytest
 
-from crawler import commit, urls
-from crawler.commit import Committer
+from crawler import urls
+from crawler.engine import commit
+from crawler.engine.commit import Committer
 from crawler.errors import RunError
 from crawler.models import Link, Request
 from crawler.store.base import NO_STATES, Done, Found, MemoryStore, Output, States

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crawler import assembly
+from crawler.engine import assembly
 from crawler.errors import UsageError
 from crawler.models import ExtractRule, Page, Request
 from crawler.parse.extract.extractors import LEFT_OUT, MAX_DEPTH

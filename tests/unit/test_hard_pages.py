@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import crawler
-from crawler import assembly
+from crawler.engine import assembly
 from crawler.errors import ParseError, RunError
 from crawler.lab import hostile
 from crawler.models import ExtractRule, Page, Parsed, Request

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from crawler import assembly, urls
-from crawler.engine import Engine
+from crawler import urls
+from crawler.engine import assembly
+from crawler.engine.engine import Engine
 from crawler.models import Outcome, Request
 from crawler.records import record_line
 from crawler.scope import seeds

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import assembly
+from crawler.engine import assembly
 from crawler.errors import UsageError
 from crawler.models import ExtractRule
 from crawler.parse.extract import rules

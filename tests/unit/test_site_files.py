@@ -7,15 +7,16 @@ from typing import cast
 
 import pytest
 
-from crawler import site_files, urls
-from crawler.commit import Committer
+from crawler import urls
+from crawler.engine import site_files
+from crawler.engine.commit import Committer
+from crawler.engine.site_files import MAX_SITEMAPS_PER_HOST, SiteFiles
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import Robots
 from crawler.measure.ledger import Ledger
 from crawler.models import Page, Parsed, Request
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import Settings
-from crawler.site_files import MAX_SITEMAPS_PER_HOST, SiteFiles
 from crawler.store.base import Found
 
 OWN = "https://a.example/"

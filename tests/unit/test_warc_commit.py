@@ -10,7 +10,7 @@ from zlib import crc32
 import pytest
 
 from crawler import warc
-from crawler.commit import Committer
+from crawler.engine.commit import Committer
 from crawler.errors import RunError
 from crawler.models import Request
 from crawler.settings.groups import Settings

@@ -7,9 +7,11 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from crawler import resume, urls
-from crawler.downloads import Downloads
-from crawler.engine import Engine
+from crawler import urls
+from crawler.engine import resume
+from crawler.engine.downloads import Downloads
+from crawler.engine.engine import Engine
+from crawler.engine.pipeline import ParsePool, Parts
 from crawler.errors import RunError, UsageError
 from crawler.fetch import check as check_fetcher
 from crawler.fetch import create as create_fetcher
@@ -23,7 +25,6 @@ from crawler.fetch.replay import NoResolver, ReplayFetcher
 from crawler.files.choice import FileChoice
 from crawler.files.finish import PageFiles
 from crawler.frontier import robots
-from crawler.line import ParsePool, Parts
 from crawler.models import Page, Parsed
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
 from crawler.parse.wanted import Wanted

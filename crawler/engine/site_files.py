@@ -7,8 +7,8 @@ import time
 from collections import Counter
 
 from crawler import urls
-from crawler.answers import REDIRECTS, redirect_target
-from crawler.commit import Committer
+from crawler.engine.answers import REDIRECTS, redirect_target
+from crawler.engine.commit import Committer
 from crawler.errors import UrlError
 from crawler.frontier import robots
 from crawler.frontier.frontier import Frontier

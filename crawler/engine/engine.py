@@ -18,10 +18,10 @@ from typing import Concatenate, Literal, ParamSpec, cast
 from msgspec import Struct
 
 from crawler import urls
-from crawler.commit import Committer
+from crawler.engine.commit import Committer
+from crawler.engine.pipeline import Line, Parts
 from crawler.errors import RunError
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
-from crawler.line import Line, Parts
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
 from crawler.measure.ledger import Ledger

@@ -6,7 +6,7 @@ import logging
 import time
 
 from crawler import urls
-from crawler.engine import Engine
+from crawler.engine.engine import Engine
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
 from crawler.models import Request

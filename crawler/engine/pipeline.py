@@ -16,9 +16,10 @@ import msgspec
 from msgspec import Struct
 
 from crawler import urls
-from crawler.answers import judge
-from crawler.commit import Committer
-from crawler.downloads import Downloads
+from crawler.engine.answers import judge
+from crawler.engine.commit import Committer
+from crawler.engine.downloads import Downloads
+from crawler.engine.site_files import SiteFiles
 from crawler.errors import FetchError, ParseError, RunError
 from crawler.fetch.base import REFUSED, ByteCount, Fetcher
 from crawler.fetch.dial.targets import Targets
@@ -31,7 +32,6 @@ from crawler.models import CANNOT_SAVE, Link, Page, Parsed, Request
 from crawler.records import record_line
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
-from crawler.site_files import SiteFiles
 from crawler.store.archive import Exchange
 from crawler.store.base import Done, Found, Store
 from crawler.store.flights import Flights
