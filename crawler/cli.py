@@ -224,12 +224,12 @@ def _arguments_of(module: str) -> Callable[[argparse.ArgumentParser], None]:
 
 # name → (what it does, its arguments, the function that does it as module:name)
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] = {
-    "crawl": ("crawl sites and keep their pages as records", _crawl_arguments, "crawler.commands:crawl"),
-    "resume": ("go on with a run after any stop", _resume_arguments, "crawler.commands:resume"),
+    "crawl": ("crawl sites and keep their pages as records", _crawl_arguments, "crawler.commands.crawl:crawl"),
+    "resume": ("go on with a run after any stop", _resume_arguments, "crawler.commands.crawl:resume"),
     "reparse": (
         "parse the answers that a run has kept again, without a request",
         _reparse_arguments,
-        "crawler.commands:reparse",
+        "crawler.commands.crawl:reparse",
     ),
     "verify": (
         "check a run: no URL twice, none lost, every checksum",
@@ -242,8 +242,8 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
         _arguments_of("crawler.report.page"),
         "crawler.report.page:run",
     ),
-    "fetch": ("one URL through the whole line; prints its record", _fetch_arguments, "crawler.commands:fetch"),
-    "export": ("make files of a run's records", _export_arguments, "crawler.commands:export"),
+    "fetch": ("one URL through the whole line; prints its record", _fetch_arguments, "crawler.commands.crawl:fetch"),
+    "export": ("make files of a run's records", _export_arguments, "crawler.commands.crawl:export"),
     "compare": (
         "all strategies and parse modes on the same pages, and which to use",
         _arguments_of("crawler.compare.command"),

@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import cli, commands, urls
+from crawler import cli, urls
 from crawler.cli import Exit
+from crawler.commands import crawl as commands
 from crawler.compare.figures import Own
 from crawler.errors import CrawlerError, RunError
 from crawler.run import folder as runs

@@ -18,7 +18,12 @@ from crawler.run.folder import Run
 
 LOOK_S = 0.05  # between two looks at the memory of the workers
 # What a crawl imports only when it comes to it; two ways to crawl differ in it, and it is over after the first page.
-_IMPORTED = ("crawler.commands", "crawler.session", "crawler.parse.lexbor", "crawler.parse.workers.inprocess")
+_IMPORTED = (
+    "crawler.commands.crawl",
+    "crawler.commands.session",
+    "crawler.parse.lexbor",
+    "crawler.parse.workers.inprocess",
+)
 
 
 def crawl(arguments: Sequence[str], strategy: str, run: Path) -> Sample:

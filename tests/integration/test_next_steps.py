@@ -96,7 +96,7 @@ def test_seeds_in_a_network_of_ones_own_are_told_of_the_option(tmp_path: Path) -
     assert "--allow-private NET" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["crawler.cli", "msgspec", "crawler.commands"])
+@pytest.mark.parametrize("module", ["crawler.cli", "msgspec", "crawler.commands.crawl"])
 def test_ctrl_c_before_anything_was_begun_is_a_sentence(module: str, tmp_path: Path) -> None:
     done = interrupted_at(module, tmp_path)
     assert (done.returncode, done.stderr) == (130, "crawler: interrupted before anything was begun\n")

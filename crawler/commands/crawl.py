@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from crawler import session, urls
+from crawler import urls
 from crawler.api import run_loop
 from crawler.cli import Exit, overrides
+from crawler.commands import session
 from crawler.engine import assembly
 from crawler.engine.engine import Ending
 from crawler.errors import RunError, UsageError
