@@ -11,7 +11,7 @@ crawl: $(VENV)/.installed
 ifdef SITES
 	$(BIN)/crawler crawl --sites $(SITES)
 else
-	$(BIN)/python -m crawler.lab.demo
+	$(BIN)/python -m crawler.bench.demo
 endif
 
 # Format, lint, types and all tests, a process for each core; the slow files come first.

@@ -246,8 +246,8 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
     "export": ("make files of a run's records", _export_arguments, "crawler.commands.crawl:export"),
     "compare": (
         "all strategies and parse modes on the same pages, and which to use",
-        _arguments_of("crawler.compare.command"),
-        "crawler.compare.command:run",
+        _arguments_of("crawler.bench.compare.command"),
+        "crawler.bench.compare.command:run",
     ),
     "bench": (
         "measure the crawler, and the limit of this machine",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from crawler.compare.figures import PARSERS, Report
-from crawler.compare.table import number
+from crawler.bench.compare.figures import PARSERS, Report
+from crawler.bench.compare.table import number
 from crawler.report import charts
 
 WIDTH = 760

@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from crawler import __version__
 from crawler.bench.apart import measure
+from crawler.bench.compare import advice, figures, lessons, stage, whole
+from crawler.bench.compare.figures import MODES, PARSERS, About, Own, Report
+from crawler.bench.compare.same import Comparison
 from crawler.bench.figures import Sample
 from crawler.bench.line import TO_THE_LAB
 from crawler.bench.rounds import others_s, scratch
 from crawler.bench.web import copied
-from crawler.compare import advice, figures, lessons, stage, whole
-from crawler.compare.figures import MODES, PARSERS, About, Own, Report
-from crawler.compare.same import Comparison
 from crawler.lab.process import serve_folder, serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.run.folder import Run

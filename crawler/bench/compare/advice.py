@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from math import ceil, floor, log10
 
-from crawler.compare.figures import US, About, Advice, Alone, Own, Row, Way, alone_of, row_of
+from crawler.bench.compare.figures import US, About, Advice, Alone, Own, Row, Way, alone_of, row_of
 from crawler.settings.groups import DEFAULT_CONCURRENCY
 
 # Requests under way that a strategy can sensibly have: a thread for each is what the second is about.

@@ -6,9 +6,9 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from crawler.bench.compare.figures import Alone, Report, Row
 from crawler.bench.figures import Spread
 from crawler.bench.table import QUIET
-from crawler.compare.figures import Alone, Report, Row
 from crawler.log.terminal import printable, size
 from crawler.measure.procfs import MIB
 

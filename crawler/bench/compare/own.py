@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from crawler import cli, urls
+from crawler.bench.compare.figures import Own
 from crawler.cli import Exit
 from crawler.commands import crawl as commands
-from crawler.compare.figures import Own
 from crawler.errors import CrawlerError, RunError
 from crawler.run import folder as runs
 from crawler.run.folder import Run

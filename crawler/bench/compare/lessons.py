@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crawler.compare.figures import About, Alone, Lesson, Row, alone_of
+from crawler.bench.compare.figures import About, Alone, Lesson, Row, alone_of
 
 OVERLAPS = 2.0  # times as fast as one by one: then waits overlap
 NO_GAIN = 1.25  # times as fast at most: then threads do not help

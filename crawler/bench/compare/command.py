@@ -14,9 +14,9 @@ import msgspec
 
 from crawler import fetch
 from crawler.bench.command import check_picture, ended_by, positive
+from crawler.bench.compare import own, picture, runs, table
+from crawler.bench.compare.figures import Own
 from crawler.cli import Exit, add_settings, overrides
-from crawler.compare import own, picture, runs, table
-from crawler.compare.figures import Own
 from crawler.errors import UsageError
 from crawler.lab.server import CACHE_BYTES
 from crawler.log.terminal import duration, printable

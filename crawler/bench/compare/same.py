@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from crawler.compare.figures import Sameness
+from crawler.bench.compare.figures import Sameness
 from crawler.log.terminal import printable
 
 # When, how and by which way a page was come by; what it says is all else.
