@@ -354,3 +354,19 @@ class Parsed(Struct, frozen=True, array_like=True):
     cpu_s: float = 0.0
     laps_s: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     extract_error: str | None = None
+
+
+class Pending(Struct, frozen=True):
+    """A host that has pending URLs.
+
+    Args:
+        key: Politeness key.
+        url: The first of them.
+        next_at: Wall clock before which it may not be visited, Unix seconds; None if that was never noted.
+        count: How many it has.
+    """
+
+    key: str
+    url: str
+    next_at: float | None
+    count: int = 1

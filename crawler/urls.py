@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 import ada_url
 
+from crawler import urls
 from crawler.errors import UrlError
 
 MAX_INPUT_CHARS = 65_536  # longer strings are refused before any parser sees them
@@ -142,3 +143,9 @@ def registrable_domain(host: str) -> str:
     if ":" in name or name.replace(".", "").isdigit():
         return name
     return _suffixes().privatesuffix(name) or name  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=65_536)
+def domain_of(host: str) -> str:
+    """The registrable domain of a politeness key."""
+    return urls.registrable_domain(urls.split_authority(host)[0].strip("[]"))

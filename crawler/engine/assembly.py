@@ -37,9 +37,10 @@ from crawler.scope.scope import Scope
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import ParseSettings, Settings, cores
 from crawler.store.archive import Archive
-from crawler.store.base import MemoryStore, Store
+from crawler.store.base import Store
 from crawler.store.flights import Flights
 from crawler.store.journal import Journal
+from crawler.store.memory import MemoryStore
 from crawler.store.sqlite import SqliteStore
 
 

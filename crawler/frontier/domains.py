@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from crawler import urls
-
-
-@lru_cache(maxsize=65_536)
-def domain_of(host: str) -> str:
-    """The registrable domain of a politeness key."""
-    return urls.registrable_domain(urls.split_authority(host)[0].strip("[]"))
+from crawler.urls import domain_of
 
 
 class DomainBudget:

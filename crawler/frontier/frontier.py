@@ -26,10 +26,9 @@ from crawler.frontier.politeness import PARK_S, GapCause
 from crawler.frontier.robots import Robots
 from crawler.frontier.stock import MEMORY_REQUESTS, Stock
 from crawler.frontier.traps import TrapGuard
-from crawler.models import Outcome, Request
+from crawler.models import Outcome, Pending, Request
 from crawler.scope.scope import Scope
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
-from crawler.store.base import Pending
 
 __all__ = ["Decision", "Drop", "Frontier", "Refill", "Resolve", "Verdict", "Wait"]
 

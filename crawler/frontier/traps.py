@@ -39,9 +39,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from crawler.frontier.domains import domain_of
 from crawler.frontier.heard import Heard
 from crawler.scope.patterns import NO_NOVELTY, pattern_of
+from crawler.urls import domain_of
 
 FOLDER_FACTOR: Final = 10  # a folder, a host or a domain closes after this many times as many pages as a pattern
 OWN_NAMES: Final = 64  # below one place; all others fold

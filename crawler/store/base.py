@@ -5,14 +5,12 @@ The store answers "seen?". Novelty is decided in the commit, and only what was n
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Protocol
 
 from msgspec import Struct
 
-from crawler.models import Link, Outcome, Request
+from crawler.models import Link, Outcome, Pending, Request
 
 
 class Found(Struct, frozen=True):
@@ -100,22 +98,6 @@ class States(Struct, frozen=True):
 NO_STATES = States()
 
 
-class Pending(Struct, frozen=True):
-    """A host that has pending URLs.
-
-    Args:
-        key: Politeness key.
-        url: The first of them.
-        next_at: Wall clock before which it may not be visited, Unix seconds; None if that was never noted.
-        count: How many it has.
-    """
-
-    key: str
-    url: str
-    next_at: float | None
-    count: int = 1
-
-
 class Store(Protocol):
     """What the engine needs of a store; called from one thread at a time."""
 
@@ -152,77 +134,3 @@ class Store(Protocol):
     def close(self, *, is_clean: bool) -> None:
         """Release what is held; `is_clean` notes that the session ended in order."""
         ...
-
-
-class MemoryStore:
-    """A store that lives and dies with the process."""
-
-    def __init__(self) -> None:
-        self._state: dict[int, tuple[str, Outcome, str | None]] = {}
-        self._pending: dict[str, deque[Request]] = {}
-        self._next_seq = 1
-
-    def commit(
-        self,
-        done: Sequence[Done],
-        found: Sequence[Found],
-        outputs: Sequence[Output] = (),
-        states: States = NO_STATES,
-    ) -> list[Request]:
-        """See `Store.commit`."""
-        for each in done:
-            self._state[each.request.fingerprint] = (each.request.url, each.outcome, each.reason)
-            self._forget(each.request.host)
-        novel: list[Request] = []
-        for group in [*found, *(each.found for each in done if each.found is not None)]:
-            novel += self._insert(group)
-        return novel
-
-    def _insert(self, group: Found) -> Iterator[Request]:
-        for link in group.links:
-            if link.fingerprint in self._state:
-                continue
-            self._state[link.fingerprint] = (link.url, "pending", None)
-            request = Request(
-                link.url,
-                link.host,
-                link.fingerprint,
-                depth=group.depth,
-                via=group.via,
-                chain=group.chain,
-                is_seed=group.are_seeds,
-                seq=self._next_seq,
-            )
-            self._next_seq += 1
-            self._pending.setdefault(link.host, deque()).append(request)
-            yield request
-
-    def _forget(self, host: str) -> None:
-        """Let go of the requests at the head of a host's queue that have an outcome."""
-        queue = self._pending.get(host)
-        while queue and not self._is_pending(queue[0]):
-            queue.popleft()
-
-    def take(self, host: str, after: int, count: int) -> list[Request]:
-        """See `Store.take`; what comes before `after` is in the frontier's hands and is forgotten here."""
-        queue = self._pending.get(host, deque())
-        while queue and queue[0].seq <= after:
-            queue.popleft()
-        return list(islice((request for request in queue if self._is_pending(request)), count))
-
-    def _is_pending(self, request: Request) -> bool:
-        return self._state[request.fingerprint][1] == "pending"
-
-    def keep_traps(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Nothing to do: what lives with the process is never gone on with."""
-
-    def pending(self) -> Iterator[Pending]:
-        """Nothing: what lives with the process is never gone on with."""
-        return iter(())
-
-    def outcomes(self) -> Iterator[tuple[str, Outcome, str | None]]:
-        """See `Store.outcomes`."""
-        return iter(self._state.values())
-
-    def close(self, *, is_clean: bool) -> None:
-        """Nothing is held."""

@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 
 from crawler import urls
-from crawler.models import OUTCOMES, Link, Outcome, Request
-from crawler.store.base import NO_STATES, Done, Found, Output, Pending, States
+from crawler.models import OUTCOMES, Link, Outcome, Pending, Request
+from crawler.store.base import NO_STATES, Done, Found, Output, States
 from crawler.store.seen import Seen
 from crawler.store.sqlite_file import damaged, open_file
 

@@ -18,7 +18,8 @@ from crawler.measure.verdict import Verdict
 from crawler.models import Request
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
-from crawler.store.base import NO_STATES, Done, Found, MemoryStore, Output, States
+from crawler.store.base import NO_STATES, Done, Found, Output, States
+from crawler.store.memory import MemoryStore
 
 COMMIT_S = 0.35  # of a slow disk
 TINY = b"<title>page</title>"

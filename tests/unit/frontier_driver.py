@@ -20,7 +20,8 @@ from crawler.frontier.frontier import PROMPT_S, Decision, Drop, Frontier, Refill
 from crawler.models import Link, Outcome, Request
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
-from crawler.store.base import Done, Found, MemoryStore
+from crawler.store.base import Done, Found
+from crawler.store.memory import MemoryStore
 
 START = 1000.0
 NO_DELAY = PolitenessSettings(delay_s=0.0)

@@ -20,8 +20,9 @@ from crawler.engine import commit
 from crawler.engine.commit import Committer
 from crawler.errors import RunError
 from crawler.models import Link, Request
-from crawler.store.base import NO_STATES, Done, Found, MemoryStore, Output, States
+from crawler.store.base import NO_STATES, Done, Found, Output, States
 from crawler.store.journal import Journal, read_lines
+from crawler.store.memory import MemoryStore
 
 TIMEOUT_S = 20.0
 

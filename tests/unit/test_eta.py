@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import parse
 from crawler.measure.ledger import Ledger
-from crawler.models import Request
+from crawler.models import Pending, Request
 from crawler.scope.scope import Scope, Site
 from crawler.scope.seeds import Seeds
 from crawler.settings.file import build
 from crawler.settings.groups import PolitenessSettings, Settings
-from crawler.store.base import Pending
 from crawler.view.eta import Eta, time_for
 from crawler.view.opening import opening, shortest
 

@@ -8,10 +8,9 @@ from itertools import pairwise
 import pytest
 
 from crawler.frontier.frontier import Frontier
-from crawler.models import Request
+from crawler.models import Pending, Request
 from crawler.scope.scope import Scope, Site
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
-from crawler.store.base import Pending
 from tests.unit.frontier_driver import NO_DELAY, START, Answer, Crawl, limits, pages, polite
 
 SLOTS = 16

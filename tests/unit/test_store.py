@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from crawler import urls
 from crawler.models import Link, Request
-from crawler.store.base import Done, Found, MemoryStore
+from crawler.store.base import Done, Found
+from crawler.store.memory import MemoryStore
 
 
 def link(url: str) -> Link:

@@ -15,8 +15,9 @@ from crawler.errors import RunError
 from crawler.models import Request
 from crawler.settings.groups import Settings
 from crawler.store.archive import Archive, Exchange
-from crawler.store.base import NO_STATES, Done, Found, MemoryStore, Output, States
+from crawler.store.base import NO_STATES, Done, Found, Output, States
 from crawler.store.journal import Journal
+from crawler.store.memory import MemoryStore
 from tests.unit.made_warc import SENT, page
 
 
