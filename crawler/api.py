@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import difflib
 import io
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from crawler.engine import assembly
 from crawler.engine.engine import Ending, Engine
+from crawler.engine.loop import run_loop
 from crawler.errors import UsageError
 from crawler.export import formats as table
 from crawler.log.crawl_log import logging_to
@@ -25,7 +26,6 @@ from crawler.settings.groups import GROUPS, Settings
 from crawler.store.journal import read_lines
 from crawler.view import summary
 
-Result_ = TypeVar("Result_")
 # Names that people expect where the settings' own carry a unit or another word.
 _ALIASES = {"delay": "delay_s", "timeout": "timeout_s", "max_time": "max_time_s", "patience": "patience_s"} | {
     "parse": "mode",
@@ -184,13 +184,3 @@ def _extractor_name(extractor: object) -> object:
             " define it at the top level of a module of its own"
         )
     return f"{module}:{name}"
-
-
-def run_loop(main: Callable[[], Coroutine[Any, Any, Result_]]) -> Result_:
-    """Run a coroutine on the fastest event loop there is."""
-    try:
-        from uvloop import new_event_loop  # not on every platform
-    except ImportError:
-        return asyncio.run(main())
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(main())

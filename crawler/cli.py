@@ -7,45 +7,21 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Sequence
-from enum import IntEnum
 from importlib import import_module
 from itertools import zip_longest
-from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
-
-from msgspec import Meta
+from typing import NoReturn
 
 from crawler import __version__
+from crawler.commands.arguments import (
+    _crawl_arguments,
+    _export_arguments,
+    _fetch_arguments,
+    _reparse_arguments,
+    _resume_arguments,
+)
+from crawler.commands.exit import Exit
 from crawler.errors import CrawlerError, RunError, UsageError
 from crawler.log.terminal import printable
-from crawler.settings.groups import GROUPS, Settings
-
-_SHORT = {"--header": "-H", "--output": "-o"}
-_METAVARS = {
-    "--run": "DIR",
-    "--replay": "PATH",
-    "--output": "FILE",
-    "--proxy": "URL",
-    "--include": "REGEX",
-    "--exclude": "REGEX",
-    "--header": "FIELD",
-    "--allow-private": "NETWORK",
-    "--resolve": "NAME:ADDR",
-    "--max-body": "BYTES",
-    "--drop-param": "NAME",
-    "--dashboard": "PORT",
-    "--dashboard-host": "ADDRESS",
-}
-_FETCH_GROUPS = ("fetch", "politeness", "parse")  # of which `crawler fetch` takes the options
-
-
-class Exit(IntEnum):
-    """Exit statuses."""
-
-    OK = 0  # the crawl finished, or a limit that the user set was reached
-    NOTHING = 1  # no seed could be fetched, or a check found a fault
-    USAGE = 2  # wrong usage or settings
-    STOPPED = 3  # stopped early, and resumable
-    INTERRUPTED = 130  # by Ctrl-C, and there is nothing to go on with
 
 
 class Parser(argparse.ArgumentParser):
@@ -77,146 +53,6 @@ class Parser(argparse.ArgumentParser):
         return whole
 
 
-def add_settings(
-    parser: argparse.ArgumentParser,
-    groups: Sequence[str] = GROUPS,
-    *,
-    shows_defaults: bool = True,
-    without: Sequence[str] = (),
-) -> None:
-    """Add an option for every setting that has a flag."""
-    for group in groups:
-        kind = type(getattr(Settings(), group))
-        section = parser.add_argument_group(f"{group} options", kind.__doc__)
-        for name, hint in get_type_hints(kind, include_extras=True).items():
-            meta: Meta = hint.__metadata__[0]
-            flag = (meta.extra or {})["flag"]
-            if flag is None or flag in without:
-                continue
-            flags = [_SHORT[flag], flag] if flag in _SHORT else [flag]
-            default = getattr(getattr(Settings(), group), name) if shows_defaults else ""
-            arguments = _argument(get_args(hint)[0], default, meta.description or "", _METAVARS.get(flag))
-            if (bare := (meta.extra or {})["bare"]) is not None:
-                arguments |= {"nargs": "?", "const": bare}
-            section.add_argument(*flags, dest=f"{group}.{name}", default=None, **arguments)
-
-
-def _argument(kind: Any, default: Any, help_text: str, metavar: str | None) -> dict[str, Any]:
-    shown = "" if default in ("", ()) else f" [{_plain(default)}]"
-    arguments: dict[str, Any] = {"help": (help_text + shown).replace("%", "%%")}
-    if kind is bool:
-        return {"action": argparse.BooleanOptionalAction, **arguments}
-    if get_origin(kind) is Literal:
-        return {"choices": get_args(kind), **arguments}
-    metavar = metavar or {int: "N", float: "SECONDS"}.get(kind, "TEXT")
-    if get_origin(kind) is tuple:
-        arguments["action"] = "append"
-    return {"metavar": metavar, **arguments}
-
-
-def _plain(default: Any) -> str:
-    if isinstance(default, bool):
-        return "on" if default else "off"
-    return f"{default:g}" if isinstance(default, float) else str(default)
-
-
-def overrides(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """The settings that were given on the command line, by group and key."""
-    tables: dict[str, dict[str, Any]] = {}
-    for name, value in vars(arguments).items():
-        group, dot, key = name.partition(".")
-        if dot and value is not None:
-            tables.setdefault(group, {})[key] = value
-    return tables
-
-
-def _crawl_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "urls", nargs="*", metavar="URL", help="where to start; https is taken if the scheme is missing"
-    )
-    parser.add_argument(
-        "--sites", action="append", default=[], metavar="FILE", help="a list of seeds, one a line; - for standard input"
-    )
-    parser.add_argument("--config", metavar="FILE", help="a TOML file of settings; config/default.toml has them all")
-    parser.add_argument(
-        "--retry-failed",
-        metavar="RUN",
-        help="a new run of just the pages that failed in this one, with its settings",
-    )
-    _add_output_options(parser)
-    add_settings(parser)
-
-
-def _add_output_options(parser: argparse.ArgumentParser) -> None:
-    loudness = parser.add_mutually_exclusive_group()
-    loudness.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary")
-    loudness.add_argument("-v", "--verbose", action="store_true", help="show the log, with what is routine in it")
-    parser.add_argument("--json", action="store_true", help="the final figures as one JSON object on standard output")
-
-
-def _resume_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="the run's folder; the newest one under data/ if not given"
-    )
-    _add_output_options(parser)
-    add_settings(parser, shows_defaults=False, without=("--run",))
-    parser.epilog = "What is not given stays as the run was started; what is given counts for this session."
-
-
-def _reparse_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("parent", metavar="RUN", help="the run whose answers are parsed; crawled with --warc")
-    parser.add_argument("--config", metavar="FILE", help="a TOML file, of which the tables parse and extract count")
-    _add_output_options(parser)
-    without = ("--warc", "--files", "--save-html", "--max-file", "--min-free")
-    add_settings(parser, ("parse", "output"), shows_defaults=False, without=without)
-    parser.epilog = "What is not given is as the run was started. Ctrl-C stops; crawler resume goes on."
-
-
-def _fetch_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", metavar="URL", help="the page")
-    parser.add_argument("--config", metavar="FILE", help="a TOML file of settings")
-    parser.add_argument(
-        "--robots",
-        dest="crawl.robots",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="obey robots.txt [on]",
-    )
-    add_settings(parser, _FETCH_GROUPS)
-
-
-def _export_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="the run's folder")
-    parser.add_argument(
-        "files",
-        nargs="+",
-        metavar="FILE",
-        help="what to write; the suffix is the format: .jsonl or .csv (also .gz, .zst), .parquet, .sqlite or .db;"
-        " - for JSON lines on standard output",
-    )
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="OUTCOME",
-        help="only records with this outcome: ok, http_error, … (repeatable: any of them)",
-    )
-    parser.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="FILTER",
-        help="only records for which this holds, as in 'status >= 400 and url ~ /blog/ and not error'"
-        " (repeatable: all of them)",
-    )
-    parser.add_argument("--fields", metavar="A,B,C", help="only these fields, in this order")
-    parser.add_argument(
-        "--spreadsheet-safe",
-        action="store_true",
-        help="in CSV, put an apostrophe before text that would be taken for a formula",
-    )
-
-
 def _arguments_of(module: str) -> Callable[[argparse.ArgumentParser], None]:
     """The arguments that a command's own module adds, imported only when that command is asked for."""
     return lambda parser: import_module(module).add_arguments(parser)
@@ -234,13 +70,13 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
     "verify": (
         "check a run: no URL twice, none lost, every checksum",
         _arguments_of("crawler.run.verify"),
-        "crawler.run.verify:run",
+        "crawler.commands.verify:run",
     ),
-    "show": ("what became of a run's URLs, and why", _arguments_of("crawler.report.show"), "crawler.report.show:run"),
+    "show": ("what became of a run's URLs, and why", _arguments_of("crawler.report.show"), "crawler.commands.show:run"),
     "report": (
         "a run as one HTML file, with pictures",
         _arguments_of("crawler.report.page"),
-        "crawler.report.page:run",
+        "crawler.commands.report:run",
     ),
     "fetch": ("one URL through the whole line; prints its record", _fetch_arguments, "crawler.commands.crawl:fetch"),
     "export": ("make files of a run's records", _export_arguments, "crawler.commands.crawl:export"),

@@ -16,7 +16,7 @@ import msgspec
 
 from crawler.bench import picture, rounds, table
 from crawler.bench.alone import check_strategy
-from crawler.cli import Exit
+from crawler.commands.exit import Exit
 from crawler.errors import UsageError
 from crawler.fetch import STRATEGIES
 from crawler.measure import procfs

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from crawler import urls
-from crawler.api import run_loop
-from crawler.cli import Exit, overrides
 from crawler.commands import session
+from crawler.commands.exit import Exit
 from crawler.engine import assembly
 from crawler.engine.engine import Ending
+from crawler.engine.loop import run_loop
 from crawler.errors import RunError, UsageError
 from crawler.export import formats as table
 from crawler.export.selection import select
@@ -27,6 +27,7 @@ from crawler.run.reparse import Reparse
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
+from crawler.settings.options import overrides
 from crawler.view import summary
 from crawler.view.opening import opening
 

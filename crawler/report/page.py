@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from base64 import b64encode
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from crawler import __version__
-from crawler.cli import Exit
-from crawler.errors import UsageError
 from crawler.report import charts
 from crawler.report.facts import Facts, gather
 from crawler.report.sections import content, overview, timing, troubles
 from crawler.report.sections.markup import Html, join, tag
 from crawler.report.sections.style import SCRIPT, STYLE
-from crawler.run.folder import Run, find
+from crawler.run.folder import Run
 from crawler.store.replacing import replacing
 
-SUFFIXES = (".html", ".htm")
 _SECTIONS = (
     overview.summary,
     overview.verdict,
@@ -111,19 +106,3 @@ def _digest(text: str) -> str:
 
 
 # The command
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `crawler report`."""
-    parser.add_argument("run", nargs="?", metavar="RUN", help="the run's folder [the newest under data/]")
-    parser.add_argument("-o", "--output", metavar="FILE", help="the file, .html [report.html in the run's folder]")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """`crawler report`."""
-    path = Path(arguments.output) if arguments.output else None
-    if path is not None and path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{path}: a report is a file that ends in .html")
-    chosen = find(arguments.run)
-    sys.stdout.write(f"{write(chosen, path)}\n")
-    return Exit.OK

@@ -6,9 +6,7 @@ stays flat, however large the run, because what has to be compared is sorted in 
 
 from __future__ import annotations
 
-import argparse
 import sqlite3
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,12 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from crawler import urls, warc
-from crawler.cli import Exit
 from crawler.errors import RunError, UsageError
-from crawler.log.terminal import counted
 from crawler.models import OUTCOMES, Record
 from crawler.run import file_checks
-from crawler.run import folder as runs
 from crawler.run.faults import Faults
 from crawler.settings import file as settings_file
 from crawler.store import snapshot
@@ -303,19 +298,3 @@ class _Check:
 
 
 # The command
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `crawler verify`."""
-    parser.add_argument("run", nargs="?", metavar="RUN", help="the run's folder [the newest under data/]")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """`crawler verify`."""
-    folder = runs.find(arguments.run).folder
-    findings = examine(folder)
-    what = f"{folder}: {counted(findings.records, 'record')}, {counted(findings.urls, 'URL')}"
-    for sentence in findings.faults:
-        sys.stdout.write(sentence + "\n")
-    sys.stdout.write(f"{what}, {'all good' if not findings.faults else 'not as promised'}\n")
-    return Exit.NOTHING if findings.faults else Exit.OK

@@ -15,11 +15,12 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from crawler.cli import Parser, add_settings
+from crawler.cli import Parser
 from crawler.engine import assembly
 from crawler.engine.engine import Ending
 from crawler.scope import seeds
 from crawler.settings.file import build
+from crawler.settings.options import add_settings
 from crawler.view import dashboard as module
 from crawler.view.dashboard import Dashboard
 from crawler.view.live import Live

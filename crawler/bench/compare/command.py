@@ -16,12 +16,13 @@ from crawler import fetch
 from crawler.bench.command import check_picture, ended_by, positive
 from crawler.bench.compare import own, picture, runs, table
 from crawler.bench.compare.figures import Own
-from crawler.cli import Exit, add_settings, overrides
+from crawler.commands.exit import Exit
 from crawler.errors import UsageError
 from crawler.lab.server import CACHE_BYTES
 from crawler.log.terminal import duration, printable
 from crawler.measure import procfs
 from crawler.settings import file as settings_file
+from crawler.settings.options import add_settings, overrides
 from crawler.store.replacing import replacing
 
 COUNT = 60

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from crawler import cli, urls
 from crawler.bench.compare.figures import Own
-from crawler.cli import Exit
 from crawler.commands import crawl as commands
+from crawler.commands.exit import Exit
 from crawler.errors import CrawlerError, RunError
 from crawler.run import folder as runs
 from crawler.run.folder import Run

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from crawler import urls
-from crawler.api import run_loop
 from crawler.bench.bare import as_in_a_worker
 from crawler.bench.figures import Sample
+from crawler.engine.loop import run_loop
 from crawler.engine.pipeline import ParsePool
 from crawler.errors import ParseError, RunError
 from crawler.fetch.archived import ArchivedAnswers
