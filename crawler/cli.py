@@ -13,11 +13,11 @@ from typing import NoReturn
 
 from crawler import __version__
 from crawler.commands.arguments import (
-    _crawl_arguments,
-    _export_arguments,
-    _fetch_arguments,
-    _reparse_arguments,
-    _resume_arguments,
+    crawl_arguments,
+    export_arguments,
+    fetch_arguments,
+    reparse_arguments,
+    resume_arguments,
 )
 from crawler.commands.exit import Exit
 from crawler.errors import CrawlerError, RunError, UsageError
@@ -60,11 +60,11 @@ def _arguments_of(module: str) -> Callable[[argparse.ArgumentParser], None]:
 
 # name → (what it does, its arguments, the function that does it as module:name)
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] = {
-    "crawl": ("crawl sites and keep their pages as records", _crawl_arguments, "crawler.commands.crawl:crawl"),
-    "resume": ("go on with a run after any stop", _resume_arguments, "crawler.commands.crawl:resume"),
+    "crawl": ("crawl sites and keep their pages as records", crawl_arguments, "crawler.commands.crawl:crawl"),
+    "resume": ("go on with a run after any stop", resume_arguments, "crawler.commands.crawl:resume"),
     "reparse": (
         "parse the answers that a run has kept again, without a request",
-        _reparse_arguments,
+        reparse_arguments,
         "crawler.commands.crawl:reparse",
     ),
     "verify": (
@@ -78,8 +78,8 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
         _arguments_of("crawler.report.page"),
         "crawler.commands.report:run",
     ),
-    "fetch": ("one URL through the whole line; prints its record", _fetch_arguments, "crawler.commands.crawl:fetch"),
-    "export": ("make files of a run's records", _export_arguments, "crawler.commands.crawl:export"),
+    "fetch": ("one URL through the whole line; prints its record", fetch_arguments, "crawler.commands.crawl:fetch"),
+    "export": ("make files of a run's records", export_arguments, "crawler.commands.crawl:export"),
     "compare": (
         "all strategies and parse modes on the same pages, and which to use",
         _arguments_of("crawler.bench.compare.command"),

@@ -13,8 +13,9 @@ from crawler.bench.figures import Sample
 from crawler.bench.web import ADDRESS, USER_AGENT, Corpus, Entry
 from crawler.engine.loop import run_loop
 from crawler.fetch import create
-from crawler.fetch.base import ByteCount, Fetcher, Limits, Target
+from crawler.fetch.base import ByteCount, Fetcher
 from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.target import Limits, Target
 from crawler.frontier.decisions import Resolve
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.traps import ONE_IN

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from crawler import cli
+from crawler.commands.exit import Exit
 from crawler.lab.process import serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.log.terminal import printable
@@ -30,7 +31,7 @@ def main() -> int:
         status = cli.main(
             ["crawl", "--sites", str(sites), *options, "--run", str(folder), "-o", str(folder.with_suffix(".csv"))]
         )
-    if status == cli.Exit.OK:
+    if status == Exit.OK:
         _show(folder / "records.jsonl")
     return status
 

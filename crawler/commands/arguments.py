@@ -1,4 +1,4 @@
-"""TODO"""
+"""The command-line arguments of the commands that crawl, fetch and export."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from crawler.settings.options import add_settings
 _FETCH_GROUPS = ("fetch", "politeness", "parse")  # of which `crawler fetch` takes the options
 
 
-def _crawl_arguments(parser: argparse.ArgumentParser) -> None:
+def crawl_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "urls", nargs="*", metavar="URL", help="where to start; https is taken if the scheme is missing"
     )
@@ -33,7 +33,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the final figures as one JSON object on standard output")
 
 
-def _resume_arguments(parser: argparse.ArgumentParser) -> None:
+def resume_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run", nargs="?", metavar="RUN", help="the run's folder; the newest one under data/ if not given"
     )
@@ -42,7 +42,7 @@ def _resume_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "What is not given stays as the run was started; what is given counts for this session."
 
 
-def _reparse_arguments(parser: argparse.ArgumentParser) -> None:
+def reparse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parent", metavar="RUN", help="the run whose answers are parsed; crawled with --warc")
     parser.add_argument("--config", metavar="FILE", help="a TOML file, of which the tables parse and extract count")
     _add_output_options(parser)
@@ -51,7 +51,7 @@ def _reparse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "What is not given is as the run was started. Ctrl-C stops; crawler resume goes on."
 
 
-def _fetch_arguments(parser: argparse.ArgumentParser) -> None:
+def fetch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", help="the page")
     parser.add_argument("--config", metavar="FILE", help="a TOML file of settings")
     parser.add_argument(
@@ -64,7 +64,7 @@ def _fetch_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, _FETCH_GROUPS)
 
 
-def _export_arguments(parser: argparse.ArgumentParser) -> None:
+def export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="the run's folder")
     parser.add_argument(
         "files",

@@ -1,4 +1,4 @@
-"""TODO"""
+"""The exit statuses of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO"""
+"""The command `crawler report`: a run as one HTML file."""
 
 from __future__ import annotations
 

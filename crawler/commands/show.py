@@ -1,4 +1,4 @@
-"""TODO"""
+"""The command `crawler show`: what became of a run's URLs."""
 
 from __future__ import annotations
 

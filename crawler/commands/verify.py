@@ -1,4 +1,4 @@
-"""TODO"""
+"""The command `crawler verify`: checks a run."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from crawler import urls
 from crawler.engine import resume
 from crawler.engine.downloads import Downloads
 from crawler.engine.engine import Engine
-from crawler.engine.pipeline import ParsePool, Parts
+from crawler.engine.pipeline import Parts
 from crawler.errors import RunError, UsageError
 from crawler.fetch import check as check_fetcher
 from crawler.fetch import create as create_fetcher
@@ -28,6 +28,7 @@ from crawler.frontier import robots
 from crawler.models import Page, Parsed
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
 from crawler.parse.wanted import Wanted
+from crawler.parse.workers.base import ParsePool
 from crawler.parse.workers.inprocess import InlinePool, ThreadPool
 from crawler.parse.workers.pool import ProcessPool
 from crawler.parse.workers.worker import WorkerSpec

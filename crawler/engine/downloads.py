@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from crawler.errors import FetchError, RunError
-from crawler.fetch.base import REFUSED, Fetcher, Target
+from crawler.fetch.base import REFUSED, Fetcher
+from crawler.fetch.dial.target import Target
 from crawler.files.choice import FileChoice
 from crawler.files.download import Download
 from crawler.files.finish import finish

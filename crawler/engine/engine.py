@@ -96,7 +96,7 @@ class Engine:
         probation = 0 if is_single else settings.concurrency
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
         self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.gap_cause)
-        self._sampler = Sampler(self)
+        self._sampler = Sampler(self.ledger.timeline, lambda: moment(self))
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states)
         self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
         self.prepare: Callable[[], None] = lambda: None  # runs first of all; what it raises ends the crawl
@@ -348,3 +348,28 @@ class Engine:
             self._start(self._keep_traps())
         self._on_lines([each.line for each in done if each.line])
         self._pump()
+
+
+def moment(engine: Engine) -> tuple[float, ...]:
+    """The figures of this moment, in the order of the timeline's columns."""
+    ledger, frontier, committer = engine.ledger, engine.frontier, engine.committer
+    known = ledger.new_urls + sum(engine.before.values())
+    ended = sum(ledger.outcomes.values()) + sum(engine.before.values()) - engine.before.get("pending", 0)
+    return (
+        round(ledger.elapsed_s, 3),
+        ledger.pages,
+        ledger.requests,
+        ledger.outcomes["failed"] + ledger.outcomes["quarantined"],
+        ledger.wire_bytes,
+        frontier.in_flight,
+        frontier.slots,
+        engine.parts.held.used,
+        engine.settings.parse.hand_off_bytes,
+        engine.line.parsing,
+        committer.waiting,
+        round(time.process_time(), 3),
+        round(ledger.parse_cpu_s, 3),
+        round(committer.wall_s, 3),
+        known,
+        max(0, known - ended),
+    )

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Runs a coroutine to its end on the fastest event loop that is installed."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -28,7 +28,8 @@ from crawler.frontier.politeness import retry_after_s
 from crawler.frontier.retry import RetryBudget, RetryPolicy
 from crawler.log.crawl_log import EventLog
 from crawler.measure.ledger import Ledger
-from crawler.models import CANNOT_SAVE, Link, Page, Parsed, Request
+from crawler.models import CANNOT_SAVE, Link, Parsed, Request
+from crawler.parse.workers.base import ParsePool
 from crawler.records import record_line
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
@@ -43,15 +44,6 @@ _LINKS_ONLY = ("segments", "repeats")  # a path that a server leads to did not g
 SHED_PAUSE_S = 1.0  # when this machine has no descriptors or threads left, until the next try
 ANSWERS_TO_GROW = 100
 MAX_SHEDS = 5  # tries in a row with nothing else under way
-
-
-class ParsePool(Protocol):
-    """Where pages are parsed."""
-
-    async def start(self) -> None: ...
-    def submit(self, item: Page, done: Callable[[Parsed | ParseError], None]) -> None: ...
-    def update(self, change: object) -> None: ...
-    async def close(self) -> None: ...
 
 
 class Parts(Struct):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from ssl import SSLContext
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from crawler.errors import UsageError
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from crawler.fetch.dial.guard import Guard
     from crawler.settings.groups import Settings
 
-# name -> (module with a `create` function, what to install where its library is missing)
+# name -> (module and its function that makes the fetcher, what to install where its library is missing)
 STRATEGIES = {
-    "asyncio": ("crawler.fetch.aio", "aiohttp"),
-    "threads": ("crawler.fetch.threads", "requests"),
-    "sequential": ("crawler.fetch.sequential", "requests"),
-    "curl": ("crawler.fetch.curl.fetcher", "pycurl"),
-    "replay": ("crawler.fetch.replay", ""),
+    "asyncio": ("crawler.fetch.aio:create", "aiohttp"),
+    "threads": ("crawler.fetch.threads:create", "requests"),
+    "sequential": ("crawler.fetch.threads:create_sequential", "requests"),
+    "curl": ("crawler.fetch.curl.fetcher:create", "pycurl"),
+    "replay": ("crawler.fetch.replay:create", ""),
 }
 
 
@@ -38,8 +38,7 @@ def create(name: str, settings: Settings, guard: Guard, counter: ByteCount, tls:
     Raises:
         UsageError: If there is no such strategy, or its library is not installed, or the proxy cannot be used.
     """
-    module = _module(name)
-    fetcher: Fetcher = module.create(settings, guard, counter, tls)
+    fetcher: Fetcher = _factory(name)(settings, guard, counter, tls)
     return fetcher
 
 
@@ -49,18 +48,20 @@ def check(name: str) -> None:
     Raises:
         UsageError: If there is no such strategy, or its library is not installed.
     """
-    _module(name)
+    _factory(name)
 
 
-def _module(name: str) -> ModuleType:
+def _factory(name: str) -> Callable[..., Fetcher]:
     if name not in STRATEGIES:
         raise UsageError(f"there is no strategy {name!r}; known are {', '.join(STRATEGIES)}")
-    module_name, library = STRATEGIES[name]
+    place, library = STRATEGIES[name]
+    module, _, function = place.partition(":")
     try:
-        return importlib.import_module(module_name)
+        factory: Callable[..., Fetcher] = getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "crawler":
             raise
         raise UsageError(
             f"the strategy {name!r} needs {error.name}, which is not installed: pip install {library}"
         ) from error
+    return factory

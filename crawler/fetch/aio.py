@@ -22,11 +22,8 @@ from crawler.fetch.answer import AnswerParser
 from crawler.fetch.base import (
     READ_BYTES,
     ByteCount,
-    DialRefused,
     ErrorTable,
-    Headers,
     Intake,
-    Target,
     authority,
     make_page,
     system_error,
@@ -35,6 +32,7 @@ from crawler.fetch.base import (
 )
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import Proxy, find_proxy
+from crawler.fetch.dial.target import DialRefused, Headers, Target
 from crawler.models import Page, Request
 from crawler.settings.groups import Settings
 

@@ -10,7 +10,8 @@ import re
 from functools import lru_cache
 
 from crawler.errors import FetchError
-from crawler.fetch.base import Headers, Limits, check_head
+from crawler.fetch.base import check_head
+from crawler.fetch.dial.target import Headers, Limits
 from crawler.settings.groups import KIB
 
 MAX_LENGTH = 2**63 - 1

@@ -11,7 +11,7 @@ import msgspec
 from crawler import urls, warc
 from crawler.errors import FetchError, RunError, UrlError, UsageError
 from crawler.fetch.answer import AnswerParser
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 from crawler.models import Page, Request
 
 NAME = "replay"

@@ -20,18 +20,10 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from crawler import urls
 from crawler.errors import FetchError
 from crawler.fetch.answer import AnswerParser
-from crawler.fetch.base import (
-    READ_BYTES,
-    ByteCount,
-    DialRefused,
-    Intake,
-    Target,
-    authority,
-    request_target,
-    system_error,
-)
+from crawler.fetch.base import READ_BYTES, ByteCount, Intake, authority, request_target, system_error
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import Proxy
+from crawler.fetch.dial.target import DialRefused, Target
 from crawler.models import Request
 
 MIN_POOLS = 64  # hosts whose connections are kept

@@ -15,9 +15,10 @@ import msgspec
 from crawler import urls
 from crawler.errors import FetchError, UsageError
 from crawler.fetch.archived import NAME, ArchivedAnswers
-from crawler.fetch.base import ByteCount, Headers, Intake, Target, check_head, make_page
+from crawler.fetch.base import ByteCount, Intake, check_head, make_page
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.resolve import Resolver
+from crawler.fetch.dial.target import Headers, Target
 from crawler.models import Page, Request
 from crawler.settings.groups import Settings
 

@@ -16,20 +16,11 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import SKIP_HEADER
 
 from crawler.errors import FetchError
-from crawler.fetch.base import (
-    READ_BYTES,
-    ByteCount,
-    ErrorTable,
-    Headers,
-    Target,
-    make_page,
-    system_error,
-    tls_context,
-    translated,
-)
+from crawler.fetch.base import READ_BYTES, ByteCount, ErrorTable, make_page, system_error, tls_context, translated
 from crawler.fetch.blocking import Adapter, Exchange, Session, current
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import Proxy, find_proxy
+from crawler.fetch.dial.target import Headers, Target
 from crawler.fetch.dial.workers import Call, Workers
 from crawler.models import Page, Request
 from crawler.settings.groups import DEFAULT_CONCURRENCY, Settings
@@ -221,3 +212,27 @@ def create(settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext
     # Hosts that have never answered have as many slots again, and must not keep the others waiting for a thread.
     threads = 2 * (settings.fetch.concurrency or DEFAULT_CONCURRENCY["threads"])
     return ThreadsFetcher(guard, counter, tls or tls_context(), threads, proxy)
+
+
+class SequentialFetcher(ThreadsFetcher):
+    """Fetches with requests in a single thread; whoever comes meanwhile waits in line.
+
+    Args:
+        guard: Asked for every socket.
+        counter: Where the bytes of bodies are counted.
+        tls: TLS settings.
+        proxy: The proxy that every request goes through, or None.
+    """
+
+    name = "sequential"
+
+    def __init__(self, guard: Guard, counter: ByteCount, tls: SSLContext, proxy: Proxy | None = None) -> None:
+        super().__init__(guard, counter, tls, 1, proxy)
+
+
+def create_sequential(
+    settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext | None = None
+) -> SequentialFetcher:
+    """The fetcher that the settings ask for; see `crawler.fetch.create`."""
+    proxy = find_proxy(settings.fetch.proxy, settings.fetch.resolve, guard)
+    return SequentialFetcher(guard, counter, tls or tls_context(), proxy)

@@ -15,12 +15,10 @@ from collections.abc import Iterable
 
 from crawler import urls
 from crawler.frontier.decisions import NO_WAITS, Decision, Drop, Hold, Refill, Resolve, Verdict, Wait
-from crawler.frontier.delays import Delays
-from crawler.frontier.domains import DomainBudget
 from crawler.frontier.host import HostQueue, robots_request
 from crawler.frontier.hosts import Hosts
-from crawler.frontier.lanes import Lanes
-from crawler.frontier.limits import AddressSlots, PageLimits
+from crawler.frontier.lanes import Delays, Lanes
+from crawler.frontier.limits import AddressSlots, DomainBudget, PageLimits
 from crawler.frontier.origins import OriginRules
 from crawler.frontier.politeness import PARK_S, GapCause
 from crawler.frontier.robots import Robots

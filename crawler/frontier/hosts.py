@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crawler.frontier.delays import Delays
 from crawler.frontier.host import HostQueue
+from crawler.frontier.lanes import Delays
 from crawler.frontier.stock import Stock
 from crawler.models import Outcome, Request
 from crawler.scope.scope import Scope

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Container, Iterable
 from importlib import import_module
+from time import perf_counter
 from typing import Literal
 
 import msgspec
@@ -17,13 +18,14 @@ from crawler.models import CANNOT_SAVE, Document, Outcome, Page, Parsed
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
 from crawler.parse.hrefs import Targets
-from crawler.parse.laps import DECODE, EXTRACT, PARSE, SERIALISE, Laps
 from crawler.parse.links import LinkJudge
 from crawler.parse.wanted import USUAL, Wanted
 from crawler.records import line_of, record_of
 from crawler.scope.patterns import NO_NOVELTY, novelty_of
 from crawler.scope.rewrite import UrlRules
 from crawler.scope.scope import Scope
+
+DECODE, PARSE, EXTRACT, SERIALISE = range(4)  # places in `Parsed.laps_s`
 
 # Imported where pages are parsed: the process that starts the workers has no use for them, and they take time.
 _PARSERS = {"lexbor": "crawler.parse.lexbor", "bs4": "crawler.parse.soup"}
@@ -283,3 +285,29 @@ class PageWork:
         """Let a site of the scope, by its index, own one host more."""
         self._context.scope.add_alias(*change)
         self._parser.forget_links()  # some may be in the scope now
+
+
+class Laps:
+    """A stopwatch that puts the time since it was last looked at down to a stage."""
+
+    __slots__ = ("_at", "_seconds")
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """A page begins."""
+        self._seconds = [0.0, 0.0, 0.0, 0.0]
+        self._at = perf_counter()
+
+    def lap(self, stage: int) -> None:
+        """What was done since the last look belongs to this stage."""
+        now = perf_counter()
+        self._seconds[stage] += now - self._at
+        self._at = now
+
+    @property
+    def seconds(self) -> tuple[float, float, float, float]:
+        """What each stage took, seconds."""
+        decode, parse, extract, serialise = self._seconds
+        return decode, parse, extract, serialise

@@ -11,8 +11,7 @@ from msgspec import Struct
 
 from crawler.errors import RunError
 from crawler.report import joins, sources, tally
-from crawler.report.joins import Group, Host, Linked
-from crawler.report.sections.graph import MAX_NODES
+from crawler.report.joins import MAX_NODES, Group, Host, Linked
 from crawler.report.sources import Reason, Sources, Stats
 from crawler.report.tally import Tally
 from crawler.run.folder import Run

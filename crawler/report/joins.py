@@ -19,6 +19,8 @@ from crawler.report.duplicates import duplicates
 from crawler.report.sources import AsOf
 from crawler.report.tally import TOP
 
+MAX_NODES = 150
+
 EXAMPLES = 5  # pages that are named of a group, or as those that link somewhere
 MAX_BROKEN = 20_000  # pages whose links are looked for, and as many redirects that lead to them
 MAX_HOPS = 50

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Command-line options made of the settings, and the settings that were given by them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO"""
+"""A store in memory, for crawls that keep nothing."""
 
 from __future__ import annotations
 

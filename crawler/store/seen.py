@@ -25,9 +25,11 @@ class Seen:
     def __contains__(self, key: int) -> bool:
         if not self._buckets:
             return False
-        # A find that is not aligned is made of the ends of two keys.
-        place = self._buckets[key % BUCKETS].find(key.to_bytes(KEY_BYTES, "big", signed=True))
-        return place >= 0 and place % KEY_BYTES == 0
+        bucket, wanted = self._buckets[key % BUCKETS], key.to_bytes(KEY_BYTES, "big", signed=True)
+        place = bucket.find(wanted)
+        while place > 0 and place % KEY_BYTES:  # a match that is not aligned is made of the ends of two keys
+            place = bucket.find(wanted, place + 1)
+        return place >= 0
 
     def update(self, keys: Iterable[int]) -> None:
         """Remember keys that it does not hold yet, 64 bits with a sign each."""

@@ -15,12 +15,12 @@ import msgspec
 from msgspec import Struct
 
 from crawler import __version__
-from crawler.engine.engine import Ending, Engine
+from crawler.engine.engine import Ending, Engine, moment
 from crawler.frontier.host import HostQueue
+from crawler.frontier.outlook import period_s
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES
-from crawler.measure.sampler import moment
-from crawler.view.eta import Eta, period_s
+from crawler.view.eta import Eta
 from crawler.view.summary import ENDINGS
 
 KEPT = 30  # pages, and failures, that are shown

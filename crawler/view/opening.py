@@ -10,10 +10,10 @@ from shutil import get_terminal_size
 from msgspec import Struct
 
 from crawler import urls
+from crawler.frontier.outlook import time_for
 from crawler.log.terminal import WIDTH, counted, duration, printable, wrapped
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import Settings
-from crawler.view.eta import time_for
 
 TELL_S = 10.0  # a crawl that takes less is not worth a line
 

@@ -15,8 +15,9 @@ import trustme
 import uvloop
 
 from crawler import fetch, urls
-from crawler.fetch.base import ByteCount, Fetcher, Limits, Target, tls_context
+from crawler.fetch.base import ByteCount, Fetcher, tls_context
 from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.target import Limits, Target
 from crawler.files.choice import FileChoice
 from crawler.files.download import Download
 from crawler.models import Page, Request

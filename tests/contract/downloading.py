@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from crawler import urls
 from crawler.engine.downloads import Downloads
-from crawler.fetch.base import Limits, Target
+from crawler.fetch.dial.target import Limits, Target
 from crawler.files.choice import FileChoice
 from crawler.files.folder import PART, partial_name
 from crawler.models import Page, Request

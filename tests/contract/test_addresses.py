@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from crawler.errors import FetchError
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 
 from .conftest import Client
 from .server import ScriptedServer, answer, closed_port

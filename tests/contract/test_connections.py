@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from crawler.errors import FetchError, UsageError
-from crawler.fetch.base import Limits
 from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.target import Limits
 from crawler.settings.groups import FetchSettings
 
 from .conftest import Client, Connect

@@ -17,10 +17,11 @@ pytest.importorskip("pycurl", reason="pycurl is not installed: pip install pycur
 
 from crawler import fetch
 from crawler.errors import FETCH_REASONS, FetchError, UsageError
-from crawler.fetch.base import ByteCount, Limits
+from crawler.fetch.base import ByteCount
 from crawler.fetch.curl import pool as curl_pool
 from crawler.fetch.curl.transfers import HAS_HTTP2, Access, Easy
 from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.target import Limits
 from crawler.settings.groups import Settings
 
 from . import nginx

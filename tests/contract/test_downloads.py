@@ -17,7 +17,7 @@ import zstandard
 
 from crawler.errors import FetchError, RunError
 from crawler.fetch import base
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 from crawler.files.choice import FileChoice
 from tests.contract.downloading import BODY, CUT, KIB, PDF, TAG, Save, Saver, assert_saved
 

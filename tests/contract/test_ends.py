@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from crawler.errors import FetchError
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 
 from .conftest import Client, Connect
 from .server import ScriptedServer, answer

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from crawler.errors import FetchError
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 
 from .conftest import Client
 from .server import CLOSE, HANG, RESET, TELL, WAIT, Drip, ScriptedServer, Step, answer

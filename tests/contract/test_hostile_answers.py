@@ -11,7 +11,7 @@ import pytest
 
 from crawler.engine.answers import Verdict, judge
 from crawler.errors import FetchError
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 
 from .conftest import BODY_DEADLINE_S, Client
 from .server import CLOSE, HANG, Drip, ScriptedServer, Step, answer

@@ -15,8 +15,8 @@ import trustme
 pytest.importorskip("pycurl", reason="pycurl is not installed: pip install pycurl")
 
 from crawler.errors import FetchError
-from crawler.fetch.base import Limits
 from crawler.fetch.curl.transfers import HAS_HTTP2
+from crawler.fetch.dial.target import Limits
 
 from .conftest import Connect
 from .test_tls import client_tls, server_tls

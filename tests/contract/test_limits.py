@@ -8,7 +8,7 @@ import pytest
 
 from crawler.errors import FetchError
 from crawler.fetch import base
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 from crawler.settings.groups import KIB
 
 from .conftest import BODY_DEADLINE_S, Client, Connect

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import FetchError
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 from crawler.settings.groups import Settings
 
 from .conftest import Client, Connect

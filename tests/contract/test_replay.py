@@ -9,8 +9,9 @@ import pytest
 
 from crawler import fetch
 from crawler.errors import FetchError, UsageError
-from crawler.fetch.base import ByteCount, Limits, Target
+from crawler.fetch.base import ByteCount
 from crawler.fetch.dial.guard import Guard
+from crawler.fetch.dial.target import Limits, Target
 from crawler.fetch.replay import ReplayFetcher
 from crawler.models import Page, Request
 from crawler.settings.groups import FetchSettings, Settings

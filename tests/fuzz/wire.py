@@ -11,8 +11,9 @@ from random import Random
 from crawler.engine import answers
 from crawler.errors import FETCH_REASONS, FetchError, UrlError
 from crawler.fetch.answer import AnswerParser
-from crawler.fetch.base import Limits, is_file_type, unread_reason
+from crawler.fetch.base import is_file_type, unread_reason
 from crawler.fetch.dial.cookies import MAX_COOKIES, MAX_SENT_BYTES, CookieJar
+from crawler.fetch.dial.target import Limits
 from crawler.frontier.politeness import retry_after_s
 from crawler.models import Page, Request
 from crawler.parse.charset import charset_of_type, decode_text, encoding_of_label

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crawler.errors import FetchError
 from crawler.fetch.answer import AnswerParser
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 
 LIMITS = Limits(max_header_bytes=2048, max_header_fields=20)
 STARTS = [

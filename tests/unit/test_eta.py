@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.outlook import time_for
 from crawler.frontier.robots import parse
 from crawler.measure.ledger import Ledger
 from crawler.models import Pending, Request
@@ -19,7 +20,7 @@ from crawler.scope.scope import Scope, Site
 from crawler.scope.seeds import Seeds
 from crawler.settings.file import build
 from crawler.settings.groups import PolitenessSettings, Settings
-from crawler.view.eta import Eta, time_for
+from crawler.view.eta import Eta
 from crawler.view.opening import opening, shortest
 
 from .frontier_driver import Crawl, pages, request

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.frontier.arrivals import Arrivals
 from crawler.frontier.decisions import Waits
+from crawler.frontier.host import Arrivals
 from crawler.measure import host_times, procfs
 from crawler.measure import machine as machine_module
 from crawler.measure.histogram import Histogram

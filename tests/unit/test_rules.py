@@ -15,8 +15,7 @@ from crawler.errors import UsageError
 from crawler.models import ExtractRule
 from crawler.parse.extract import rules
 from crawler.parse.extract.page import ExtractPage
-from crawler.parse.extract.rules import Rules
-from crawler.parse.number import number_in
+from crawler.parse.extract.rules import Rules, number_in
 from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from crawler.frontier import traps
-from crawler.frontier.domains import DomainBudget
 from crawler.frontier.heard import Heard
+from crawler.frontier.limits import DomainBudget
 from crawler.frontier.traps import (
     FIRST_PAGES,
     FOLDER_FACTOR,

@@ -21,8 +21,8 @@ from warcio.archiveiterator import ArchiveIterator
 from crawler import urls, warc
 from crawler.fetch.answer import AnswerParser
 from crawler.fetch.archived import ArchivedAnswers
-from crawler.fetch.base import Limits
 from crawler.fetch.dial import targets
+from crawler.fetch.dial.target import Limits
 from crawler.models import Saved
 from crawler.settings.groups import CrawlSettings, FetchSettings, Settings
 from crawler.store import archive as export_warc

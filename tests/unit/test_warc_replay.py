@@ -11,7 +11,8 @@ import pytest
 from crawler import warc
 from crawler.errors import FetchError, RunError, UsageError
 from crawler.fetch.archived import ArchivedAnswers
-from crawler.fetch.base import ByteCount, Limits, Target
+from crawler.fetch.base import ByteCount
+from crawler.fetch.dial.target import Limits, Target
 from crawler.fetch.replay import ReplayFetcher
 from crawler.models import Page, Request
 from crawler.records import timestamp

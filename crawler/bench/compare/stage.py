@@ -13,13 +13,13 @@ from crawler import urls
 from crawler.bench.bare import as_in_a_worker
 from crawler.bench.figures import Sample
 from crawler.engine.loop import run_loop
-from crawler.engine.pipeline import ParsePool
 from crawler.errors import ParseError, RunError
 from crawler.fetch.archived import ArchivedAnswers
-from crawler.fetch.base import Limits
+from crawler.fetch.dial.target import Limits
 from crawler.measure import procfs
 from crawler.models import Page, Parsed, Request
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
+from crawler.parse.workers.base import ParsePool
 from crawler.parse.workers.inprocess import InlinePool, ThreadPool
 from crawler.parse.workers.pool import ProcessPool
 from crawler.parse.workers.worker import WorkerSpec

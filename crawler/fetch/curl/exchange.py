@@ -7,7 +7,8 @@ import time
 from typing import Any, Literal
 
 from crawler.errors import FetchError
-from crawler.fetch.base import ByteCount, Headers, Intake, Target, make_page
+from crawler.fetch.base import ByteCount, Intake, make_page
+from crawler.fetch.dial.target import Headers, Target
 from crawler.models import Page, Request
 
 CLOCK_STEP_S = 0.005  # uvloop's clock moves in milliseconds; a timer may come this much early

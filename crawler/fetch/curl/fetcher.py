@@ -11,7 +11,7 @@ import certifi
 
 from crawler import urls
 from crawler.errors import FetchError
-from crawler.fetch.base import ByteCount, ErrorTable, Target, system_error, translated
+from crawler.fetch.base import ByteCount, ErrorTable, system_error, translated
 from crawler.fetch.curl.exchange import Exchange
 from crawler.fetch.curl.http1 import StaleConnection, compose
 from crawler.fetch.curl.http2 import AskOverHttp1, Streams
@@ -19,6 +19,7 @@ from crawler.fetch.curl.pool import ConnectionPool
 from crawler.fetch.curl.transfers import Access, Transfers
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import find_proxy
+from crawler.fetch.dial.target import Target
 from crawler.models import Page, Request
 from crawler.settings.groups import Settings
 

@@ -19,9 +19,10 @@ from msgspec import Struct
 
 from crawler.errors import FetchError
 from crawler.fetch.answer import AnswerParser
-from crawler.fetch.base import READ_BYTES, Headers, authority, request_target
+from crawler.fetch.base import READ_BYTES, authority, request_target
 from crawler.fetch.curl.exchange import Exchange
 from crawler.fetch.dial.proxy import Proxy
+from crawler.fetch.dial.target import Headers
 
 if TYPE_CHECKING:
     from crawler.fetch.curl.pool import ConnectionPool

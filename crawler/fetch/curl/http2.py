@@ -8,9 +8,10 @@ import pycurl
 
 from crawler.errors import FetchError
 from crawler.fetch.answer import HEAD_SLACK_BYTES, MAX_INFORMATIONAL, parse_head
-from crawler.fetch.base import Headers, authority, request_target
+from crawler.fetch.base import authority, request_target
 from crawler.fetch.curl.exchange import Exchange
 from crawler.fetch.curl.transfers import E_WEIRD_SERVER_REPLY, Access, Easy, Outcome, Transfers
+from crawler.fetch.dial.target import Headers
 
 _PASS, _ABORT = None, 0  # what libcurl's callbacks for heads and bodies return
 MAX_ATTEMPTS = 2  # libcurl asks again by itself on a fresh connection where one that it kept is dead

@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import FetchError
-from crawler.fetch.base import DialRefused, system_error
+from crawler.fetch.base import system_error
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import Proxy
+from crawler.fetch.dial.target import DialRefused
 
 DNS_CACHE_S = 600  # longer than any fetch may look for its addresses; libcurl then forgets them
 HAS_HTTP2 = bool(pycurl.version_info()[4] & pycurl.VERSION_HTTP2)

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from itertools import chain, zip_longest
 
 from crawler.errors import FetchError, UsageError
-from crawler.fetch.base import is_shortage
+from crawler.fetch.dial.target import is_shortage
 from crawler.fetch.dial.workers import Workers
 
 POSITIVE_TTL_S = 300.0  # getaddrinfo tells no TTL

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UsageError
-from crawler.fetch.base import Headers, Limits, Target
 from crawler.fetch.dial.cookies import CookieJar
 from crawler.fetch.dial.guard import Guard, is_local_name, is_loopback
 from crawler.fetch.dial.resolve import Resolver, is_literal
+from crawler.fetch.dial.target import Headers, Limits, Target
 from crawler.frontier.robots import MAX_FILE_BYTES
 from crawler.models import Kind, Page, Request
 from crawler.parse.sitemap import MAX_SITEMAP_BYTES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crawler.log.terminal import size
-from crawler.report import charts
+from crawler.report import charts, joins
 from crawler.report.facts import Facts
 from crawler.report.joins import Group
 from crawler.report.sections import graph
@@ -39,8 +39,8 @@ def pages(facts: Facts) -> Html:
         figure(lambda width: charts.bars("Content type", _types(facts), "pages", width), HALF),
     ]
     said = f"{tally.parsed:,} pages were parsed; {tally.untitled:,} have no title, {tally.noindex:,} want no index."
-    if tally.records > graph.MAX_NODES:
-        said += f" The site is drawn as a graph where it has no more than {graph.MAX_NODES} pages."
+    if tally.records > joins.MAX_NODES:
+        said += f" The site is drawn as a graph where it has no more than {joins.MAX_NODES} pages."
     return section("content", "Content", pair(*parts), note(said))
 
 

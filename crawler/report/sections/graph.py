@@ -17,7 +17,6 @@ from crawler.report.charts import fit, measure, safe, svg
 from crawler.report.joins import Node
 from crawler.report.tally import BROKEN, host_of
 
-MAX_NODES = 150
 MAX_LINKS = 1_500  # drawn; of more only those by which pages were found
 MENU_SHARE = 0.5  # a page that more of the pages link to stands in the menu; links to it say nothing
 NAME = 230.0  # room for a name on the rim
