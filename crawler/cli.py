@@ -11,7 +11,6 @@ from importlib import import_module
 from itertools import zip_longest
 from typing import NoReturn
 
-from crawler import __version__
 from crawler.commands.arguments import (
     crawl_arguments,
     export_arguments,
@@ -22,6 +21,7 @@ from crawler.commands.arguments import (
 from crawler.commands.exit import Exit
 from crawler.errors import CrawlerError, RunError, UsageError
 from crawler.log.terminal import printable
+from crawler.version import VERSION
 
 
 class Parser(argparse.ArgumentParser):
@@ -123,7 +123,7 @@ def program(arguments: Sequence[str], on_loaded: Callable[[], None] = lambda: No
         sys.stdout.write(_overview())
         return Exit.OK if arguments else Exit.USAGE
     if arguments[0] in ("-V", "--version"):
-        sys.stdout.write(f"crawler {__version__}\n")
+        sys.stdout.write(f"crawler {VERSION}\n")
         return Exit.OK
     command = arguments[0]
     if command not in COMMANDS:

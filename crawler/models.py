@@ -13,6 +13,8 @@ Kind = Literal["page", "robots", "sitemap"]
 Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 CANNOT_SAVE = "cannot_save"  # `Parsed.error` of a page that could not be written to the disk
+MAX_ROBOTS_BYTES = 500 * 1024  # RFC 9309, 2.5: at least as much of a robots.txt is read
+MAX_SITEMAP_BYTES = 50 * 1024 * 1024  # sitemaps.org: the limit of one sitemap, decoded
 EXAMPLES = 10  # kept of the URLs outside of the scope, for each host and reason
 
 

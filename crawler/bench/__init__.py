@@ -1,1 +1,4 @@
-"""The project's own benchmarks, with the limit of the machine measured in the same run."""
+"""Benchmarks and comparisons: `crawler bench`, `crawler compare` and the demonstration.
+
+Each measurement runs in a process of its own, on the lab. Imports everything; nothing imports it.
+"""

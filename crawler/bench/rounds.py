@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import __version__
 from crawler.bench import alone, bare, figures, line, scale
 from crawler.bench.apart import measure
 from crawler.bench.figures import About, Report, Sample
@@ -22,6 +21,7 @@ from crawler.errors import UsageError
 from crawler.measure import procfs
 from crawler.run.folder import DATA
 from crawler.settings.groups import cores
+from crawler.version import VERSION
 
 # What is measured if nothing is chosen, and what is only if it is.
 USUAL = ("fetch", "parse", "frontier", "store", "line", "start")
@@ -232,7 +232,7 @@ class Bench:
 
 def _about(plan: Plan, web: Web, others_cores: float) -> About:
     return About(
-        version=__version__,
+        version=VERSION,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()}",
         pages_from="the lab" if plan.pages is None else str(plan.pages),

@@ -19,19 +19,20 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from crawler import __version__, urls
+from crawler import urls
 from crawler.errors import UsageError
 from crawler.frontier import robots
 from crawler.lab.process import LabProcess, serve_folder, serve_in_process
 from crawler.lab.server import CACHE_BYTES
 from crawler.lab.world import World, WorldSpec
 from crawler.measure import procfs
+from crawler.version import VERSION
 
 ADDRESS = "127.0.0.1"
 SUFFIXES = (".html", ".htm", ".xhtml")
 LINKS_PER_INDEX = 1000
 READ_TIMEOUT_S = 60.0
-USER_AGENT = f"crawler/{__version__}"
+USER_AGENT = f"crawler/{VERSION}"
 FORBIDDEN = "/private/"  # by the robots.txt of a site of the lab
 MAX_GUESSES = 20  # of how many pages a site needs so that a number of them is allowed
 

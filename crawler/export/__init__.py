@@ -1,1 +1,5 @@
-"""Where records go: the journal that every run keeps, and the files that are made from it."""
+"""Files made of a run's records: JSON lines, CSV, Parquet and SQLite, chosen by suffix.
+
+`formats` has the table of them; `selection` and `where` choose records, `columns` takes the types from the record.
+Imports store (the journal) and the floor.
+"""

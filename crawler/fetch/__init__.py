@@ -1,4 +1,8 @@
-"""Fetch strategies by name; a strategy's library is imported when it is asked for, and not before."""
+"""Fetch strategies by name; a strategy's library is imported when it is asked for, and not before.
+
+`base` has the interface of a fetcher and what all strategies share, `answer` the parser of HTTP/1.1; `dial/` is the
+only way to an address. Imports settings and the floor.
+"""
 
 from __future__ import annotations
 

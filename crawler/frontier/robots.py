@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from crawler import urls
 from crawler.errors import UrlError
+from crawler.models import MAX_ROBOTS_BYTES
 
 KIB = 1024
-MAX_FILE_BYTES = 500 * KIB  # RFC 9309, 2.5: parsers read at least this much
 MAX_LINE_BYTES = 8 * 2083  # Google's limit: eight times the longest URL that browsers take
 MAX_RULES = 10_000
 MAX_WILDCARDS = 2_000  # rules; each can cost a long URL 5 µs
@@ -251,8 +251,8 @@ def _lines(body: bytes) -> Iterable[tuple[str, str]]:
 
 
 def _text(body: bytes) -> str:
-    head = body[:MAX_FILE_BYTES]
-    if len(body) > MAX_FILE_BYTES and body[MAX_FILE_BYTES] not in b"\r\n":
+    head = body[:MAX_ROBOTS_BYTES]
+    if len(body) > MAX_ROBOTS_BYTES and body[MAX_ROBOTS_BYTES] not in b"\r\n":
         border = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
         if len(head) - border < MAX_LINE_BYTES:  # half a line would be another rule; of a longer one we use as much
             head = head[:border]

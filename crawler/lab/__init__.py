@@ -1,4 +1,7 @@
-"""A seeded web on loopback: many hosts, links, sizes, latency, errors, traps, and the truth about all of it."""
+"""A seeded web on loopback: many hosts, links, sizes, latency, errors, traps, and the truth about all of it.
+
+For tests, benchmarks and commands; no part of a crawl imports it, and it imports the floor only.
+"""
 
 from crawler.lab.answers import Answer, Truth, url
 from crawler.lab.folder import FolderWorld

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from lxml import etree
 from msgspec import Struct
 
+from crawler.models import MAX_SITEMAP_BYTES
 from crawler.parse.charset import decode_text
 from crawler.parse.decode import GZIP_MAGIC, undo_codings
 
-MAX_SITEMAP_BYTES = 50 * 1024 * 1024  # sitemaps.org, decoded
 MAX_SITEMAP_URLS = 50_000  # sitemaps.org
 _MAX_GZIP_LAYERS = 2
 _FEED_BYTES = 64 * 1024  # given to the XML parser at a time

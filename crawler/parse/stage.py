@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.models import CANNOT_SAVE, Document, Outcome, Page, Parsed
+from crawler.models import CANNOT_SAVE, MAX_SITEMAP_BYTES, Document, Outcome, Page, Parsed
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
 from crawler.parse.hrefs import Targets
@@ -208,7 +208,7 @@ class PageParser:
 
     def _sitemap(self, page: Page) -> Parsed:
         sitemap = import_module(_SITEMAPS)
-        decoded = undo_codings(page.body, page.header_all("content-encoding"), sitemap.MAX_SITEMAP_BYTES)
+        decoded = undo_codings(page.body, page.header_all("content-encoding"), MAX_SITEMAP_BYTES)
         self._laps.lap(DECODE)
         found = sitemap.parse(decoded.body)
         complete = page.complete and (decoded.complete or page.truncated is not None)

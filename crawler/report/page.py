@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from crawler import __version__
 from crawler.report import charts
 from crawler.report.facts import Facts, gather
 from crawler.report.sections import content, overview, timing, troubles
@@ -16,6 +15,7 @@ from crawler.report.sections.markup import Html, join, tag
 from crawler.report.sections.style import SCRIPT, STYLE
 from crawler.run.folder import Run
 from crawler.store.replacing import replacing
+from crawler.version import VERSION
 
 _SECTIONS = (
     overview.summary,
@@ -69,7 +69,7 @@ def render(facts: Facts) -> str:
         head,
         tag("nav", contents, aria_label="Contents"),
         tag("main", *sections, id="main"),
-        tag("footer", f"Made by crawler {__version__} at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC. "),
+        tag("footer", f"Made by crawler {VERSION} at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC. "),
         tag("script", Html(SCRIPT)),
     ]
     return f'<!DOCTYPE html>\n<html lang="en">\n{_head(facts)}\n<body>\n{join(body, chr(10))}\n</body>\n</html>\n'

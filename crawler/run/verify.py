@@ -19,11 +19,11 @@ from crawler import urls, warc
 from crawler.errors import RunError, UsageError
 from crawler.models import OUTCOMES, Record
 from crawler.run import file_checks
-from crawler.run.faults import Faults
 from crawler.settings import file as settings_file
 from crawler.store import snapshot
 from crawler.store.batches import Batch, Lines, checked_lines, whole_lines
 from crawler.store.checks import DAMAGE, MAX_URL_CHARS, STATE, StoreChecks, outcome_name, short
+from crawler.store.faults import Faults
 from crawler.store.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 
 MAX_HOST_IDS = 200_000  # kept in memory

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from crawler import __version__
 from crawler.models import ExtractRule
+from crawler.version import VERSION
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -121,7 +121,7 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = 0
     user_agent: Annotated[str, _option("--user-agent", "how the crawler names itself", min_length=1)] = (
-        f"crawler/{__version__}"
+        f"crawler/{VERSION}"
     )
     headers: Annotated[tuple[str, ...], _option("--header", "an extra request header, 'Name: value' (repeatable)")] = ()
     cookies: Annotated[

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
-from crawler import __version__, urls, warc
+from crawler import urls, warc
 from crawler.models import Page
 from crawler.records import timestamp
 from crawler.settings.groups import Settings
 from crawler.store.journal import Journal
+from crawler.version import VERSION
 from crawler.warc import Headers
 
 MAX_KNOWN_BODIES = 50_000  # of which a second copy is not stored; about 20 MB
@@ -144,7 +145,7 @@ def _about(settings: Settings, date: str, name: str) -> bytes:
     """The record about the crawl itself."""
     fields = [("WARC-Record-ID", warc.record_id()), ("WARC-Date", date), ("WARC-Filename", name)]
     said = [
-        ("software", f"crawler/{__version__}"),
+        ("software", f"crawler/{VERSION}"),
         ("format", "WARC File Format 1.1"),
         ("conformsTo", _FORMAT),
         ("robots", "classic" if settings.crawl.robots else "ignore"),

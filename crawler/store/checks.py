@@ -8,7 +8,7 @@ from typing import Any
 from crawler import urls
 from crawler.log.terminal import printable
 from crawler.models import OUTCOMES
-from crawler.run.faults import EXAMPLES, Faults
+from crawler.store.faults import EXAMPLES, Faults
 from crawler.store.sqlite import PENDING
 
 STATE = "state.sqlite"

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from crawler import __version__
 from crawler.engine.engine import Ending, Engine, moment
 from crawler.frontier.host import HostQueue
 from crawler.frontier.outlook import period_s
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES
+from crawler.version import VERSION
 from crawler.view.eta import Eta
 from crawler.view.summary import ENDINGS
 
@@ -113,7 +113,7 @@ class Live:
         """What stays as it is while the crawl runs, and its course until now."""
         settings = self.engine.settings
         return {
-            "version": __version__,
+            "version": VERSION,
             "seeds": [printable(seed, MAX_TEXT_CHARS) for seed in self._seeds[:3]],
             "sites": len(self._seeds),
             "folder": printable(self._folder, MAX_TEXT_CHARS),

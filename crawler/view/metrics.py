@@ -10,8 +10,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from crawler import __version__
 from crawler.measure.ledger import STAGES
+from crawler.version import VERSION
 from crawler.view.live import Live
 
 # Upper ends of the buckets, seconds: from what a small page's parsing takes to the longest wait of a polite crawl.
@@ -52,7 +52,7 @@ class CrawlCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics, each with the values of this moment."""
         settings = self._live.engine.settings
-        about = {"version": __version__, "strategy": settings.fetch.strategy, "parser": settings.parse.parser}
+        about = {"version": VERSION, "strategy": settings.fetch.strategy, "parser": settings.parse.parser}
         yield InfoMetricFamily("crawler", "The crawler and how it works", value=about)
         figures = self._live.figures()
         for key, name, text in _COUNTERS:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.frontier import robots
+from crawler.models import MAX_ROBOTS_BYTES
 from tests.unit.robots_rules import AGENT, SITE, rules, verdicts
 
 # Files as they come ----------------------------------------------------------------------------------------------
@@ -63,17 +64,17 @@ def test_the_line_at_the_500_kib_border_is_left_out_whole() -> None:
     """Half of `Disallow: /private/letters` would refuse all of /private."""  # scenario 56
     head = rules("Disallow: /a")
     line = b"Disallow: /private/letters\n"
-    filler = b"#" + b"x" * (robots.MAX_FILE_BYTES - len(head) - 2 - len(b"Disallow: /private")) + b"\n"
+    filler = b"#" + b"x" * (MAX_ROBOTS_BYTES - len(head) - 2 - len(b"Disallow: /private")) + b"\n"
     body = head + filler + line
-    assert body[: robots.MAX_FILE_BYTES].endswith(b"\nDisallow: /private")
+    assert body[:MAX_ROBOTS_BYTES].endswith(b"\nDisallow: /private")
     assert verdicts(body, "/a /private/x") == {"/a": False, "/private/x": True}
 
 
 def test_a_file_that_ends_at_the_border_is_read_to_its_end() -> None:
     # scenario 56
     head, last = rules(), b"Disallow: /b"
-    body = head + b"#" * (robots.MAX_FILE_BYTES - len(head) - len(last) - 1) + b"\n" + last
-    assert len(body) == robots.MAX_FILE_BYTES
+    body = head + b"#" * (MAX_ROBOTS_BYTES - len(head) - len(last) - 1) + b"\n" + last
+    assert len(body) == MAX_ROBOTS_BYTES
     assert not robots.parse(body, AGENT).allows(f"{SITE}/b")
     assert not robots.parse(body + b"\n" + b"x" * 100, AGENT).allows(f"{SITE}/b")
 

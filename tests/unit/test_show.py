@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crawler.cli import Parser
+from crawler.commands import show as command
 from crawler.errors import RunError, UsageError
 from crawler.report import show
 from crawler.run.folder import Run
@@ -24,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 def parsed(*arguments: str) -> argparse.Namespace:
     parser = Parser()
-    show.add_arguments(parser)
+    command.add_arguments(parser)
     return parser.parse_args(arguments)
 
 
@@ -107,7 +108,7 @@ def test_a_crawl_may_go_on_beside_it(tmp_path: Path) -> None:
 
 
 def test_failed_lists_what_went_wrong_for_piping(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert show.run(parsed(str(folder), "--failed")) == 0
+    assert command.run(parsed(str(folder), "--failed")) == 0
     assert capsys.readouterr().out.splitlines() == [
         "http://a.example/1\thttp_error\t404\t1",
         "http://a.example/2\tfailed\tread_timeout\t1",
@@ -118,7 +119,7 @@ def test_failed_lists_what_went_wrong_for_piping(folder: Path, capsys: pytest.Ca
 
 
 def test_skipped_lists_what_was_left_out_and_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert show.run(parsed(str(folder), "--skipped")) == 0
+    assert command.run(parsed(str(folder), "--skipped")) == 0
     assert capsys.readouterr().out.splitlines() == [
         "http://c.example/\tskipped\trobots\t0",
         "http://a.example/4\tskipped\tdepth\t0",
@@ -126,7 +127,7 @@ def test_skipped_lists_what_was_left_out_and_why(folder: Path, capsys: pytest.Ca
 
 
 def test_pending_lists_what_is_still_to_be_fetched(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert show.run(parsed(str(folder), "--pending")) == 0
+    assert command.run(parsed(str(folder), "--pending")) == 0
     assert capsys.readouterr().out == "http://a.example/9\tpending\t\t0\n"
 
 
@@ -135,7 +136,7 @@ def test_slow_shows_the_twenty_pages_that_took_longest(tmp_path: Path, capsys: p
     requests = run.commit(groups=[found(*(f"http://a.example/{page}" for page in range(30)))])
     run.commit([answered(request, number / 10, b"x" * 2048) for number, request in enumerate(requests[:29])])
     run.commit([done(requests[29], "failed", "refused")])  # nobody knows how long that took
-    assert show.run(parsed(str(run.close()), "--slow")) == 0
+    assert command.run(parsed(str(run.close()), "--slow")) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head == "  seconds  status        size  URL"
     assert rows[0] == "    2.800     200     2.0 KiB  http://a.example/28"
@@ -200,7 +201,7 @@ def test_the_newest_run_is_shown_if_none_is_named(
     (folder.parent / "data").mkdir()
     folder.rename(folder.parent / "data" / "newest")
     monkeypatch.chdir(folder.parent)
-    assert show.run(parsed()) == 0
+    assert command.run(parsed()) == 0
     assert capsys.readouterr().out.startswith("data/newest: 13 URLs, 3 hosts\n")
 
 
@@ -209,5 +210,5 @@ def test_a_list_of_nothing_says_so_where_no_program_reads_it(
 ) -> None:
     folder = MadeRun(tmp_path / "run").close()
     for option, said in (("--pending", "no URL is pending"), ("--files", "no file was saved")):
-        assert show.run(parsed(option, str(folder))) == 0
+        assert command.run(parsed(option, str(folder))) == 0
         assert capsys.readouterr() == ("", f"{folder}: {said}\n")

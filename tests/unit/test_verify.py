@@ -12,6 +12,7 @@ from zlib import crc32
 import pytest
 
 from crawler.cli import Parser
+from crawler.commands import verify as command
 from crawler.records import record_line
 from crawler.run import verify
 from crawler.store import snapshot
@@ -139,18 +140,18 @@ def test_an_output_that_is_no_journal_is_checked_byte_by_byte(tmp_path: Path) ->
 
 def parsed(*arguments: str) -> argparse.Namespace:
     parser = Parser()
-    verify.add_arguments(parser)
+    command.add_arguments(parser)
     return parser.parse_args(arguments)
 
 
 def test_the_command_says_that_all_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verify.run(parsed(str(folder))) == 0
+    assert command.run(parsed(str(folder))) == 0
     assert capsys.readouterr().out == f"{folder}: 10 records, 13 URLs, all good\n"
 
 
 def test_the_command_lists_faults_and_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alter(folder, "DELETE FROM pending")
-    assert verify.run(parsed(str(folder))) == 1
+    assert command.run(parsed(str(folder))) == 1
     assert capsys.readouterr().out == (
         "state.sqlite: http://a.example/9 (row 13 of details) is pending, but in no queue\n"
         f"{folder}: 10 records, 13 URLs, not as promised\n"
@@ -163,7 +164,7 @@ def test_the_newest_run_is_taken_if_none_is_named(
     (folder.parent / "data").mkdir()
     folder.rename(folder.parent / "data" / "newest")
     monkeypatch.chdir(folder.parent)
-    assert verify.run(parsed()) == 0
+    assert command.run(parsed()) == 0
     assert capsys.readouterr().out == "data/newest: 10 records, 13 URLs, all good\n"
 
 

@@ -1,1 +1,4 @@
-"""`crawler compare`: the same work by every strategy and parse mode, and what follows from it."""
+"""`crawler compare`: the same work by every strategy and parse mode, and what follows from it.
+
+Imports the rest of `bench/` and what that may import.
+"""

@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler import __version__
 from crawler.bench.apart import measure
 from crawler.bench.compare import advice, figures, lessons, stage, whole
 from crawler.bench.compare.figures import MODES, PARSERS, About, Own, Report
@@ -27,6 +26,7 @@ from crawler.lab.world import World, WorldSpec
 from crawler.run.folder import Run
 from crawler.settings.groups import cores
 from crawler.store.journal import read_lines
+from crawler.version import VERSION
 
 HOST = "site-000.lab"
 STAGE_PAGES = 60  # different pages that the parse stage alone is measured with, at most
@@ -270,7 +270,7 @@ def _report(plan: Plan, rounds: Rounds, work: Work, others_cores: float) -> Repo
         return dict(sorted(measured.items(), key=lambda item: (names.index(item[0][0]), MODES.index(item[0][1]))))
 
     about = About(
-        version=__version__,
+        version=VERSION,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()}",
         cores=cores(),

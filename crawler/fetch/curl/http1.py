@@ -11,7 +11,7 @@ import asyncio
 import base64
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import pycurl
@@ -23,9 +23,6 @@ from crawler.fetch.base import READ_BYTES, authority, request_target
 from crawler.fetch.curl.exchange import Exchange
 from crawler.fetch.dial.proxy import Proxy
 from crawler.fetch.dial.target import Headers
-
-if TYPE_CHECKING:
-    from crawler.fetch.curl.pool import ConnectionPool
 
 MAX_READS = 16  # pieces taken from one connection before others have their turn
 
@@ -53,6 +50,18 @@ class Wire(Struct, frozen=True):
     close: Callable[[], None]
 
 
+class Keeper(Protocol):
+    """Who keeps connections between two requests."""
+
+    def keep(self, connection: Connection) -> None:
+        """Keep a connection whose answer is complete."""
+        ...
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection that is kept."""
+        ...
+
+
 class Connection:
     """One HTTP/1.1 connection; its socket is watched as long as it is open.
 
@@ -62,7 +71,7 @@ class Connection:
         wire: The connection as bytes.
     """
 
-    def __init__(self, pool: ConnectionPool, key: str, wire: Wire) -> None:
+    def __init__(self, pool: Keeper, key: str, wire: Wire) -> None:
         self.key = key
         self.address = wire.address
         self.idle_since = 0.0

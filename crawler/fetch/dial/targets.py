@@ -13,9 +13,7 @@ from crawler.fetch.dial.cookies import CookieJar
 from crawler.fetch.dial.guard import Guard, is_local_name, is_loopback
 from crawler.fetch.dial.resolve import Resolver, is_literal
 from crawler.fetch.dial.target import Headers, Limits, Target
-from crawler.frontier.robots import MAX_FILE_BYTES
-from crawler.models import Kind, Page, Request
-from crawler.parse.sitemap import MAX_SITEMAP_BYTES
+from crawler.models import MAX_ROBOTS_BYTES, MAX_SITEMAP_BYTES, Kind, Page, Request
 from crawler.settings.groups import FetchSettings
 
 MAX_ORIGINS = 10_000  # remembered with their vetted addresses
@@ -151,7 +149,7 @@ class Targets:
 def _limits_by_kind(settings: FetchSettings) -> dict[Kind, Limits]:
     """The limits of each kind of request: how much is kept of a page says nothing about a site's own files."""
     pages = Limits.from_settings(settings)
-    rules = msgspec.structs.replace(pages, max_body_bytes=MAX_FILE_BYTES + 1)  # one more tells that it was cut
+    rules = msgspec.structs.replace(pages, max_body_bytes=MAX_ROBOTS_BYTES + 1)  # one more tells that it was cut
     sitemaps = msgspec.structs.replace(pages, max_body_bytes=MAX_SITEMAP_BYTES)
     return {"page": pages, "robots": rules, "sitemap": sitemaps}
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crawler import __version__
 from crawler.lab.process import LabProcess
+from crawler.version import VERSION
 from tests.bench.peers.comparison import PageFields, by_url, read_pages
 from tests.bench.peers.installation import ROOT
 from tests.bench.peers.pages import HOST
@@ -132,4 +132,4 @@ def _environment() -> dict[str, str]:
 
 
 def _our_versions(strategy: str) -> dict[str, str]:
-    return {"crawler": __version__} | {name: version(name) for name in (OURS[strategy], "selectolax", "uvloop")}
+    return {"crawler": VERSION} | {name: version(name) for name in (OURS[strategy], "selectolax", "uvloop")}
