@@ -78,7 +78,7 @@ class Saved(Struct, frozen=True, array_like=True):
     error: str | None = None
 
 
-class Page(Struct, frozen=True, array_like=True):
+class Response(Struct, frozen=True, array_like=True):
     """What came back for a request.
 
     Args:

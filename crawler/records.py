@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.models import Document, Extraction, Metadata, Outcome, Page, Record, Request
+from crawler.models import Document, Extraction, Metadata, Outcome, Record, Request, Response
 
 FIELDS: tuple[str, ...] = Record.__struct_fields__
 MAX_RECORD_LINKS = 5_000
@@ -22,7 +22,7 @@ def record_of(
     request: Request,
     outcome: Outcome,
     *,
-    page: Page | None = None,
+    page: Response | None = None,
     error: str | None = None,
     redirect_to: str | None = None,
     document: Document | None = None,
@@ -81,7 +81,7 @@ def record_of(
     )
 
 
-def _page_fields(page: Page) -> dict[str, object]:
+def _page_fields(page: Response) -> dict[str, object]:
     content_type = page.header("content-type")
     return {
         "status": page.status,

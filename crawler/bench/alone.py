@@ -19,9 +19,9 @@ from crawler.fetch.dial.target import Limits, Target
 from crawler.frontier.decisions import Resolve
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.traps import ONE_IN
-from crawler.models import Link, Page, Request
+from crawler.models import Link, Request, Response
 from crawler.parse.stage import PageParser, StageContext
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.file import load
 from crawler.settings.groups import CrawlSettings, PolitenessSettings, Settings
 from crawler.store.base import Done, Found, Output
@@ -112,14 +112,16 @@ def parse(folder: Path, parser: str) -> Sample:
     """
     corpus = Corpus.load(folder)
     reader = load(None, {"parse": {"parser": parser}}).parse.parser
-    scope = Scope([Site(f"http://{corpus.authority}/", "host")])
+    scope = Scope([SeedSite(f"http://{corpus.authority}/", "host")])
     stage = PageParser(StageContext(scope, reader))
     as_in_a_worker()
     clock = Clock()
     for number, (entry, body) in enumerate(corpus.bodies()):
         headers = (("Content-Type", entry.content_type),)
         is_judged = not number % ONE_IN  # as of a pattern that says something new
-        page = Page(_request(corpus, entry), 200, headers, body, time.time(), 0.0, "asyncio", wants_novelty=is_judged)
+        page = Response(
+            _request(corpus, entry), 200, headers, body, time.time(), 0.0, "asyncio", wants_novelty=is_judged
+        )
         with clock:
             stage.parse(page)
     return clock.sample("parser", corpus)
@@ -131,7 +133,7 @@ def frontier(hosts: int) -> Sample:
     Args:
         hosts: How many hosts the URLs are spread over.
     """
-    anything = Scope([Site("https://a.example/", "any")])
+    anything = Scope([SeedSite("https://a.example/", "any")])
     made = Frontier(
         anything, CrawlSettings(robots=False), PolitenessSettings(delay_s=0.0, per_host=SLOTS), SLOTS, SLOTS
     )

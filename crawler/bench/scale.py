@@ -18,7 +18,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.lab.process import LabProcess
 from crawler.lab.world import World, WorldSpec
 from crawler.measure import procfs
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from crawler.store.base import Found
 from crawler.store.sqlite import SqliteStore
@@ -181,7 +181,7 @@ def _resume(path: Path) -> float:
     made = SqliteStore(path, is_new=False)
     made.begin_session()
     made.restore_queues()
-    anything = Scope([Site("https://a.example/", "any")])
+    anything = Scope([SeedSite("https://a.example/", "any")])
     frontier = Frontier(anything, CrawlSettings(robots=False), PolitenessSettings(), 64, 64)
     frontier.restore(made.pending(), 0.0, time.time())
     decision = frontier.next(0.0)

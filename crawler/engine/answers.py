@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.models import Outcome, Page
+from crawler.models import Outcome, Response
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class Verdict(Struct, frozen=True):
+class NextStep(Struct, frozen=True):
     """What to do with a page.
 
     Args:
@@ -29,7 +29,7 @@ class Verdict(Struct, frozen=True):
     target: str | None = None
 
 
-def judge(page: Page, max_redirects: int) -> Verdict:
+def judge(page: Response, max_redirects: int) -> NextStep:
     """Decide what an answer means.
 
     Args:
@@ -37,17 +37,17 @@ def judge(page: Page, max_redirects: int) -> Verdict:
         max_redirects: Hops that one chain may have.
     """
     if 200 <= page.status < 300:
-        return Verdict("parse" if page.body else "record", "ok" if page.complete else "failed", _incomplete(page))
+        return NextStep("parse" if page.body else "record", "ok" if page.complete else "failed", _incomplete(page))
     if page.status in REDIRECTS:
         return _redirect(page, max_redirects)
-    return Verdict("record", "http_error")
+    return NextStep("record", "http_error")
 
 
-def _incomplete(page: Page) -> str | None:
+def _incomplete(page: Response) -> str | None:
     return None if page.complete else "incomplete_body"
 
 
-def redirect_target(page: Page) -> str | None:
+def redirect_target(page: Response) -> str | None:
     """Where a redirect leads: a canonical URL, or None without a Location.
 
     Raises:
@@ -63,19 +63,19 @@ def redirect_target(page: Page) -> str | None:
     return urls.canonicalize(_text(locations[0]), page.request.url)
 
 
-def _redirect(page: Page, max_redirects: int) -> Verdict:
+def _redirect(page: Response, max_redirects: int) -> NextStep:
     request = page.request
     try:
         target = redirect_target(page)
     except UrlError as error:
-        return Verdict("record", "failed", "redirect_scheme" if error.reason == "scheme" else "bad_redirect")
+        return NextStep("record", "failed", "redirect_scheme" if error.reason == "scheme" else "bad_redirect")
     if target is None:
-        return Verdict("record", "http_error", "redirect_without_location")
+        return NextStep("record", "http_error", "redirect_without_location")
     if target == request.url or target in request.chain:
-        return Verdict("record", "failed", "redirect_loop", target)
+        return NextStep("record", "failed", "redirect_loop", target)
     if len(request.chain) >= max_redirects:
-        return Verdict("record", "failed", "too_many_redirects", target)
-    return Verdict("redirect", "redirect", None, target)
+        return NextStep("record", "failed", "too_many_redirects", target)
+    return NextStep("redirect", "redirect", None, target)
 
 
 def _text(value: str) -> str:

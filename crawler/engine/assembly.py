@@ -25,9 +25,9 @@ from crawler.fetch.replay import NoResolver, ReplayFetcher
 from crawler.files.choice import FileChoice
 from crawler.files.finish import PageFiles
 from crawler.frontier import robots
-from crawler.models import Page, Parsed
+from crawler.models import Parsed, Response
+from crawler.parse.options import ExtractOptions
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
-from crawler.parse.wanted import Wanted
 from crawler.parse.workers.base import ParsePool
 from crawler.parse.workers.inprocess import InlinePool, ThreadPool
 from crawler.parse.workers.pool import ProcessPool
@@ -39,7 +39,7 @@ from crawler.scope.seeds import Seeds
 from crawler.settings.groups import ParseSettings, Settings, cores
 from crawler.store.archive import Archive
 from crawler.store.base import Store
-from crawler.store.flights import Flights
+from crawler.store.in_progress import InProgress
 from crawler.store.journal import Journal
 from crawler.store.memory import MemoryStore
 from crawler.store.sqlite import SqliteStore
@@ -92,7 +92,7 @@ def build(
     def fatal(error: RunError) -> None:
         engine.fail(error)
 
-    store, journal, flights = _store(run, is_new=before is None)
+    store, journal, in_progress = _store(run, is_new=before is None)
     archive = _archive(settings, store, run)
     fetcher = _fetcher(settings, guard, held)
     downloads = _downloads(settings, fetcher, run)
@@ -101,7 +101,7 @@ def build(
         pool=_pool(settings.parse, context, fatal),
         store=store,
         journal=journal,
-        flights=flights,
+        in_progress=in_progress,
         targets=targets,
         held=held,
         downloads=downloads,
@@ -140,14 +140,14 @@ def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
     return guard, Targets(settings.fetch, resolver, guard, frozenset(origins))
 
 
-def _store(run: Run | None, *, is_new: bool) -> tuple[Store, Journal | None, Flights | None]:
+def _store(run: Run | None, *, is_new: bool) -> tuple[Store, Journal | None, InProgress | None]:
     if run is None:
         return MemoryStore(), None, None
     # A run that was killed before its state was made has not lost anything yet.
     is_new = is_new or not (run.state.exists() or (run.journal.exists() and run.journal.stat().st_size))
     store = SqliteStore(run.state, is_new=is_new)
     # Whatever lies behind the committed length was written by a commit that did not happen.
-    return store, Journal(run.journal, store.output_length(run.journal.name)), Flights(run.flights)
+    return store, Journal(run.journal, store.output_length(run.journal.name)), InProgress(run.in_progress)
 
 
 def _archive(settings: Settings, store: Store, run: Run | None) -> Archive | None:
@@ -193,9 +193,9 @@ def _archived_run(replay: str) -> Run | None:
 def _pool(settings: ParseSettings, context: StageContext, on_fatal: Callable[[RunError], None]) -> ParsePool:
     workers = settings.workers or cores()
     if settings.mode == "inline":
-        return InlinePool[Page, Parsed](_in_process, context)
+        return InlinePool[Response, Parsed](_in_process, context)
     if settings.mode == "threads":
-        return ThreadPool[Page, Parsed](_in_process, context, workers)
+        return ThreadPool[Response, Parsed](_in_process, context, workers)
     spec = WorkerSpec(
         factory="crawler.parse.stage:PageWork",
         context=context,
@@ -204,13 +204,13 @@ def _pool(settings: ParseSettings, context: StageContext, on_fatal: Callable[[Ru
         recycle_growth_bytes=settings.recycle_growth_bytes,
         recycle_jobs=settings.recycle_pages,
     )
-    return ProcessPool[Page, Parsed](spec, encode_page, decode_parsed, workers, settings.wall_limit_s, on_fatal)
+    return ProcessPool[Response, Parsed](spec, encode_page, decode_parsed, workers, settings.wall_limit_s, on_fatal)
 
 
-def _wanted(settings: Settings) -> Wanted:
+def _wanted(settings: Settings) -> ExtractOptions:
     """What is wanted of pages besides text and links; UsageError if it cannot be had."""
     parse = settings.parse
-    wanted = Wanted(
+    wanted = ExtractOptions(
         metadata=parse.metadata,
         images=parse.images,
         link_details=parse.link_details,
@@ -228,6 +228,6 @@ def _wanted(settings: Settings) -> Wanted:
     return wanted
 
 
-def _in_process(context: object) -> Callable[[Page], Parsed]:
+def _in_process(context: object) -> Callable[[Response], Parsed]:
     assert isinstance(context, StageContext)
     return PageParser(context).parse

@@ -21,7 +21,7 @@ from crawler.files.choice import FileChoice
 from crawler.files.download import Download
 from crawler.files.finish import finish
 from crawler.files.folder import NOTE, PART, FileFolder, NoRoom, partial_name
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 
 log = logging.getLogger("crawler")
 
@@ -62,12 +62,12 @@ class Downloads:
         """The strategy's name."""
         return self._fetcher.name
 
-    async def fetch(self, request: Request, target: Target) -> Page:
+    async def fetch(self, request: Request, target: Target) -> Response:
         """Ask for one URL; see `Fetcher.fetch`.
 
         Returns:
-            As any fetcher. A body that went into a file is in `Page.saved` if it is whole, and the page not complete if
-            it is not; `Page.truncated` is `REFUSED` where the URL has to be asked for again at once.
+            As any fetcher. A body that went into a file is in `Response.saved` if it is whole, and the response is not
+            complete if it is not; `Response.truncated` is `REFUSED` where the URL has to be asked for again at once.
 
         Raises:
             FetchError: If no answer came.
@@ -81,7 +81,7 @@ class Downloads:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    async def _fetch(self, request: Request, target: Target) -> Page:
+    async def _fetch(self, request: Request, target: Target) -> Response:
         download = Download(self._folder, self._choice, self._max_bytes, request.url)
         headers = (*target.headers, *download.fields)
         try:
@@ -97,7 +97,7 @@ class Downloads:
             return msgspec.structs.replace(page, truncated=REFUSED)
         return await self._finish(page, download) if download.is_file else page
 
-    async def _finish(self, page: Page, download: Download) -> Page:
+    async def _finish(self, page: Response, download: Download) -> Response:
         """The page of a download that has ended, well or not."""
         # What came in parts counts as if it had come at once (RFC 9110, 15.3.7.3).
         page = msgspec.structs.replace(page, status=200, headers=download.headers)

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.engine.commit import Committer
-from crawler.engine.pipeline import Line, Parts
+from crawler.engine.pipeline import Parts, Pipeline
 from crawler.errors import RunError
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
 from crawler.log.crawl_log import tell
@@ -101,7 +101,7 @@ class Engine:
         self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
         self.prepare: Callable[[], None] = lambda: None  # runs first of all; what it raises ends the crawl
         self.before: Mapping[Outcome, int] = {}  # URLs by outcome when the run went on
-        self.line = Line(
+        self.pipeline = Pipeline(
             settings,
             scope,
             parts,
@@ -231,7 +231,7 @@ class Engine:
                 log.exception("closing a part failed")
         self._sampler.stop()
         with ExitStack() as files:
-            for file in (parts.journal, parts.flights):
+            for file in (parts.journal, parts.in_progress):
                 if file is not None:
                     files.callback(file.close)
             parts.store.close(is_clean=self._is_clean)
@@ -254,7 +254,7 @@ class Engine:
 
     def _hand_out(self) -> None:
         if self._stopping is not None:
-            if not self._tasks and not self.line.parsing:
+            if not self._tasks and not self.pipeline.parsing:
                 self.committer.flush()
                 if self.committer.is_idle:
                     self._end(Ending(self._stopping, cause=self._cause))
@@ -266,16 +266,16 @@ class Engine:
                 case Request():
                     if decision.kind == "page":
                         self.ledger.waited(decision.host, self.frontier.waits)
-                    self._start(self.line.fetch(decision))
+                    self._start(self.pipeline.fetch(decision))
                 case Resolve():
-                    self._start(self.line.resolve(decision))
+                    self._start(self.pipeline.resolve(decision))
                 case Drop():
-                    self.line.drop(decision)
+                    self.pipeline.drop(decision)
                     if time.monotonic() - now > TURN_S:  # thousands may be dropped in a row
                         self._pump()
                         return
                 case Refill():
-                    self._start(self.line.refill(decision))
+                    self._start(self.pipeline.refill(decision))
                 case _:
                     self.ledger.look(now, self.frontier.hold(now), self.frontier.in_flight)
                     self._idle(decision, now)
@@ -285,8 +285,8 @@ class Engine:
 
     def _idle(self, wait: Wait | None, now: float) -> None:
         """Nothing can be handed out: commit if a slot is free and that may bring links, or wait, or end."""
-        is_starving = not self.line.parsing or self.committer.age_s > SMALL_COMMIT_S
-        is_last = wait is None and not self._tasks and not self.line.parsing  # nothing comes that could be added
+        is_starving = not self.pipeline.parsing or self.committer.age_s > SMALL_COMMIT_S
+        is_last = wait is None and not self._tasks and not self.pipeline.parsing  # nothing comes that could be added
         if is_last or (self.committer.has_links and self.frontier.has_room and is_starving):
             self.committer.flush()
         if wait is not None:
@@ -304,7 +304,7 @@ class Engine:
 
     def _run_alone(self, request: Request) -> None:
         """Nothing else is under way: if the process dies now, this URL did it."""
-        self.line.lone = request.seq
+        self.pipeline.lone = request.seq
         self.frontier.readmit(request, time.monotonic())
         self._pump()
 
@@ -330,7 +330,7 @@ class Engine:
         now, wall = time.monotonic(), time.time()
         times = {key: self.frontier.next_visit(key) for key in {each.request.host for each in done}}
         hosts = [HostState(key, wall + at - now) for key, at in times.items() if at > now + NOTEWORTHY_WAIT_S]
-        return States(hosts, *self.line.site_files.take_changes())
+        return States(hosts, *self.pipeline.site_files.take_changes())
 
     @_entry
     def _committed(self, done: Sequence[Done], novel: Sequence[Request]) -> None:
@@ -365,7 +365,7 @@ def moment(engine: Engine) -> tuple[float, ...]:
         frontier.slots,
         engine.parts.held.used,
         engine.settings.parse.hand_off_bytes,
-        engine.line.parsing,
+        engine.pipeline.parsing,
         committer.waiting,
         round(time.process_time(), 3),
         round(ledger.parse_cpu_s, 3),

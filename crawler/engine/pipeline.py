@@ -35,7 +35,7 @@ from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
 from crawler.store.archive import Exchange
 from crawler.store.base import Done, Found, Store
-from crawler.store.flights import Flights
+from crawler.store.in_progress import InProgress
 from crawler.store.journal import Journal
 
 log = logging.getLogger("crawler")
@@ -52,7 +52,7 @@ class Parts(Struct):
     Args:
         fetcher, pool, store: One of each seam.
         journal: Where records go; None keeps none.
-        flights: Where it is noted what is being worked on; None does not.
+        in_progress: Where it is noted what is being worked on; None does not.
         targets: Resolves and vets what is dialled.
         held: Bytes of bodies between download and parse.
         downloads: The fetcher once more if it saves files.
@@ -62,13 +62,13 @@ class Parts(Struct):
     pool: ParsePool
     store: Store
     journal: Journal | None
-    flights: Flights | None
+    in_progress: InProgress | None
     targets: Targets
     held: ByteCount
     downloads: Downloads | None = None
 
 
-class Line:
+class Pipeline:
     """Takes requests down the line, each to its outcome.
 
     Args:
@@ -163,8 +163,8 @@ class Line:
         """Send a request, and take what comes of it."""
         self.ledger.asked(request.host)
         self._retry_budget.count_request()
-        if self.parts.flights is not None:
-            self.parts.flights.enter(request.seq, alone=request.seq == self.lone)
+        if self.parts.in_progress is not None:
+            self.parts.in_progress.enter(request.seq, alone=request.seq == self.lone)
         started = time.monotonic()
         try:
             target = await self.parts.targets.target(request, started)
@@ -205,8 +205,8 @@ class Line:
         """This machine has no room for a request: have fewer under way from now on, or end if there is none at all."""
         self.parts.fetcher.close_idle()  # connections of hosts that have nothing to say may hold all descriptors
         self.frontier.failed(request, now, is_network=False)
-        if self.parts.flights is not None:
-            self.parts.flights.leave(request.seq)
+        if self.parts.in_progress is not None:
+            self.parts.in_progress.leave(request.seq)
         self._sheds = 0 if self.frontier.in_flight else self._sheds + 1
         remedy = "raise the limit (ulimit -n) or lower --concurrency"
         if self._sheds > MAX_SHEDS:
@@ -254,8 +254,8 @@ class Line:
 
     def _finish(self, done: Done, exchange: Exchange | None = None, detail: str = "") -> None:
         """A page has its outcome, which takes effect with the next commit."""
-        if self.parts.flights is not None:
-            self.parts.flights.leave(done.request.seq)
+        if self.parts.in_progress is not None:
+            self.parts.in_progress.leave(done.request.seq)
         self.events.ended(done.request, done.outcome, done.reason, detail)
         if done.outcome != "ok":
             self._forget(done.request)
@@ -280,8 +280,8 @@ class Line:
     def _give_back(self, request: Request, at: float) -> None:
         """Have a request sent again, at this time or later."""
         self.ledger.retries += 1
-        if self.parts.flights is not None:
-            self.parts.flights.leave(request.seq)
+        if self.parts.in_progress is not None:
+            self.parts.in_progress.leave(request.seq)
         self.frontier.retry(msgspec.structs.replace(request, attempts=request.attempts + 1), at)
 
     def _page(self, exchange: Exchange) -> None:

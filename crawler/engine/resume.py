@@ -33,8 +33,8 @@ def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
     was_clean = store.begin_session()
     _restore_aliases(engine, store)
     quarantined = 0 if was_clean else _charge(engine, store)
-    if engine.parts.flights is not None:
-        engine.parts.flights.clear()
+    if engine.parts.in_progress is not None:
+        engine.parts.in_progress.clear()
     store.restore_queues()
     _restore_traps(engine, store, before)
     if reasons := _lifted(before, engine.settings):
@@ -76,15 +76,15 @@ def _restore_aliases(engine: Engine, store: SqliteStore) -> None:
     """Hosts that seeds redirected to belong to the scope again."""
     for seed in store.seeds():
         if seed.chain and engine.scope.site_of(seed.url) is None:
-            engine.line.widen(seed.chain[0], urls.host_key(seed.url))
+            engine.pipeline.widen(seed.chain[0], urls.host_key(seed.url))
 
 
 def _charge(engine: Engine, store: SqliteStore) -> int:
     """Give what was under way one crash more; returns the position of the URL that is quarantined, 0 for none."""
-    flights = engine.parts.flights
-    if flights is None:
+    in_progress = engine.parts.in_progress
+    if in_progress is None:
         return 0
-    alone, under_way = flights.left_over()
+    alone, under_way = in_progress.left_over()
     store.charge(under_way)
     if alone and (guilty := store.request(alone)) is not None:
         sentence = f"quarantined {guilty.url}: the crawler died while nothing but it was under way"

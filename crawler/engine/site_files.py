@@ -16,7 +16,7 @@ from crawler.frontier.robots import Robots
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
 from crawler.measure.ledger import Ledger
-from crawler.models import Page, Parsed, Request
+from crawler.models import Parsed, Request, Response
 from crawler.parse.decode import undo_codings
 from crawler.settings.groups import KIB, Settings
 from crawler.store.base import Found
@@ -55,7 +55,7 @@ class SiteFiles:
         """Whether there are sitemaps that were asked for and have not been read."""
         return bool(self._origins)
 
-    def answer_robots(self, request: Request, page: Page | None) -> None:
+    def answer_robots(self, request: Request, page: Response | None) -> None:
         """Take the answer to a robots request, None if none came; a redirect is followed wherever it leads."""
         self._ledger.robots += 1
         if page is None or not page.complete or page.truncated == "time":
@@ -80,7 +80,7 @@ class SiteFiles:
             self.take_robots(request, None, b"")
         self._frontier.done(request, "ok", now)
 
-    def _redirect_robots(self, request: Request, page: Page) -> None:
+    def _redirect_robots(self, request: Request, page: Response) -> None:
         try:
             target = redirect_target(page)
         except UrlError:
@@ -174,7 +174,7 @@ class SiteFiles:
             self._ended.append(origin)
             self._committer.add_found(Found([], SITEMAP_DEPTH))  # so that a commit notes it
 
-    def answer_sitemap(self, request: Request, page: Page | None) -> None:
+    def answer_sitemap(self, request: Request, page: Response | None) -> None:
         """Take an answer to a sitemap request that holds no sitemap."""
         self._ledger.sitemaps += 1
         if page is not None and page.status in REDIRECTS and len(request.chain) < self._settings.fetch.max_redirects:

@@ -33,7 +33,7 @@ from crawler.fetch.base import (
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import Proxy, find_proxy
 from crawler.fetch.dial.target import DialRefused, Headers, Target
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.settings.groups import Settings
 
 if TYPE_CHECKING:
@@ -301,7 +301,7 @@ class AsyncioFetcher:
         # aiohttp's own retry takes any connection of the pool, dead ones too, and repeats what failed on a new one.
         self._session._retry_connection = False
 
-    async def fetch(self, request: Request, target: Target) -> Page:
+    async def fetch(self, request: Request, target: Target) -> Response:
         """Ask for one URL; see `Fetcher.fetch`."""
         exchange = _Exchange(target, self._counter)
         token = _exchange.set(exchange)

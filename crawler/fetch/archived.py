@@ -12,10 +12,10 @@ from crawler import urls, warc
 from crawler.errors import FetchError, RunError, UrlError, UsageError
 from crawler.fetch.answer import AnswerParser
 from crawler.fetch.dial.target import Limits
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 
 NAME = "replay"
-_TRUNCATED = {"length": "length", "time": "time", "unspecified": "type"}  # to `Page.truncated`
+_TRUNCATED = {"length": "length", "time": "time", "unspecified": "type"}  # to `Response.truncated`
 
 
 class ArchivedAnswers:
@@ -63,7 +63,7 @@ class ArchivedAnswers:
     def __contains__(self, url: str) -> bool:
         return self._offset("SELECT offset FROM answers WHERE url = ?", url) is not None
 
-    def find(self, request: Request, limits: Limits) -> Page:
+    def find(self, request: Request, limits: Limits) -> Response:
         """The answer to a request, at the time at which it was received.
 
         Args:
@@ -90,7 +90,7 @@ class ArchivedAnswers:
         truncated = _TRUNCATED.get(mark)
         is_complete = truncated is not None or (is_complete and mark != "disconnect")
         headers = warc.received_fields(answer.headers)
-        return Page(request, answer.status, headers, body, _received_at(entry), 0.0, NAME, is_complete, truncated)
+        return Response(request, answer.status, headers, body, _received_at(entry), 0.0, NAME, is_complete, truncated)
 
     def _read(self, offset: int, limits: Limits) -> tuple[warc.Entry, AnswerParser, bytes]:
         """The record at a place, its answer with the head complete, and the answer's body."""

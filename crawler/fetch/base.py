@@ -20,13 +20,15 @@ import certifi
 from crawler import urls
 from crawler.errors import FetchError
 from crawler.fetch.dial.target import _RESOURCES, DialRefused, Headers, Limits, Target
-from crawler.models import Kind, Page, Request
+from crawler.models import Kind, Request, Response
 from crawler.settings.groups import KIB
 
 MAX_ERROR_BODY_BYTES = 16 * KIB  # a 4xx or 5xx body up to this is read, so that its connection can be used again
 READ_BYTES = 64 * KIB
 RATE_WINDOW_S = 30.0
-REFUSED = "range"  # `Page.truncated` of the rest of a file that does not fit what had come: ask again, for all of it
+REFUSED = (
+    "range"  # `Response.truncated` of the rest of a file that does not fit what had come: ask again, for all of it
+)
 
 
 _UNWANTED_MAJOR = frozenset({"image", "audio", "video", "font"})
@@ -45,7 +47,7 @@ class Fetcher(Protocol):
     def name(self) -> str:
         """The strategy's name, as on the command line."""
 
-    async def fetch(self, request: Request, target: Target) -> Page:
+    async def fetch(self, request: Request, target: Target) -> Response:
         """Ask for one URL, byte for byte as it is written, and bring back the answer.
 
         Returns:
@@ -85,7 +87,7 @@ class Intake:
 
     A body slower than the minimum rate is an error and not a short page: at less than a few kilobytes in half a
     minute there is nothing worth keeping, and a second try may find the server in better shape. A body that still
-    flows when the whole deadline comes keeps what it has, see `Page.truncated`.
+    flows when the whole deadline comes keeps what it has, see `Response.truncated`.
 
     A body that goes into a file takes no memory, is not counted, and has no deadline.
 
@@ -186,7 +188,7 @@ def unread_reason(kind: Kind, status: int, headers: Headers) -> str | None:
     so that the connection can be used again. Of pages, images, media, fonts, archives and documents are not read.
 
     Returns:
-        None if it is to be read, else `Page.truncated` for it.
+        None if it is to be read, else `Response.truncated` for it.
     """
     if status in (204, 304):
         return None
@@ -239,7 +241,7 @@ def make_page(
     complete: bool = True,
     truncated: str | None = None,
     dial: tuple[float, float] = (0.0, 0.0),
-) -> Page:
+) -> Response:
     """A page that is complete at this moment.
 
     Args:
@@ -247,7 +249,7 @@ def make_page(
         head: Status and header fields.
         body: What was read of the body.
         times: When the fetch began and when the head was complete, `time.monotonic()` seconds.
-        complete, truncated: See `Page`.
+        complete, truncated: See `Response`.
         dial: What the connection took and then TLS, seconds; 0 where a connection was used again.
     """
     started, head_at = times
@@ -255,7 +257,7 @@ def make_page(
     status, headers = head
     head_s = max(0.0, head_at - started)
     # By place, which costs least.
-    return Page(
+    return Response(
         request, status, headers, body, time.time(), elapsed, strategy, complete, truncated, head_s, None, *dial
     )
 

@@ -31,7 +31,7 @@ MIN_POOLS = 64  # hosts whose connections are kept
 current = threading.local()  # .exchange: what this thread is fetching
 
 
-class Exchange:
+class FetchState:
     """One fetch, as far as it has come; the parts of requests and urllib3 that are replaced here write into it.
 
     Args:
@@ -125,7 +125,7 @@ class _Answer(http.client.HTTPResponse):
 
     def begin(self) -> None:
         """Read the head. What it says stays with the exchange; the libraries see no fields and no framing."""
-        exchange: Exchange = current.exchange
+        exchange: FetchState = current.exchange
         exchange.answer = answer = AnswerParser(exchange.target.limits)
         exchange.register(self._sock)
         while not answer.status:
@@ -141,7 +141,7 @@ class _Answer(http.client.HTTPResponse):
 
     def read1(self, n: int = -1) -> bytes:
         """The next piece of the body; nothing at its end, be it a good or a bad one."""
-        exchange: Exchange = current.exchange
+        exchange: FetchState = current.exchange
         answer = exchange.answer
         assert answer is not None
         piece, self._rest = self._rest, b""
@@ -162,7 +162,7 @@ class _Answer(http.client.HTTPResponse):
             self.close()
         return piece
 
-    def _receive(self, exchange: Exchange) -> bytes:
+    def _receive(self, exchange: FetchState) -> bytes:
         self._sock.settimeout(exchange.left())
         try:
             data = self._sock.recv(READ_BYTES)
@@ -190,7 +190,7 @@ class _Connection(HTTPConnection):
 
     def connect(self) -> None:
         """Connect, TLS included, within the time for it."""
-        exchange: Exchange = current.exchange
+        exchange: FetchState = current.exchange
         try:
             super().connect()
         except TimeoutError as error:
@@ -201,7 +201,7 @@ class _Connection(HTTPConnection):
             exchange.tls_s = time.monotonic() - exchange.connected_at
 
     def _new_conn(self) -> socket.socket:
-        exchange: Exchange = current.exchange
+        exchange: FetchState = current.exchange
         exchange.enter("connect", exchange.target.limits.connect_timeout_s)
         failure, began = OSError("no address to dial"), time.monotonic()
         for tried, address in enumerate(exchange.addresses):
@@ -217,7 +217,7 @@ class _Connection(HTTPConnection):
             raise FetchError("proxy_failed", str(failure)) from failure
         raise failure
 
-    def _dial(self, address: str, timeout_s: float, exchange: Exchange) -> socket.socket:
+    def _dial(self, address: str, timeout_s: float, exchange: FetchState) -> socket.socket:
         port = self.port
         assert port is not None
         if not exchange.guard.permits(address, port):
@@ -244,7 +244,7 @@ class _Connection(HTTPConnection):
 
     def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
         """Write the request line from the exchange; `url` has been re-quoted on its way here."""
-        exchange: Exchange = current.exchange
+        exchange: FetchState = current.exchange
         target = exchange.request.url if self.proxy_is_forwarding else request_target(exchange.request.url)
         super().putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         self.putheader("Host", authority(exchange.request.url))
@@ -253,7 +253,7 @@ class _Connection(HTTPConnection):
 
     def request(self, *args: Any, **options: Any) -> None:
         """Send the request; what fails on a connection that was kept is a lost connection, TLS or not."""
-        exchange: Exchange = current.exchange
+        exchange: FetchState = current.exchange
         try:
             super().request(*args, **options)
         except (BrokenPipeError, ConnectionResetError):
@@ -274,7 +274,7 @@ class _Pool(HTTPConnectionPool):
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection = super()._get_conn(timeout)
-        exchange: Exchange = current.exchange
+        exchange: FetchState = current.exchange
         if exchange.needs_fresh:
             connection.close()
         exchange.was_idle = not connection.is_closed

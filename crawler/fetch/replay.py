@@ -19,12 +19,12 @@ from crawler.fetch.base import ByteCount, Intake, check_head, make_page
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.resolve import Resolver
 from crawler.fetch.dial.target import Headers, Target
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.settings.groups import Settings
 
 INDEX = "index.html"
 
-Answer = tuple[int, Headers | Mapping[str, str], bytes] | Page | FetchError
+Answer = tuple[int, Headers | Mapping[str, str], bytes] | Response | FetchError
 
 
 class ReplayFetcher:
@@ -44,15 +44,15 @@ class ReplayFetcher:
         self._source = source
         self._counter = counter or ByteCount()
 
-    async def fetch(self, request: Request, target: Target) -> Page:
+    async def fetch(self, request: Request, target: Target) -> Response:
         """Ask for one URL; see `Fetcher.fetch`."""
         await asyncio.sleep(0)  # a fetch is a turn of the loop, here as everywhere
         started = time.monotonic()
         answer = self._find(request, target)
         if isinstance(answer, FetchError):
             raise FetchError(answer.reason, answer.detail)
-        stored = answer if isinstance(answer, Page) else None
-        status, fields, body = (answer.status, answer.headers, answer.body) if isinstance(answer, Page) else answer
+        stored = answer if isinstance(answer, Response) else None
+        status, fields, body = (answer.status, answer.headers, answer.body) if isinstance(answer, Response) else answer
         headers = tuple(fields.items()) if isinstance(fields, Mapping) else fields
         check_head(headers, target.limits)
         intake = Intake(target, self._counter, started)

@@ -17,12 +17,12 @@ from urllib3.util import SKIP_HEADER
 
 from crawler.errors import FetchError
 from crawler.fetch.base import READ_BYTES, ByteCount, ErrorTable, make_page, system_error, tls_context, translated
-from crawler.fetch.blocking import Adapter, Exchange, Session, current
+from crawler.fetch.blocking import Adapter, FetchState, Session, current
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import Proxy, find_proxy
 from crawler.fetch.dial.target import Headers, Target
 from crawler.fetch.dial.workers import Call, Workers
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.settings.groups import DEFAULT_CONCURRENCY, Settings
 
 WATCHDOG_GRACE_S = 0.25  # after the deadline, so that the thread's own clock comes first
@@ -74,7 +74,7 @@ class ThreadsFetcher:
         self._counter = counter
         self._proxy = proxy
         self._workers = Workers(threads, "fetch")
-        self._under_way: set[Exchange] = set()
+        self._under_way: set[FetchState] = set()
         self._session = Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -82,14 +82,14 @@ class ThreadsFetcher:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._adapter)
 
-    async def fetch(self, request: Request, target: Target) -> Page:
+    async def fetch(self, request: Request, target: Target) -> Response:
         """Ask for one URL; see `Fetcher.fetch`."""
-        exchange = Exchange(request, target, self._guard, self._counter, self._proxy)
+        exchange = FetchState(request, target, self._guard, self._counter, self._proxy)
         call = self._workers.submit(lambda: self._run(exchange), unclaimed=lambda page: exchange.intake.discard())
         self._under_way.add(exchange)
         self._watch(call, exchange)
         try:
-            page: Page = await call.future
+            page: Response = await call.future
             return page
         except asyncio.CancelledError:
             exchange.stop()
@@ -100,7 +100,7 @@ class ThreadsFetcher:
             if exchange.watchdog is not None:
                 exchange.watchdog.cancel()
 
-    def _watch(self, call: Call, exchange: Exchange) -> None:
+    def _watch(self, call: Call, exchange: FetchState) -> None:
         """Stop a thread when it is overdue, and leave it behind if that does not wake it."""
         loop = asyncio.get_running_loop()
         left = exchange.overdue_at + WATCHDOG_GRACE_S - time.monotonic()
@@ -110,13 +110,13 @@ class ThreadsFetcher:
             exchange.stop()
             exchange.watchdog = loop.call_later(ABANDON_S, self._leave_behind, call, exchange)
 
-    def _leave_behind(self, call: Call, exchange: Exchange) -> None:
+    def _leave_behind(self, call: Call, exchange: FetchState) -> None:
         """A thread that its shut socket does not wake is waited for no longer, and another takes its place."""
         if not call.future.done():
             self._workers.abandon(call, FetchError("deadline", "its thread does not come back"))
             exchange.intake.discard()
 
-    def _run(self, exchange: Exchange) -> Page:
+    def _run(self, exchange: FetchState) -> Response:
         """The whole fetch, in a thread."""
         current.exchange = exchange
         try:
@@ -143,7 +143,7 @@ class ThreadsFetcher:
             dial=(exchange.connect_s, exchange.tls_s),
         )
 
-    def _ask(self, exchange: Exchange) -> requests.Response:
+    def _ask(self, exchange: FetchState) -> requests.Response:
         """Send the request and wait for the answer's head; once more if a kept connection turns out to be dead."""
         try:
             response = self._send(exchange)
@@ -155,7 +155,7 @@ class ThreadsFetcher:
         exchange.head_at = time.monotonic()
         return response
 
-    def _send(self, exchange: Exchange) -> requests.Response:
+    def _send(self, exchange: FetchState) -> requests.Response:
         # Made by hand, because requests' own preparation quotes the URL anew and adds header fields.
         prepared = requests.PreparedRequest()
         prepared.method = "GET"
@@ -173,7 +173,7 @@ class ThreadsFetcher:
             timeout=(limits.connect_timeout_s, limits.first_byte_timeout_s),
         )
 
-    def _read(self, exchange: Exchange, response: requests.Response, head: tuple[int, Headers]) -> None:
+    def _read(self, exchange: FetchState, response: requests.Response, head: tuple[int, Headers]) -> None:
         """Read the body, as far as it is wanted."""
         exchange.truncated = exchange.intake.begin(exchange.request.kind, *head)
         while exchange.truncated is None:
@@ -201,7 +201,7 @@ class ThreadsFetcher:
         self._session.close()
 
 
-def _fields(exchange: Exchange, response: requests.Response) -> Headers:
+def _fields(exchange: FetchState, response: requests.Response) -> Headers:
     """The answer's header fields; the libraries hold them only where no socket of ours was read."""
     return exchange.answer.headers if exchange.answer else tuple(response.raw.headers.items())
 

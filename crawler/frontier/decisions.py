@@ -9,7 +9,7 @@ from msgspec import Struct
 from crawler.models import Outcome, Request
 
 Hold = Literal["turn", "slots", "nothing"]  # its host's turn, a free slot, or to be discovered
-Verdict = Literal["accepted", "in_store", "depth", "dead"]
+Admission = Literal["accepted", "in_store", "depth", "dead"]
 
 
 class Wait(Struct, frozen=True):

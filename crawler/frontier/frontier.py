@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from crawler import urls
-from crawler.frontier.decisions import NO_WAITS, Decision, Drop, Hold, Refill, Resolve, Verdict, Wait
+from crawler.frontier.decisions import NO_WAITS, Admission, Decision, Drop, Hold, Refill, Resolve, Wait
 from crawler.frontier.host import HostQueue, robots_request
 from crawler.frontier.hosts import Hosts
 from crawler.frontier.lanes import Delays, Lanes
@@ -22,13 +22,13 @@ from crawler.frontier.limits import AddressSlots, DomainBudget, PageLimits
 from crawler.frontier.origins import OriginRules
 from crawler.frontier.politeness import PARK_S, GapCause
 from crawler.frontier.robots import Robots
-from crawler.frontier.stock import MEMORY_REQUESTS, Stock
 from crawler.frontier.traps import TrapGuard
+from crawler.frontier.windows import MEMORY_REQUESTS, Windows
 from crawler.models import Outcome, Pending, Request
 from crawler.scope.scope import Scope
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 
-__all__ = ["Decision", "Drop", "Frontier", "Refill", "Resolve", "Verdict", "Wait"]
+__all__ = ["Admission", "Decision", "Drop", "Frontier", "Refill", "Resolve", "Wait"]
 
 
 PROMPT_S = 10.0  # a host whose last answer took longer takes the slots of those that may never answer
@@ -61,7 +61,7 @@ class Frontier:
         self._lanes = Lanes(politeness.per_host, concurrency, probation)
         self._delays = Delays()
         self._drops: deque[Drop] = deque()
-        self._stock = Stock(memory_requests)
+        self._stock = Windows(memory_requests)
         self._hosts = Hosts(scope, politeness, self._stock, self._delays)
         self.traps = TrapGuard(crawl.trap_pages if crawl.trap_guard else 0)
         self._budget = DomainBudget(crawl.max_pages_per_domain if crawl.scope == "any" else 0)
@@ -220,7 +220,7 @@ class Frontier:
         self.queued += 1
         self._lanes.push(host, now)
 
-    def add(self, request: Request, now: float) -> Verdict:
+    def add(self, request: Request, now: float) -> Admission:
         """Take a request that the store reported as new, in the store's order, or a robots or sitemap request.
 
         Returns:
@@ -484,7 +484,7 @@ class Frontier:
         host.stored += count
         self.stored += count
 
-    def _admit(self, host: HostQueue, request: Request, now: float) -> Verdict:
+    def _admit(self, host: HostQueue, request: Request, now: float) -> Admission:
         """Take a page into the window of its host, or drop it."""
         host.cursor = max(host.cursor, request.seq)
         if host.dead:

@@ -54,7 +54,7 @@ class HostQueue:
         self.pages: deque[Request] = deque()
         self.side: deque[Request] = deque()  # sitemaps
         self.rules: deque[Request] = deque()  # robots.txt, of its own origins and where others redirect to
-        self.arrivals = Arrivals()  # of its pages
+        self.arrivals = WaitClock()  # of its pages
         self.aside: dict[str, list[Request]] = {}  # by origin: what waits for its robots.txt
         self.aside_count = 0
         self.was_side = False
@@ -216,7 +216,7 @@ def robots_request(origin: str, key: str) -> Request:
     return Request(url, key, urls.fingerprint(url), kind="robots")
 
 
-class Arrivals:
+class WaitClock:
     """Remembers when pages came, in groups, because most come together; they leave about in the order they came in.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from crawler.frontier.host import HostQueue
 from crawler.frontier.lanes import Delays
-from crawler.frontier.stock import Stock
+from crawler.frontier.windows import Windows
 from crawler.models import Outcome, Request
 from crawler.scope.scope import Scope
 from crawler.settings.groups import PolitenessSettings
@@ -24,7 +24,7 @@ class Hosts:
         delays: Requests that will need their hosts again.
     """
 
-    def __init__(self, scope: Scope, politeness: PolitenessSettings, stock: Stock, delays: Delays) -> None:
+    def __init__(self, scope: Scope, politeness: PolitenessSettings, stock: Windows, delays: Delays) -> None:
         self._scope = scope
         self._politeness = politeness
         self._stock = stock

@@ -11,7 +11,7 @@ from typing import Literal
 
 from crawler.frontier.host import HostQueue
 from crawler.models import Request
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings
 from crawler.urls import domain_of
 
@@ -24,7 +24,7 @@ class PageLimits:
         sites: The sites with their own limits; index None is what no site owns.
     """
 
-    def __init__(self, crawl: CrawlSettings, sites: Sequence[Site]) -> None:
+    def __init__(self, crawl: CrawlSettings, sites: Sequence[SeedSite]) -> None:
         self._max_pages = crawl.max_pages
         self._per_site = crawl.max_pages_per_site
         self._own = {index: site.max_pages for index, site in enumerate(sites) if site.max_pages is not None}

@@ -23,12 +23,12 @@ hosts it has. Patterns only make it sooner: one endless pattern is left `limit` 
 heard is not kept from session to session, so the count begins again when a run goes on; what is closed stays closed.
 
 What it cannot see. Pages whose words are new each time (babble, or links labelled with random words) are news, endless
-news; and a domain that has said so much that `Heard` is full is not judged any more. Pages without text are not judged.
-Only budgets end these: `--max-pages-per-site`, and `DomainBudget` where the crawl has no border.
+news; and a domain that has said so much that `NoveltyFilter` is full is not judged any more. Pages without text are not
+judged. Only budgets end these: `--max-pages-per-site`, and `DomainBudget` where the crawl has no border.
 
 What a large and honest site risks. It is left alone as long as one page in `limit` of each pattern says something that
-was not said before. `Heard` takes some new pages for known ones, 4 in 10 of a site of 5 million and 2 in 3 when it is
-nearly full; that this happens 500 times in a row has a chance below 1 in 10^80.
+was not said before. `NoveltyFilter` takes some new pages for known ones, 4 in 10 of a site of 5 million and 2 in 3 when
+it is nearly full; that this happens 500 times in a row has a chance below 1 in 10^80.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from crawler.frontier.heard import Heard
+from crawler.frontier.novelty import NoveltyFilter
 from crawler.scope.patterns import NO_NOVELTY, pattern_of
 from crawler.urls import domain_of
 
@@ -120,7 +120,7 @@ class _Domain:
     def __init__(self, name: str) -> None:
         self.name = name
         self.root = _Node()
-        self.heard = Heard()
+        self.heard = NoveltyFilter()
         self.nodes = 1
         self.traps: list[Trap] = []
 

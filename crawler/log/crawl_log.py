@@ -15,7 +15,7 @@ import msgspec
 
 from crawler.errors import FETCH_REASONS, FetchError
 from crawler.log.terminal import duration, printable, printable_json, size
-from crawler.models import Outcome, Page, Request
+from crawler.models import Outcome, Request, Response
 
 log = logging.getLogger("crawler")
 
@@ -51,7 +51,7 @@ class EventLog:
         self._files: set[str] = set()  # robots.txt and sitemaps of which it was said that they failed
         self._pauses: dict[str, float] = {}  # by host: until when it is left alone, as was said
 
-    def fetched(self, page: Page) -> None:
+    def fetched(self, page: Response) -> None:
         """An answer came."""
         if not log.isEnabledFor(logging.DEBUG):
             return

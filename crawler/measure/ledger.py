@@ -17,8 +17,8 @@ from crawler.measure.histogram import Histogram
 from crawler.measure.host_times import HostTable
 from crawler.measure.machine import Machine
 from crawler.measure.occupancy import Hold, Occupancy, Timeline
-from crawler.measure.verdict import Verdict, judge
-from crawler.models import EXAMPLES, Outcome, Page, Parsed
+from crawler.measure.verdict import Bottleneck, judge
+from crawler.models import EXAMPLES, Outcome, Parsed, Response
 from crawler.settings.groups import Settings, cores
 
 # In the order in which a page goes through them.
@@ -124,7 +124,7 @@ class Ledger:
         """The time that pages took in a stage, one of `STAGES`."""
         return self._stages[name]
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Bottleneck:
         """What binds the crawl, as far as it has come."""
         return judge(self.evidence())
 
@@ -155,7 +155,7 @@ class Ledger:
             self._machine.start()
             self.occupancy.look(now, "nothing", 1)  # a crawl of one URL has no other look before its answer
 
-    def answered(self, page: Page) -> None:
+    def answered(self, page: Response) -> None:
         """An answer came."""
         stages, host = self._stages, self.hosts.of(page.request.host)
         count = len(page.body) if page.saved is None else page.saved.wire_bytes

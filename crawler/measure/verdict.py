@@ -26,7 +26,7 @@ HALF = 0.5  # share of the time: enough to blame a part where no request could l
 CORES_BUSY = 0.85  # share of this machine's cores: then nobody works all the time, and what works most is to blame
 
 
-class Verdict(Struct, frozen=True):
+class Bottleneck(Struct, frozen=True):
     """What bound a crawl.
 
     Args:
@@ -45,13 +45,13 @@ class Verdict(Struct, frozen=True):
     shares: Mapping[str, float]
 
 
-def judge(seen: Evidence) -> Verdict:
+def judge(seen: Evidence) -> Bottleneck:
     """What binds a crawl, and what to do about it."""
     cause = cause_of(seen)
     sentence = _processors if cause in _COMPUTING and seen.machine_busy >= CORES_BUSY else _SENTENCES[cause]
     host = seen.host if cause == "politeness" else None
     shares = {name: round(share, 4) for name, share in seen.shares.items()}
-    return Verdict(cause, host, sentence(seen), advice.for_cause(cause, seen), shares)
+    return Bottleneck(cause, host, sentence(seen), advice.for_cause(cause, seen), shares)
 
 
 def cause_of(seen: Evidence) -> Cause:

@@ -85,7 +85,7 @@ class Base:
         return self.starts[place[0]] + place[1] if place is not None else None
 
 
-class Targets:
+class LinkJoiner:
     """Joins the links of many pages and remembers them; for one worker."""
 
     def __init__(self) -> None:

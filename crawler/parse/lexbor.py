@@ -11,20 +11,11 @@ from functools import cache
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
 from crawler.models import Document
+from crawler.parse.document import BLOCKS, HEADINGS, HIDDEN, LINKS, Facts, document_of, is_jsonld, names_author
 from crawler.parse.embedded import ELEMENTS
-from crawler.parse.facts import (
-    BLOCKS,
-    HEADINGS,
-    HIDDEN,
-    LINKS,
-    Facts,
-    document_of,
-    is_jsonld,
-    names_author,
-)
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
+from crawler.parse.options import USUAL, ExtractOptions
 from crawler.parse.text import EDGE
-from crawler.parse.wanted import USUAL, Wanted
 
 _BLOCK, _HEADING, _LINK, _HIDDEN, _SCRIPT, _TITLE, _META, _LINK_ELEMENT, _BASE, _TIME, _IMAGE, _SVG, _MEDIA = range(13)
 _WITHOUT_EVENTS = int(LexborDocumentOptions.WO_EVENTS)
@@ -50,7 +41,7 @@ def _kinds(has_metadata: bool, has_images: bool, has_embedded: bool) -> dict[int
     return {tree.create_node(name).tag_id: kind for name, kind in kinds.items()}
 
 
-def read(html: bytes, url: str, targets: Targets, max_links: int, wanted: Wanted = USUAL) -> Document:
+def read(html: bytes, url: str, targets: LinkJoiner, max_links: int, wanted: ExtractOptions = USUAL) -> Document:
     """Read a page.
 
     Args:
@@ -64,7 +55,7 @@ def read(html: bytes, url: str, targets: Targets, max_links: int, wanted: Wanted
     return document_of(_facts(tree, wanted), url, targets, max_links, wanted)
 
 
-def _facts(tree: LexborHTMLParser, wanted: Wanted) -> Facts:
+def _facts(tree: LexborHTMLParser, wanted: ExtractOptions) -> Facts:
     facts = Facts()
     root, body = tree.root, tree.body
     if root is None:
@@ -78,7 +69,7 @@ def _facts(tree: LexborHTMLParser, wanted: Wanted) -> Facts:
     return facts
 
 
-def _sort(root: LexborNode, facts: Facts, wanted: Wanted) -> list[LexborNode]:
+def _sort(root: LexborNode, facts: Facts, wanted: ExtractOptions) -> list[LexborNode]:
     """Gather facts and bend the tree for its text; returns the headings, whose text is whole only afterwards."""
     anchors, has_details = facts.anchors, wanted.link_details
     links: list[tuple[int, LexborNode]] = []  # whose text is wanted, with their places in `anchors`

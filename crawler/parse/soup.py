@@ -10,27 +10,18 @@ from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 
 from crawler.models import Document
+from crawler.parse.document import BLOCKS, HEADINGS, HIDDEN, LINKS, Facts, document_of, is_jsonld, names_author
 from crawler.parse.embedded import ELEMENTS
-from crawler.parse.facts import (
-    BLOCKS,
-    HEADINGS,
-    HIDDEN,
-    LINKS,
-    Facts,
-    document_of,
-    is_jsonld,
-    names_author,
-)
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
+from crawler.parse.options import USUAL, ExtractOptions
 from crawler.parse.text import EDGE
-from crawler.parse.wanted import USUAL, Wanted
 
 # Inside of these HTML5 sees text or a fragment apart, never elements of the page; lxml does not know that.
 _OPAQUE = (HIDDEN - {"noscript"}) | {"textarea"}
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")  # for `match` alone: a search would read white space over and over
 
 
-def read(html: bytes, url: str, targets: Targets, max_links: int, wanted: Wanted = USUAL) -> Document:
+def read(html: bytes, url: str, targets: LinkJoiner, max_links: int, wanted: ExtractOptions = USUAL) -> Document:
     """Read a page.
 
     Args:
@@ -58,7 +49,7 @@ def tree_of(html: bytes, **options: Any) -> BeautifulSoup:
     return BeautifulSoup(text, "lxml", huge_tree=True, **options)
 
 
-def _facts(tree: BeautifulSoup, wanted: Wanted) -> Facts:
+def _facts(tree: BeautifulSoup, wanted: ExtractOptions) -> Facts:
     facts = Facts()
     root = tree.find("html")
     if isinstance(root, Tag):
@@ -70,7 +61,7 @@ def _facts(tree: BeautifulSoup, wanted: Wanted) -> Facts:
 class _Walk:
     """One way through the tree in document order, with a stack of its own: pages can be deeper than Python's."""
 
-    def __init__(self, facts: Facts, wanted: Wanted) -> None:
+    def __init__(self, facts: Facts, wanted: ExtractOptions) -> None:
         self._facts = facts
         self._wanted = wanted
         self._text: list[str] = []

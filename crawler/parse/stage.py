@@ -14,12 +14,12 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.models import CANNOT_SAVE, MAX_SITEMAP_BYTES, Document, Outcome, Page, Parsed
+from crawler.models import CANNOT_SAVE, MAX_SITEMAP_BYTES, Document, Outcome, Parsed, Response
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 from crawler.parse.links import LinkJudge
-from crawler.parse.wanted import USUAL, Wanted
+from crawler.parse.options import USUAL, ExtractOptions
 from crawler.records import line_of, record_of
 from crawler.scope.patterns import NO_NOVELTY, novelty_of
 from crawler.scope.rewrite import UrlRules
@@ -34,19 +34,19 @@ _EXTRACTORS = "crawler.parse.extract.extractors"
 _ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 
 _pack = msgspec.msgpack.Encoder().encode
-_unpack_page = msgspec.msgpack.Decoder(Page).decode
+_unpack_page = msgspec.msgpack.Decoder(Response).decode
 _SIZE_BYTES = 4  # of the number in front of a packed page
 encode_parsed = msgspec.msgpack.Encoder().encode
 decode_parsed = msgspec.msgpack.Decoder(Parsed).decode
 
 
-def encode_page(page: Page) -> tuple[bytes, bytes]:
+def encode_page(page: Response) -> tuple[bytes, bytes]:
     """A page for the way to its worker: everything but its body, and the body, which is not copied."""
     packed = _pack(msgspec.structs.replace(page, body=b""))
     return len(packed).to_bytes(_SIZE_BYTES, "little") + packed, page.body
 
 
-def decode_page(payload: bytes) -> Page:
+def decode_page(payload: bytes) -> Response:
     """The page of which `encode_page` made these bytes."""
     end = _SIZE_BYTES + int.from_bytes(payload[:_SIZE_BYTES], "little")
     return msgspec.structs.replace(_unpack_page(payload[_SIZE_BYTES:end]), body=payload[end:])
@@ -73,7 +73,7 @@ class StageContext(Struct, frozen=True):
     max_links: int = 5_000
     nofollow: bool = True
     rules: UrlRules = UrlRules()
-    wanted: Wanted = USUAL
+    wanted: ExtractOptions = USUAL
     keep: Callable[[str, str | None, bytes], str | None] | None = None
 
 
@@ -87,13 +87,13 @@ class PageParser:
     def __init__(self, context: StageContext) -> None:
         self._context = context
         self._read = import_module(_PARSERS[context.parser]).read
-        self._targets = Targets()
+        self._targets = LinkJoiner()
         self._links = LinkJudge(context.scope, context.rules)
         self._laps = Laps()
         has_more = context.wanted.simhash or context.wanted.has_extractors
         self._extractors = import_module(_EXTRACTORS).Extractors(context.wanted) if has_more else None
 
-    def parse(self, page: Page, is_lone: bool = False) -> Parsed:
+    def parse(self, page: Response, is_lone: bool = False) -> Parsed:
         """Parse a page or a sitemap; no page makes it raise, except by taking more memory than there is.
 
         A page that runs alone because it ended a worker is read without extractors.
@@ -117,7 +117,7 @@ class PageParser:
         """Hand out again all links that were handed out before, because an answer was lost."""
         self._links.forget()
 
-    def _page(self, page: Page, is_lone: bool) -> Parsed:
+    def _page(self, page: Response, is_lone: bool) -> Parsed:
         if not 200 <= page.status < 300:
             return self._bare(page, "http_error")
         if page.truncated == "type":  # the body was not wanted
@@ -158,13 +158,13 @@ class PageParser:
         fault = document.extraction.extract_error
         return Parsed(line, outcome, error, complete, links, followed, outside, merged, novelty, extract_error=fault)
 
-    def _bare(self, page: Page, outcome: Outcome, complete: bool = True) -> Parsed:
+    def _bare(self, page: Response, outcome: Outcome, complete: bool = True) -> Parsed:
         """A page whose body is not read."""
         line = line_of(record_of(page.request, outcome, page=page))
         self._laps.lap(SERIALISE)
         return Parsed(line, outcome, complete=complete)
 
-    def _document(self, page: Page, decoded: Decoded, is_lone: bool) -> tuple[Document | None, str | None, bool]:
+    def _document(self, page: Response, decoded: Decoded, is_lone: bool) -> tuple[Document | None, str | None, bool]:
         """The Document of a page and the encoding it was read with, if it is one; and whether a parser failed at it."""
         content_type = page.header("content-type")
         if not is_html(content_type, decoded.body, is_as_received=decoded.is_as_received):
@@ -206,7 +206,7 @@ class PageParser:
             hrefs = list(dict.fromkeys((*hrefs, *document.embedded)))
         return hrefs
 
-    def _sitemap(self, page: Page) -> Parsed:
+    def _sitemap(self, page: Response) -> Parsed:
         sitemap = import_module(_SITEMAPS)
         decoded = undo_codings(page.body, page.header_all("content-encoding"), MAX_SITEMAP_BYTES)
         self._laps.lap(DECODE)

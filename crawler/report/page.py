@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from crawler.report import charts
-from crawler.report.facts import Facts, gather
+from crawler.report.findings import Findings, gather
 from crawler.report.sections import content, overview, timing, troubles
 from crawler.report.sections.markup import Html, join, tag
 from crawler.report.sections.style import SCRIPT, STYLE
@@ -58,7 +58,7 @@ def write(chosen: Run, path: Path | None = None) -> Path:
     return target
 
 
-def render(facts: Facts) -> str:
+def render(facts: Findings) -> str:
     """The whole page."""
     head = overview.header(facts)
     sections = [part for part in (make(facts) for make in _SECTIONS) if part]
@@ -75,7 +75,7 @@ def render(facts: Facts) -> str:
     return f'<!DOCTYPE html>\n<html lang="en">\n{_head(facts)}\n<body>\n{join(body, chr(10))}\n</body>\n</html>\n'
 
 
-def _head(facts: Facts) -> str:
+def _head(facts: Findings) -> str:
     style = charts.STYLE + STYLE
     policy = "; ".join(
         (

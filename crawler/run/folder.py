@@ -57,7 +57,7 @@ class Run:
         return self.folder / "state.sqlite"
 
     @property
-    def flights(self) -> Path:
+    def in_progress(self) -> Path:
         """What is being worked on now."""
         return self.folder / "flights.map"
 

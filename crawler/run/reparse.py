@@ -23,7 +23,7 @@ from crawler.models import Record
 from crawler.records import line_of
 from crawler.run.folder import Run
 from crawler.scope import seeds
-from crawler.scope.scope import Site
+from crawler.scope.scope import SeedSite
 from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
@@ -187,6 +187,6 @@ def _settings(parent: Run, changes: Mapping[str, Mapping[str, Any]], config: Pat
         extract = found.extract if "extract" in own else extract
     tables["parse"] = {**own.get("parse", {}), **changes.get("parse", {})}
     given = seeds.read((), (), before.site, before.crawl.scope, io.BytesIO())
-    sites = tuple(Site(site.seed, site.kind) for site in given.sites)
+    sites = tuple(SeedSite(site.seed, site.kind) for site in given.sites)
     chosen = settings_file.load(parent.settings, tables)
     return msgspec.structs.replace(chosen, extract=extract), Seeds(sites, ())

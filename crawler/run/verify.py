@@ -32,7 +32,7 @@ ARCHIVE = "pages.warc.gz"
 _NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 
 
-class Findings(Struct):
+class Verification(Struct):
     """What a check of a run found.
 
     Args:
@@ -58,7 +58,7 @@ def verify(folder: Path) -> list[str]:
     return examine(folder).faults
 
 
-def examine(folder: Path) -> Findings:
+def examine(folder: Path) -> Verification:
     """See `verify`; tells as well how much was found."""
     with closing(snapshot.scratch()) as db:
         return _Check(folder, db).findings()
@@ -86,14 +86,14 @@ class _Check:
             " (host INTEGER, fingerprint INTEGER, position INTEGER, outcome INTEGER, has_answer INTEGER)"
         )
 
-    def findings(self) -> Findings:
+    def findings(self) -> Verification:
         """Check everything, in an order in which what cannot be read spoils no later check."""
         self._check_settings()
         if self._guarded(self._open_state):
             self._check_with_state()
         else:
             self._guarded(self._check_journal_alone)
-        return Findings(self._faults.sentences(), self._records, self._store.count)
+        return Verification(self._faults.sentences(), self._records, self._store.count)
 
     def _check_with_state(self) -> None:
         store = self._store

@@ -19,7 +19,7 @@ ScopeKind = Literal["host", "domain", "prefix", "any"]
 _Candidate = tuple[int, str, bool]
 
 
-class Site(Struct, frozen=True):
+class SeedSite(Struct, frozen=True):
     """One seed's site and the limits of its own.
 
     Args:
@@ -57,7 +57,7 @@ class Scope:
 
     def __init__(
         self,
-        sites: Sequence[Site],
+        sites: Sequence[SeedSite],
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         max_url_chars: int = 2083,
@@ -168,7 +168,7 @@ class Scope:
         return known
 
 
-def site_keys(site: Site) -> list[str]:
+def site_keys(site: SeedSite) -> list[str]:
     """The politeness keys of a seed's own host: with and without www., the seed's own port and the default ones."""
     key = urls.host_key(site.seed)
     name, port = urls.split_authority(key)

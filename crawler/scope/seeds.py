@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UrlError, UsageError
-from crawler.scope.scope import ScopeKind, Site
+from crawler.scope.scope import ScopeKind, SeedSite
 from crawler.settings.groups import SiteSettings
 
 MAX_PROBLEMS_SHOWN = 10
@@ -42,7 +42,7 @@ class Seeds(Struct, frozen=True):
         notes: Sentences on what was read otherwise than written.
     """
 
-    sites: tuple[Site, ...]
+    sites: tuple[SeedSite, ...]
     notes: tuple[str, ...]
 
 
@@ -102,7 +102,7 @@ def _merge(entries: Sequence[_Entry], kind: ScopeKind) -> Seeds:
         if entry.url in limits:
             notes.append(f"{entry.where}{entry.url} was given before; the limits that it sets now count")
         limits.setdefault(entry.url, {}).update(entry.limits)
-    sites = [msgspec.convert({"seed": url, "kind": kind, **own}, Site) for url, own in limits.items()]
+    sites = [msgspec.convert({"seed": url, "kind": kind, **own}, SeedSite) for url, own in limits.items()]
     for site in sites:
         name = site.seed.partition("?")[0].rpartition("/")[2]
         if kind == "prefix" and name and "." not in name:  # perhaps a folder was meant

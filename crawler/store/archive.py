@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler import urls, warc
-from crawler.models import Page
+from crawler.models import Response
 from crawler.records import timestamp
 from crawler.settings.groups import Settings
 from crawler.store.journal import Journal
@@ -33,7 +33,7 @@ class Exchange(Struct, frozen=True):
         sent: Header fields of the request besides Host, in order.
     """
 
-    page: Page
+    page: Response
     sent: Headers
 
 
@@ -85,7 +85,7 @@ class Archive:
         head = warc.request_head(f"GET {target} HTTP/1.1", sent)
         yield warc.member("request", fields, "application/http;msgtype=request", head)
 
-    def _answer(self, page: Page, fields: list[tuple[str, str]], date: str) -> bytes:
+    def _answer(self, page: Response, fields: list[tuple[str, str]], date: str) -> bytes:
         head = warc.response_head(page.status, _masked(page.headers), len(page.body))
         content_type = "application/http;msgtype=response"
         missing = _missing(page)
@@ -112,7 +112,7 @@ class Archive:
         self._known[payload_digest] = url, date
 
 
-def _missing(page: Page) -> str:
+def _missing(page: Response) -> str:
     """Why a body is not here as it was sent, in the words of WARC; empty if it is."""
     if page.truncated in ("length", "time"):
         return page.truncated

@@ -20,7 +20,7 @@ import msgspec
 from crawler import urls
 from crawler.models import OUTCOMES, Link, Outcome, Pending, Request
 from crawler.store.base import NO_STATES, Done, Found, Output, States
-from crawler.store.seen import Seen
+from crawler.store.fingerprints import FingerprintSet
 from crawler.store.sqlite_file import damaged, open_file
 
 ROWS_PER_INSERT = 500  # SQLite takes 32,766 parameters a statement
@@ -56,7 +56,7 @@ class SqliteStore:
             raise damaged(path, error) from None
         self._host_ids: dict[str, int] = {}
         self._recent: set[int] = set()
-        self._seen = Seen()  # those before them
+        self._seen = FingerprintSet()  # those before them
 
     def _one(self, query: str, *values: object) -> int:
         number: int = next(self._rows(query, values))[0]
@@ -87,7 +87,7 @@ class SqliteStore:
                 self._note(states)
         except BaseException:
             self._recent.clear()  # what was rolled back is not seen
-            self._seen = Seen()
+            self._seen = FingerprintSet()
             self._host_ids.clear()
             raise
         return novel

@@ -94,7 +94,7 @@ class Eta:
         left, engine = self._left, self._engine
         if left.host_s < TELL_S or left.host_s < TELL_AGAIN * self._told_s:
             return ""
-        if engine.line.site_files.is_reading and engine.ledger.elapsed_s < SITEMAPS_S:
+        if engine.pipeline.site_files.is_reading and engine.ledger.elapsed_s < SITEMAPS_S:
             return ""
         self._told_s = left.host_s
         return f"{printable(left.host, 60)} alone needs at least {duration(left.host_s)}: {left.reason}"

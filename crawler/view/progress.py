@@ -144,7 +144,7 @@ class Progress:
         engine, ledger, frontier = self._engine, self._engine.ledger, self._engine.frontier
         more = [
             counted(frontier.host_count, "host"),
-            f"{engine.line.parsing} parsing",
+            f"{engine.pipeline.parsing} parsing",
             f"{ledger.outcomes['http_error']:,} http errors",
         ]
         head = self._counts()

@@ -19,7 +19,7 @@ from crawler.bench.bare import read as bare
 from crawler.models import Document
 from crawler.parse import lexbor, soup
 from crawler.parse.charset import decode_text
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 from crawler.parse.workers.worker import keep_memory
 
 MAX_LINKS = 5_000
@@ -35,8 +35,8 @@ def main(folder: Path, max_pages: int) -> None:
     bodies = [(url, decode_text(path.read_bytes(), None)[0]) for url, path in pages]
     if not bodies:
         sys.exit(f"no pages in {folder}")
-    fast = [lexbor.read(body, url, Targets(), MAX_LINKS) for url, body in bodies]
-    slow, slow_s = _timed(lambda: [soup.read(body, url, Targets(), MAX_LINKS) for url, body in bodies])
+    fast = [lexbor.read(body, url, LinkJoiner(), MAX_LINKS) for url, body in bodies]
+    slow, slow_s = _timed(lambda: [soup.read(body, url, LinkJoiner(), MAX_LINKS) for url, body in bodies])
     bare_s = min(_timed(lambda: _each(bodies, bare))[1] for _ in range(TURNS))
     fast_s = min(_timed(lambda: _each(bodies, _reader()))[1] for _ in range(TURNS))
     fields, examples = _differences(fast, slow, [url for url, _ in bodies])
@@ -51,7 +51,7 @@ def main(folder: Path, max_pages: int) -> None:
 
 
 def _reader() -> Callable[[bytes, str], object]:
-    targets = Targets()
+    targets = LinkJoiner()
     return lambda body, url: lexbor.read(body, url, targets, MAX_LINKS)
 
 

@@ -20,7 +20,7 @@ from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.target import Limits, Target
 from crawler.files.choice import FileChoice
 from crawler.files.download import Download
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.settings.groups import FetchSettings, Settings
 
 from .downloading import CUT, Save, Saver
@@ -84,7 +84,7 @@ class Client:
         addresses: tuple[str, ...] = ("127.0.0.1",),
         kind: str = "page",
         headers: tuple[tuple[str, str], ...] = FIELDS,
-    ) -> Page:
+    ) -> Response:
         """Fetch one URL."""
         url = urls.canonicalize(url)
         request = Request(url, urls.host_key(url), urls.fingerprint(url), kind)  # type: ignore[arg-type]

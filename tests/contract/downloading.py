@@ -14,7 +14,7 @@ from crawler.engine.downloads import Downloads
 from crawler.fetch.dial.target import Limits, Target
 from crawler.files.choice import FileChoice
 from crawler.files.folder import PART, partial_name
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 
 if TYPE_CHECKING:
     from .conftest import Client
@@ -48,7 +48,9 @@ class Saver:
         self.run = run
         self.downloads = Downloads(client.fetcher, run, choice, max_bytes, min_free_bytes)
 
-    async def get(self, url: str, limits: Limits | None = None, deadline_s: float = 10.0, kind: str = "page") -> Page:
+    async def get(
+        self, url: str, limits: Limits | None = None, deadline_s: float = 10.0, kind: str = "page"
+    ) -> Response:
         """Fetch one URL."""
         url = urls.canonicalize(url)
         request = Request(url, urls.host_key(url), urls.fingerprint(url), kind)  # type: ignore[arg-type]
@@ -69,7 +71,7 @@ class Saver:
 Save = Callable[..., Saver]
 
 
-def assert_saved(saver: Saver, page: Page, body: bytes, wire_bytes: int | None = None) -> Path:
+def assert_saved(saver: Saver, page: Response, body: bytes, wire_bytes: int | None = None) -> Path:
     """A page's body is all in its file, and nothing of it anywhere else."""
     assert page.saved is not None
     assert page.complete

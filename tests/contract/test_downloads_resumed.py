@@ -9,7 +9,7 @@ import pytest
 
 from crawler.fetch.base import REFUSED
 from crawler.files.folder import NOTE, PART
-from crawler.models import Page
+from crawler.models import Response
 from tests.contract.downloading import BODY, CUT, KIB, PDF, TAG, Save, Saver, assert_saved
 
 from .server import CLOSE, RESET, ScriptedServer, Step, answer
@@ -31,7 +31,7 @@ def rest(*fields: str, start: int = CUT, total: int | str = len(BODY)) -> bytes:
     return answer(BODY[start:], "206 Partial Content", said, *fields)
 
 
-async def again(saver: Saver, server: ScriptedServer, url: str, *steps: Step) -> Page:
+async def again(saver: Saver, server: ScriptedServer, url: str, *steps: Step) -> Response:
     """Ask once more for a file that broke off."""
     server._scripts[url.removeprefix(server.url)] = [steps]
     return await saver.get(url)

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from crawler.engine.answers import Verdict, judge
+from crawler.engine.answers import NextStep, judge
 from crawler.errors import FetchError
 from crawler.fetch.dial.target import Limits
 
@@ -139,7 +139,7 @@ async def test_a_location_means_the_same_whoever_fetched_it(
     page = await client.get(server.script("/", b"HTTP/1.1 302 Found\r\n" + fields + b"Content-Length: 0\r\n\r\n"))
     verdict = judge(page, 10)
     if expected.startswith("/"):
-        assert verdict == Verdict("redirect", "redirect", None, server.url + expected)
+        assert verdict == NextStep("redirect", "redirect", None, server.url + expected)
     else:
         assert (verdict.action, verdict.error) == ("record", expected)
 

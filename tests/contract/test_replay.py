@@ -13,18 +13,18 @@ from crawler.fetch.base import ByteCount
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.target import Limits, Target
 from crawler.fetch.replay import ReplayFetcher
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.settings.groups import FetchSettings, Settings
 
 HTML = (("Content-Type", "text/html"),)
 
 
-async def get(fetcher: ReplayFetcher, url: str, limits: Limits | None = None) -> Page:
+async def get(fetcher: ReplayFetcher, url: str, limits: Limits | None = None) -> Response:
     return await fetcher.fetch(Request(url, "h", 0), Target((), time.monotonic() + 10, limits or Limits()))
 
 
 async def test_a_table_answers_with_what_it_holds() -> None:
-    held = Page(Request("http://a/p", "a", 1), 203, HTML, b"page", 0.0, 0.0, "asyncio")
+    held = Response(Request("http://a/p", "a", 1), 203, HTML, b"page", 0.0, 0.0, "asyncio")
     fetcher = ReplayFetcher(
         {
             "http://a/": (200, {"Content-Type": "text/html"}, b"root"),

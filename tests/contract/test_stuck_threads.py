@@ -44,7 +44,7 @@ async def test_as_many_stuck_threads_as_there_are_slots_take_none_away(
             release.wait()
         return sock
 
-    def stuck_receive(self: Any, exchange: blocking.Exchange) -> bytes:
+    def stuck_receive(self: Any, exchange: blocking.FetchState) -> bytes:
         if exchange.request.url == stuck_url and phase == ("body" if exchange.intake.take() else "head"):
             release.wait()
         return receive(self, exchange)

@@ -14,7 +14,7 @@ from crawler.parse.hrefs import MAX_HREF_CHARS, MAX_TARGET_CHARS, Base
 from crawler.scope import seeds
 from crawler.scope.patterns import NO_NOVELTY, novelty_of, path_fault, pattern_of
 from crawler.scope.rewrite import UrlRules
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings import file as settings_file
 from tests.fuzz.promise import expect
 
@@ -127,7 +127,7 @@ def _check_reference(reference: str, base: str) -> str | None:
 def _check_scope(url: str) -> None:
     """A URL belongs to its own site, whatever belongs to that."""
     for kind in KINDS:
-        scope = Scope([Site(url, kind)])  # type: ignore[arg-type]
+        scope = Scope([SeedSite(url, kind)])  # type: ignore[arg-type]
         expect(scope.site_of(url) == 0, "a URL belongs to its own site", (kind, url))
 
 

@@ -21,11 +21,12 @@ import zstandard
 
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.models import Page, Parsed, Request
+from crawler.models import Parsed, Request, Response
 from crawler.parse import lexbor, soup
 from crawler.parse.charset import charset_of_type, decode_text, encoding_of_label
 from crawler.parse.decode import undo_codings
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
+from crawler.parse.options import ExtractOptions
 from crawler.parse.stage import (
     PageParser,
     PageWork,
@@ -34,8 +35,7 @@ from crawler.parse.stage import (
     decode_parsed,
     encode_page,
 )
-from crawler.parse.wanted import Wanted
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from tests.fuzz.addresses import RULES, expect_canonical
 from tests.fuzz.exports import expect_record
 from tests.fuzz.promise import expect
@@ -43,14 +43,14 @@ from tests.fuzz.promise import expect
 URL = "https://a.example/dir/page"
 SCOPE = Scope(
     [
-        Site("https://a.example/"),
-        Site("http://b.example:8080/dir/index.html", "prefix"),
-        Site("https://www.c.example/", "domain"),
+        SeedSite("https://a.example/"),
+        SeedSite("http://b.example:8080/dir/index.html", "prefix"),
+        SeedSite("https://www.c.example/", "domain"),
     ],
     exclude=["/private", r"[?&]sid="],
 )
 READERS = {"lexbor": lexbor.read, "bs4": soup.read}
-WANTED = Wanted(images=True, link_details=True, simhash=True)
+WANTED = ExtractOptions(images=True, link_details=True, simhash=True)
 MAX_BODY_BYTES = 1024 * 1024
 MAX_LINKS = 200
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -85,7 +85,7 @@ def check(parser: str, data: bytes) -> None:
         _check_record(parsed, record)
 
 
-def page_of(data: bytes) -> Page:
+def page_of(data: bytes) -> Response:
     """The page that an input stands for; every input stands for one."""
     head, border, body = data.partition(b"\n\n")
     if not border:
@@ -106,7 +106,7 @@ def page_of(data: bytes) -> Page:
     kind = "sitemap" if own.get("kind") == "sitemap" else "page"
     request = Request(url, urls.host_key(url), urls.fingerprint(url), kind=kind)
     status = own.get("status", "")
-    return Page(
+    return Response(
         request,
         int(status) if re.fullmatch("[1-9][0-9][0-9]", status) else 200,
         tuple(fields),
@@ -137,11 +137,11 @@ def _parser(parser: str) -> PageParser:
     return PageParser(_context(parser))
 
 
-def _raise_again(parser: str, page: Page) -> None:
+def _raise_again(parser: str, page: Response) -> None:
     """Let the parser raise what the stage has caught."""
     body = undo_codings(page.body, page.header_all("content-encoding"), MAX_BODY_BYTES).body
     html, _ = decode_text(body, charset_of_type(page.header("content-type")))
-    READERS[parser](html, page.request.url, Targets(), MAX_LINKS, WANTED)
+    READERS[parser](html, page.request.url, LinkJoiner(), MAX_LINKS, WANTED)
     expect(False, "a parser reads every page")
 
 

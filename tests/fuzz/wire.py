@@ -15,7 +15,7 @@ from crawler.fetch.base import is_file_type, unread_reason
 from crawler.fetch.dial.cookies import MAX_COOKIES, MAX_SENT_BYTES, CookieJar
 from crawler.fetch.dial.target import Limits
 from crawler.frontier.politeness import retry_after_s
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.parse.charset import charset_of_type, decode_text, encoding_of_label
 from crawler.parse.dates import iso_date
 from crawler.parse.decode import Decoded, is_html, undo_codings
@@ -158,7 +158,7 @@ def _check_redirects(location: str, other: str) -> None:
     request = Request("https://a.example/dir/page", "a.example", 0)
     for status, locations in ((302, [location]), (302, [location, other]), (302, []), (200, []), (404, [location])):
         fields = tuple(("Location", each) for each in locations)
-        page = Page(request, status, fields, b"", NOW, 0.1, "asyncio")
+        page = Response(request, status, fields, b"", NOW, 0.1, "asyncio")
         verdict = answers.judge(page, 10)
         try:
             target = answers.redirect_target(page)

@@ -55,10 +55,10 @@ async def test_a_stream_that_is_to_be_kept_is_refused(tmp_path: Path) -> None:
 async def test_what_robots_txt_forbids_holds_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn of the loop that is over when a URL is dropped drops no other one."""
     turns, dropped = count(), []
-    hand_out, drop = engine.Engine._hand_out, line.Line.drop
+    hand_out, drop = engine.Engine._hand_out, line.Pipeline.drop
     monkeypatch.setattr(engine, "TURN_S", 0.0)
     monkeypatch.setattr(engine.Engine, "_hand_out", lambda self: (next(turns), hand_out(self)))
-    monkeypatch.setattr(line.Line, "drop", lambda self, what: (dropped.append(repr(turns)), drop(self, what)))
+    monkeypatch.setattr(line.Pipeline, "drop", lambda self, what: (dropped.append(repr(turns)), drop(self, what)))
     with ScriptedServer() as server:
         server.script("/robots.txt", answer(b"User-agent: *\nDisallow: /secret\n"))
         links = b"".join(b"<a href=/secret/%d>s</a>" % number for number in range(50)) + b"<a href=/open>o</a>"

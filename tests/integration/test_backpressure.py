@@ -13,10 +13,10 @@ import pytest
 
 from crawler.engine import assembly
 from crawler.engine.engine import Engine
-from crawler.models import Page, Parsed
+from crawler.models import Parsed, Response
 from crawler.parse.stage import PageParser, StageContext
 from crawler.scope import seeds
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings import file as settings_file
 from tests.contract.conftest import STRATEGIES
 from tests.contract.server import ScriptedServer, answer
@@ -35,14 +35,14 @@ class SlowPool:
     def __init__(self) -> None:
         self.engine: Engine
         self.most = 0
-        self._parser = PageParser(StageContext(Scope([Site("http://127.0.0.1/", "any")])))
-        self._waiting: deque[tuple[Page, Callable[[Parsed], None]]] = deque()
+        self._parser = PageParser(StageContext(Scope([SeedSite("http://127.0.0.1/", "any")])))
+        self._waiting: deque[tuple[Response, Callable[[Parsed], None]]] = deque()
         self._ticking: asyncio.TimerHandle
 
     async def start(self) -> None:
         self._tick()
 
-    def submit(self, page: Page, done: Callable[[Parsed], None]) -> None:
+    def submit(self, page: Response, done: Callable[[Parsed], None]) -> None:
         self._waiting.append((page, done))
 
     def update(self, change: object) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from crawler.errors import RunError, UsageError
-from crawler.models import Document, Outcome, Page, Request
+from crawler.models import Document, Outcome, Request, Response
 from crawler.records import record_line
 from crawler.report import joins, page, tally
 from crawler.report.sources import AsOf
@@ -79,7 +79,7 @@ def ended(request: Request, status: int, *links: str, title: str | None = None, 
     """A request that was answered with a status, by a page that links somewhere."""
     outcome: Outcome = "redirect" if to else "ok" if status < 400 else "http_error"
     reason = None if outcome == "ok" else str(status)
-    answer = Page(request, status, (("content-type", "text/html"),), b"x" * 2000, 1.7e9, 0.25, "asyncio")
+    answer = Response(request, status, (("content-type", "text/html"),), b"x" * 2000, 1.7e9, 0.25, "asyncio")
     document = Document(title=title, text="words", hrefs=list(links)) if outcome == "ok" else None
     fields: dict[str, Any] = {
         "page": answer,

@@ -14,7 +14,7 @@ from crawler.engine import assembly
 from crawler.engine.engine import Engine
 from crawler.measure import verdict as verdict_module
 from crawler.measure.machine import Machine
-from crawler.measure.verdict import Verdict
+from crawler.measure.verdict import Bottleneck
 from crawler.models import Request
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
@@ -97,7 +97,7 @@ def made(site: str, tables: dict[str, dict[str, Any]]) -> Engine:
     return assembly.build(chosen, seeds.read([site], (), (), "host", None), None)  # type: ignore[arg-type]
 
 
-async def verdict_of(engine: Engine, site: str) -> Verdict:
+async def verdict_of(engine: Engine, site: str) -> Bottleneck:
     """What the crawl was bound by, after its proper end."""
     assert (await engine.run([site])).why == "finished"
     return engine.ledger.verdict()

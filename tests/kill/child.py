@@ -18,11 +18,11 @@ from typing import Any, Literal, NamedTuple
 from crawler import cli
 from crawler.engine.commit import Committer
 from crawler.engine.engine import Engine
-from crawler.engine.pipeline import Line
+from crawler.engine.pipeline import Pipeline
 from crawler.parse.stage import PageParser
 from crawler.run import folder as run
 from crawler.store import sqlite_file
-from crawler.store.flights import Flights
+from crawler.store.in_progress import InProgress
 from crawler.store.journal import Journal
 from crawler.store.sqlite import SqliteStore
 
@@ -105,9 +105,9 @@ before, after = partial(partial, _around), partial(partial, _around, after=True)
 POINTS = {
     "created": Point("new run: settings written, no state yet", after(run, "create"), session="first"),
     "half made": Point("new run: state half made", _half_made, session="first"),
-    "dispatched": Point("request noted, not sent", after(Flights, "enter"), 80),
-    "answered": Point("between fetch and parse", before(Line, "_answer"), 80),
-    "parsed": Point("between parse and hand-over", before(Line, "_parsed"), 60),
+    "dispatched": Point("request noted, not sent", after(InProgress, "enter"), 80),
+    "answered": Point("between fetch and parse", before(Pipeline, "_answer"), 80),
+    "parsed": Point("between parse and hand-over", before(Pipeline, "_parsed"), 60),
     "gathered": Point("between hand-over and append", before(Committer, "_commit"), COMMITS),
     "torn": Point("in the middle of the append", _torn, COMMITS),
     "appended": Point("between append and fdatasync", before(Journal, "sync"), COMMITS),
@@ -118,7 +118,7 @@ POINTS = {
     "begun": Point("resume: session noted", after(SqliteStore, "begin_session"), session="resumed"),
     "cut": Point("resume: outputs cut", after(Journal, "cut"), session="resumed"),
     "charged": Point("resume: crashes charged", after(SqliteStore, "charge"), session="resumed"),
-    "cleared": Point("resume: flights forgotten", after(Flights, "clear"), session="resumed"),
+    "cleared": Point("resume: what was in progress is forgotten", after(InProgress, "clear"), session="resumed"),
     "queued": Point("resume: queues restored", after(SqliteStore, "take_suspects"), session="resumed"),
     "closing": Point("at the end, before the state is closed", before(SqliteStore, "close")),
     "closed": Point("at the end, after the state is closed", after(SqliteStore, "close")),

@@ -18,7 +18,7 @@ from crawler import urls
 from crawler.frontier import robots
 from crawler.frontier.frontier import PROMPT_S, Decision, Drop, Frontier, Refill, Resolve, Wait
 from crawler.models import Link, Outcome, Request
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from crawler.store.base import Done, Found
 from crawler.store.memory import MemoryStore
@@ -71,7 +71,7 @@ class Crawl:
     answer: Callable[[Request, float], Answer] = lambda request, now: Answer()
     crawl: CrawlSettings = NO_ROBOTS
     politeness: PolitenessSettings = NO_DELAY
-    sites: Sequence[Site] = ()
+    sites: Sequence[SeedSite] = ()
     concurrency: int = 64
     probation: int = 32
     memory_requests: int = 0
@@ -89,7 +89,7 @@ class Crawl:
     largest_window: int = 0
 
     def __post_init__(self) -> None:
-        scope = Scope(self.sites or [Site(seed, "any") for seed in self.seeds[:1]])
+        scope = Scope(self.sites or [SeedSite(seed, "any") for seed in self.seeds[:1]])
         self.frontier = Frontier(
             scope, self.crawl, self.politeness, self.concurrency, self.probation, self.memory_requests
         )

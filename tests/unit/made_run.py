@@ -9,7 +9,7 @@ from pathlib import Path
 from zlib import crc32
 
 from crawler import urls
-from crawler.models import Link, Outcome, Page, Request
+from crawler.models import Link, Outcome, Request, Response
 from crawler.records import record_line
 from crawler.settings.file import render
 from crawler.settings.groups import Settings
@@ -35,7 +35,7 @@ def done(request: Request, outcome: Outcome, reason: str | None = None, *, was_o
 
 def answered(request: Request, elapsed_s: float, body: bytes = b"") -> Done:
     """An end as ok after so many seconds."""
-    page = Page(request, 200, (), body, 0.0, elapsed_s, "asyncio")
+    page = Response(request, 200, (), body, 0.0, elapsed_s, "asyncio")
     return Done(request, "ok", None, record_line(request, "ok", page=page))
 
 

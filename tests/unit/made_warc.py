@@ -7,7 +7,7 @@ from pathlib import Path
 from warcio.archiveiterator import ArchiveIterator
 
 from crawler import urls
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.settings.groups import Settings
 from crawler.store.archive import Archive, Exchange
 from crawler.store.journal import Journal
@@ -27,12 +27,12 @@ def page(
     complete: bool = True,
     truncated: str | None = None,
     fetched_at: float = 1_700_000_000.1235,
-) -> Page:
+) -> Response:
     request = Request(url, urls.host_key(url), urls.fingerprint(url))
-    return Page(request, status, headers, body, fetched_at, 0.25, "asyncio", complete, truncated)
+    return Response(request, status, headers, body, fetched_at, 0.25, "asyncio", complete, truncated)
 
 
-def write(path: Path, *pages: Page, sent: Fields = SENT, settings: Settings | None = None) -> Path:
+def write(path: Path, *pages: Response, sent: Fields = SENT, settings: Settings | None = None) -> Path:
     """A WARC of these pages, as one session makes it."""
     with Journal(path) as file:
         file.append(Archive(file, settings or Settings()).members([Exchange(each, sent) for each in pages]))

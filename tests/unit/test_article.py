@@ -10,11 +10,11 @@ import pytest
 
 from crawler.engine import assembly
 from crawler.errors import UsageError
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.parse.extract import extractors
+from crawler.parse.options import ExtractOptions
 from crawler.parse.stage import PageParser, StageContext
-from crawler.parse.wanted import Wanted
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 
@@ -32,8 +32,10 @@ PAGE = f"""<!DOCTYPE html><html lang="en"><head><title>Herons wait</title>
 
 
 def record(html: str, **wanted: Any) -> dict[str, Any]:
-    page = Page(Request(URL, "a.example", 1), 200, (("content-type", "text/html"),), html.encode(), 0.0, 0.0, "asyncio")
-    context = StageContext(Scope([Site(URL)]), wanted=Wanted(**wanted))
+    page = Response(
+        Request(URL, "a.example", 1), 200, (("content-type", "text/html"),), html.encode(), 0.0, 0.0, "asyncio"
+    )
+    context = StageContext(Scope([SeedSite(URL)]), wanted=ExtractOptions(**wanted))
     parsed = PageParser(context).parse(page)
     assert parsed.outcome == "ok"
     found: dict[str, Any] = json.loads(parsed.line)

@@ -14,7 +14,7 @@ import pytest
 
 from crawler.errors import FetchError
 from crawler.log.crawl_log import EventLog, LogLevel, logging_to, tell
-from crawler.models import Page
+from crawler.models import Response
 
 from .frontier_driver import request
 
@@ -95,7 +95,7 @@ def test_a_host_that_was_given_up_names_what_it_did_last(tmp_path: Path) -> None
 
 def test_the_level_decides_what_stands_there(tmp_path: Path) -> None:
     """What is routine only where it is asked for; success is no failure."""
-    page = Page(request(URL), 200, (), b"x" * 2048, 0.0, 0.05, "asyncio")
+    page = Response(request(URL), 200, (), b"x" * 2048, 0.0, 0.05, "asyncio")
     for level, expected in (("debug", 3), ("info", 2), ("warning", 1), ("error", 0)):
         folder = tmp_path / level
         folder.mkdir()

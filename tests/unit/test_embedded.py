@@ -6,7 +6,7 @@ import pytest
 
 from crawler.files.choice import FileChoice
 from crawler.parse.embedded import MAX_SRCSET_CHARS, candidates, embedded_of
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 from tests.unit.bounded import within
 
 PAGE = "https://h.example/a/page"
@@ -14,7 +14,7 @@ PAGE = "https://h.example/a/page"
 
 def found(*arguments: str, images=(), elements=(), links=(), limit: int = 100) -> list[str]:  # type: ignore[no-untyped-def]
     """The paths of what is asked for on the host of the page."""
-    base = Targets().base(PAGE)
+    base = LinkJoiner().base(PAGE)
     urls = embedded_of(images, elements, links, base.join, FileChoice(arguments).wants_embedded, limit)
     return [url.removeprefix("https://h.example") for url in urls]
 

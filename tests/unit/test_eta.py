@@ -16,7 +16,7 @@ from crawler.frontier.outlook import time_for
 from crawler.frontier.robots import parse
 from crawler.measure.ledger import Ledger
 from crawler.models import Pending, Request
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.scope.seeds import Seeds
 from crawler.settings.file import build
 from crawler.settings.groups import PolitenessSettings, Settings
@@ -28,7 +28,7 @@ from .frontier_driver import Crawl, pages, request
 NOW = 1000.0
 
 
-def made_engine(sites: tuple[Site, ...] = (), **tables: Any) -> Any:
+def made_engine(sites: tuple[SeedSite, ...] = (), **tables: Any) -> Any:
     """What the forecast reads of an engine: a frontier, a ledger and the settings."""
     settings = build(tables, "the test")
     frontier = Frontier(Scope(sites), settings.crawl, settings.politeness, 64, 0, memory_requests=0)
@@ -91,11 +91,11 @@ def test_nothing_is_told_of_a_host_while_its_sitemaps_are_being_read() -> None:
     """What they hold decides how long it takes."""
     engine = made_engine()
     fill(engine, "a.example", 1000)
-    engine.line.site_files.is_reading = True
+    engine.pipeline.site_files.is_reading = True
     eta = Eta(engine)
     eta.left(0.0)
     assert eta.news() == ""
-    engine.line.site_files.is_reading = False
+    engine.pipeline.site_files.is_reading = False
     assert eta.news().startswith("a.example alone needs at least 16 min 40 s")
 
 
@@ -129,7 +129,7 @@ def test_what_will_never_be_asked_for_keeps_no_host() -> None:
 
 def test_the_limit_of_a_site_holds_before_any_of_its_pages_is_in_memory() -> None:
     """A run that goes on has them all in its store."""
-    engine = made_engine(crawl={"max_pages_per_site": 100}, sites=(Site("http://a.example/"),))
+    engine = made_engine(crawl={"max_pages_per_site": 100}, sites=(SeedSite("http://a.example/"),))
     engine.frontier.count_earlier([f"http://a.example/{number}" for number in range(95)])
     engine.frontier.restore([Pending("a.example", "http://a.example/", None, 5000)], NOW, 0.0)
     assert Eta(engine).left(0.0).urls == 5
@@ -232,12 +232,12 @@ def test_what_politeness_alone_takes_is_told_before_the_crawl(
     urls: list[str], tables: dict[str, Any], said: str
 ) -> None:
     settings = build(tables, "the test")
-    seeds = Seeds(tuple(Site(url, settings.crawl.scope) for url in urls), ())
+    seeds = Seeds(tuple(SeedSite(url, settings.crawl.scope) for url in urls), ())
     assert shortest(settings, seeds) == said
 
 
 def test_a_site_with_a_delay_of_its_own_is_the_one_that_takes_long() -> None:
-    sites = (Site("http://a.example/", max_pages=50), Site("http://b.example/", max_pages=100, delay_s=30.0))
+    sites = (SeedSite("http://a.example/", max_pages=50), SeedSite("http://b.example/", max_pages=100, delay_s=30.0))
     said = opening(Settings(), Seeds(sites, ()), Path("data/run"))
     assert said.splitlines()[-1] == "100 pages of b.example, 30 s apart, take at least 50 min 0 s."
     assert max(map(len, said.splitlines())) <= 80
@@ -245,7 +245,7 @@ def test_a_site_with_a_delay_of_its_own_is_the_one_that_takes_long() -> None:
 
 def test_on_a_narrow_terminal_the_opening_breaks_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    sites = (Site("http://a.example/", max_pages=50),)
+    sites = (SeedSite("http://a.example/", max_pages=50),)
     lines = opening(Settings(), Seeds(sites, ()), Path("data/run")).splitlines()
     assert max(map(len, lines)) <= 40
     assert "on each host; run: data/run" in " ".join(lines)

@@ -13,13 +13,13 @@ import pytest
 
 from crawler.engine import assembly
 from crawler.errors import UsageError
-from crawler.models import ExtractRule, Page, Request
+from crawler.models import ExtractRule, Request, Response
 from crawler.parse.extract.extractors import LEFT_OUT, MAX_DEPTH
 from crawler.parse.extract.page import ExtractPage, load
+from crawler.parse.options import ExtractOptions
 from crawler.parse.stage import PageParser, PageWork, StageContext, decode_parsed, encode_page
-from crawler.parse.wanted import Wanted
 from crawler.records import FIELDS
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 
@@ -98,12 +98,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def context(function: str, **wanted: Any) -> StageContext:
     name = f"made_extractor:{function}" if function else ""
-    return StageContext(Scope([Site("https://shop.example/")]), wanted=Wanted(function=name, **wanted))
+    return StageContext(Scope([SeedSite("https://shop.example/")]), wanted=ExtractOptions(function=name, **wanted))
 
 
-def page(html: str = HTML) -> Page:
+def page(html: str = HTML) -> Response:
     fields = (("content-type", "text/html; charset=utf-8"),)
-    return Page(Request(URL, "shop.example", 1), 200, fields, html.encode(), 0.0, 0.0, "asyncio")
+    return Response(Request(URL, "shop.example", 1), 200, fields, html.encode(), 0.0, 0.0, "asyncio")
 
 
 def record(function: str, *, is_lone: bool = False, **wanted: Any) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def test_what_utf8_and_json_cannot_hold_is_replaced() -> None:  # scenario 88
 @pytest.mark.usefixtures("folder")
 def test_the_trees_are_the_whole_page_whatever_the_parser_made_of_its_own() -> None:
     for parser in ("lexbor", "bs4"):
-        own = StageContext(Scope([Site(URL)]), parser=parser, wanted=Wanted(function="made_extractor:fine"))  # type: ignore[arg-type]
+        own = StageContext(Scope([SeedSite(URL)]), parser=parser, wanted=ExtractOptions(function="made_extractor:fine"))  # type: ignore[arg-type]
         assert json.loads(PageParser(own).parse(page()).line)["extracted"]["lexbor"] == ["y"]
 
 
@@ -205,7 +205,9 @@ def test_a_page_that_runs_alone_runs_without_extractors_and_says_so() -> None:
 def test_pages_that_are_not_parsed_have_nothing_extracted() -> None:
     parser = PageParser(context("", rules={"h": ExtractRule(css="h1", required=True)}))
     for status, kind in ((404, "text/html"), (200, "application/pdf")):
-        other = Page(Request(URL, "shop.example", 1), status, (("content-type", kind),), b"%PDF-", 0.0, 0.0, "asyncio")
+        other = Response(
+            Request(URL, "shop.example", 1), status, (("content-type", kind),), b"%PDF-", 0.0, 0.0, "asyncio"
+        )
         found = json.loads(parser.parse(other).line)
         assert (found["rules"], found["extract_error"]) == (None, None)
 

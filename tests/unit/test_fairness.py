@@ -9,7 +9,7 @@ import pytest
 
 from crawler.frontier.frontier import Frontier
 from crawler.models import Pending, Request
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import NO_DELAY, START, Answer, Crawl, limits, pages, polite
 
@@ -103,7 +103,7 @@ def test_a_wall_clock_that_was_set_while_the_run_rested_hurries_no_host(jump_s: 
     """After a resume one gap passes at least, whatever the wall clock says of the time between."""
     # scenario 111
     now, wall = 50.0, 1_800_000_000.0
-    frontier = Frontier(Scope([Site("http://a.example/")]), CrawlSettings(), PolitenessSettings(delay_s=2.0), 4, 4)
+    frontier = Frontier(Scope([SeedSite("http://a.example/")]), CrawlSettings(), PolitenessSettings(delay_s=2.0), 4, 4)
     frontier.restore([Pending("a.example", "http://a.example/", wall + 10.0)], now, wall + jump_s)
     wait_s = frontier.next_visit("a.example") - now
     assert 2.0 <= wait_s <= 3610.0
@@ -188,6 +188,6 @@ def test_hosts_that_hang_after_their_robots_txt_do_not_starve_the_others() -> No
 
 def test_a_wall_clock_in_1970_does_not_park_hosts_for_decades() -> None:
     # scenario 111
-    frontier = Frontier(Scope([Site("http://a.example/")]), CrawlSettings(), PolitenessSettings(), 4, 4)
+    frontier = Frontier(Scope([SeedSite("http://a.example/")]), CrawlSettings(), PolitenessSettings(), 4, 4)
     frontier.restore([Pending("a.example", "http://a.example/", 1_800_000_000.0)], 50.0, 1_000.0)
     assert frontier.next_visit("a.example") - 50.0 <= 3600.0

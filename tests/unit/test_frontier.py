@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.frontier.frontier import Frontier, Refill, Resolve
-from crawler.frontier.stock import WINDOW_REQUESTS
+from crawler.frontier.windows import WINDOW_REQUESTS
 from crawler.models import Request
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import START, Answer, Crawl, Fetch, limits, pages, polite, request, with_robots

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crawler import urls
 from crawler.models import Request
-from crawler.scope.scope import Site
+from crawler.scope.scope import SeedSite
 from crawler.settings.groups import CrawlSettings
 from tests.unit.frontier_driver import START, Answer, Crawl, limits, pages, polite, with_robots
 
@@ -58,8 +58,8 @@ def test_the_page_limit_of_each_site_is_met_exactly(
     per_site: int, own: int, bad: set[int], per_host: int, retry_s: float | None
 ) -> None:
     """A site's own limit wins; 0 is none; what is over is skipped with the reason."""
-    sites = [Site(f"http://h{number}.example/") for number in range(5)]
-    sites[0] = Site("http://h0.example/", max_pages=own)
+    sites = [SeedSite(f"http://h{number}.example/") for number in range(5)]
+    sites[0] = SeedSite("http://h0.example/", max_pages=own)
 
     def answer(wanted: Request, now: float) -> Answer:
         return Answer(is_silent=wanted.fingerprint % 10 in bad)
@@ -83,8 +83,8 @@ def test_the_page_limit_of_each_site_is_met_exactly(
 
 def test_sites_on_one_host_do_not_hold_each_other_up_for_good() -> None:
     sites = [
-        Site("http://a.example/x/", "prefix", max_pages=2),
-        Site("http://a.example/y/", "prefix", max_pages=3),
+        SeedSite("http://a.example/x/", "prefix", max_pages=2),
+        SeedSite("http://a.example/y/", "prefix", max_pages=3),
     ]
     seeds = [f"http://a.example/{folder}/{number}" for number in range(10) for folder in "xy"]
     crawl = Crawl(seeds, sites=sites, politeness=polite(per_host=4)).run()
@@ -97,7 +97,7 @@ def test_a_scope_that_grows_while_a_page_is_open_does_not_upset_the_count() -> N
         ["http://a.example/"],
         lambda wanted, now: Answer(links=pages("b.example", 9) if wanted.depth == 0 else ()),
         limits(max_pages_per_site=5),
-        sites=[Site("http://a.example/")],
+        sites=[SeedSite("http://a.example/")],
     )
     crawl.run(until=0.15)
     assert crawl.flying[0].request.host == "b.example"
@@ -109,7 +109,11 @@ def test_a_scope_that_grows_while_a_page_is_open_does_not_upset_the_count() -> N
 
 
 def test_links_are_followed_to_their_depth_and_seeds_are_exempt() -> None:
-    sites = [Site("http://a.example/"), Site("http://b.example/", max_depth=3), Site("http://c.example/", max_depth=0)]
+    sites = [
+        SeedSite("http://a.example/"),
+        SeedSite("http://b.example/", max_depth=3),
+        SeedSite("http://c.example/", max_depth=0),
+    ]
 
     def answer(wanted: Request, now: float) -> Answer:
         return Answer(links=[wanted.url + "x"])

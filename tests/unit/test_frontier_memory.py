@@ -10,7 +10,7 @@ import pytest
 from crawler.frontier import hosts as in_mind
 from crawler.frontier.frontier import Drop, Frontier, Resolve
 from crawler.models import Request
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import NO_DELAY, START, Answer, Crawl, pages, request
 
@@ -75,7 +75,7 @@ def test_hosts_with_nothing_left_to_do_are_forgotten(monkeypatch: pytest.MonkeyP
 
 def test_a_host_whose_robots_txt_will_never_come_can_be_forgotten() -> None:
     """Its pages have failed; a crawl of many such hosts keeps none of them in mind."""
-    scope = Scope([Site("https://bad.example/", "any")])
+    scope = Scope([SeedSite("https://bad.example/", "any")])
     frontier = Frontier(scope, ROBOTS, NO_DELAY, 4, 0)
     frontier.add(request("https://bad.example/", seq=1), START)
     assert isinstance(frontier.next(START), Resolve)

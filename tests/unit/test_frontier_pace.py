@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crawler import urls
 from crawler.models import Request
-from crawler.scope.scope import Site
+from crawler.scope.scope import SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from tests.unit.frontier_driver import START, Answer, Crawl, Fetch, limits, pages, polite, with_robots
 
@@ -162,7 +162,7 @@ def test_a_host_whose_urls_are_all_refused_passes_its_turn_at_the_address_on() -
         return Answer(elapsed_s=10.0 if wanted.host == "a.example" else 0.1)
 
     seeds = ["http://b.example/", "http://c.example/", "http://a.example/"]
-    sites = [Site(seeds[0]), Site(seeds[1]), Site(seeds[2], delay_s=0.0)]
+    sites = [SeedSite(seeds[0]), SeedSite(seeds[1]), SeedSite(seeds[2], delay_s=0.0)]
     politeness = PolitenessSettings(per_ip=1)
     crawl = Crawl(seeds, answer, ROBOTS, politeness, sites, resolve=lambda host: "192.0.2.1").run()
     assert crawl.order[-2:] == ["http://a.example/", "http://c.example/"]
@@ -177,7 +177,7 @@ def test_a_host_that_is_skipped_passes_its_turn_at_the_address_on() -> None:
         return Answer()
 
     seeds = ["http://c.example/", "http://b.example/", "https://b.example/"]
-    sites = [Site(seeds[0], delay_s=5.0), Site(seeds[1])]
+    sites = [SeedSite(seeds[0], delay_s=5.0), SeedSite(seeds[1])]
     politeness = polite(per_ip=1, per_host=2)
     crawl = Crawl(seeds, answer, ROBOTS, politeness, sites, resolve=lambda host: "192.0.2.1").run()
     assert crawl.order == ["http://c.example/robots.txt", "http://b.example/robots.txt", "http://c.example/"]

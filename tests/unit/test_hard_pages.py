@@ -15,12 +15,12 @@ import crawler
 from crawler.engine import assembly
 from crawler.errors import ParseError, RunError
 from crawler.lab import hostile
-from crawler.models import ExtractRule, Page, Parsed, Request
+from crawler.models import ExtractRule, Parsed, Request, Response
 from crawler.parse import lexbor, sitemap, soup
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
+from crawler.parse.options import USUAL, ExtractOptions
 from crawler.parse.stage import PageParser, StageContext
-from crawler.parse.wanted import USUAL, Wanted
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import ParseSettings
 from tests.unit.bounded import MIB, within
 
@@ -30,15 +30,15 @@ MANY = 100_000
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
 
 
-def page(body: bytes, kind: str = "page") -> Page:
-    return Page(Request(URL, "a.example", 1, kind), 200, HTML, body, 0.0, 0.0, "asyncio")  # type: ignore[arg-type]
+def page(body: bytes, kind: str = "page") -> Response:
+    return Response(Request(URL, "a.example", 1, kind), 200, HTML, body, 0.0, 0.0, "asyncio")  # type: ignore[arg-type]
 
 
 async def parse(
-    *pages: Page, cpu_s: float = 10.0, parser: str = "lexbor", wanted: Wanted = USUAL
+    *pages: Response, cpu_s: float = 10.0, parser: str = "lexbor", wanted: ExtractOptions = USUAL
 ) -> list[Parsed | ParseError]:
     """What a worker makes of pages, with the limits of the defaults but for the CPU time."""
-    context = StageContext(Scope([Site(URL)]), parser=parser, wanted=wanted)  # type: ignore[arg-type]
+    context = StageContext(Scope([SeedSite(URL)]), parser=parser, wanted=wanted)  # type: ignore[arg-type]
     futures = [asyncio.get_running_loop().create_future() for _ in pages]
 
     def fatal(error: RunError) -> None:
@@ -78,7 +78,7 @@ BLOCKS = {
 def read_nested(parser: str, opened: str, count: int) -> tuple[str, list[str]]:
     """Text and links at the bottom of a deep page."""
     body = (opened * count + "deep <a href=/deep>down</a>").encode()
-    document = READERS[parser](body, URL, Targets(), 5_000)
+    document = READERS[parser](body, URL, LinkJoiner(), 5_000)
     return document.text[-9:].replace("\n", " "), document.hrefs[-1:]
 
 
@@ -136,7 +136,7 @@ ENORMOUS: dict[str, Callable[[], str]] = {
 
 def read_enormous() -> dict[str, tuple[str, int, int]]:
     """The last word of each text, how long the text is, and how many links were kept."""
-    read = {name: lexbor.read(make().encode(), URL, Targets(), 5_000) for name, make in ENORMOUS.items()}
+    read = {name: lexbor.read(make().encode(), URL, LinkJoiner(), 5_000) for name, make in ENORMOUS.items()}
     return {name: (each.text[-3:], len(each.text), len(each.hrefs)) for name, each in read.items()}
 
 
@@ -162,7 +162,7 @@ async def test_more_attributes_than_a_page_may_take_time_for_are_refused() -> No
 def headings_of(parser: str, layers: int, length: int) -> list[int]:
     """How many headings a page has that nests them, and how many characters they have together."""
     body = b"<h1><div>" * layers + b"y" * length
-    document = READERS[parser](body, URL, Targets(), 5_000)
+    document = READERS[parser](body, URL, LinkJoiner(), 5_000)
     return [len(document.headings), sum(len(text) for _, text in document.headings)]
 
 
@@ -194,7 +194,7 @@ def test_no_selector_runs_on_every_page() -> None:
 async def test_a_rule_that_a_deep_page_makes_slow_costs_the_page_its_rules_and_nothing_more(rule: ExtractRule) -> None:
     """The page ends its worker, is read once more without rules, and says so; the next page has them again."""
     # scenario 93
-    wanted = Wanted(rules={"slow": rule})
+    wanted = ExtractOptions(rules={"slow": rule})
     deep, after = await parse(page(b"<div>" * 3_000 + b"deep"), page(b"<p>after"), cpu_s=0.5, wanted=wanted)
     assert isinstance(deep, Parsed)
     assert isinstance(after, Parsed)
@@ -234,7 +234,7 @@ SLOW: dict[str, Callable[[], str]] = {
 
 def read_slow(parser: str) -> dict[str, str]:
     """The outcome of each page in the whole stage."""
-    reader = PageParser(StageContext(Scope([Site(URL)]), parser=parser))  # type: ignore[arg-type]
+    reader = PageParser(StageContext(Scope([SeedSite(URL)]), parser=parser))  # type: ignore[arg-type]
     return {name: reader.parse(page(make().encode())).outcome for name, make in SLOW.items()}
 
 

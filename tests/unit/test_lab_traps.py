@@ -11,7 +11,7 @@ from crawler import urls
 from crawler.lab import Answer, LabServer, World, WorldSpec
 from crawler.lab.traps import FACETS, HOSTS, MAZE_LINKS, MIRROR_PAGES, SHOP_ITEMS, TARPIT_LATENCY_S
 from crawler.parse import lexbor
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 from crawler.scope.patterns import novelty_of
 
 PORT = 8080
@@ -27,7 +27,7 @@ def read(url: str, spec: WorldSpec = SPEC) -> tuple[int, list[str]]:
     """What a page says and where it leads."""
     answer = get(url, spec)
     assert (answer.status, answer.fault) == (200, None), url
-    document = lexbor.read(answer.body, url, Targets(), 5000)
+    document = lexbor.read(answer.body, url, LinkJoiner(), 5000)
     return novelty_of(url, document.title, document.text), document.hrefs
 
 

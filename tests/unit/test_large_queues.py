@@ -10,7 +10,7 @@ import pytest
 
 from crawler.frontier.frontier import Frontier
 from crawler.models import Link
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
 from crawler.store.base import Found
 from crawler.store.sqlite import SqliteStore
@@ -37,7 +37,7 @@ def resume(path: Path) -> int:
         store = SqliteStore(path, is_new=False)
         store.begin_session()
         store.restore_queues()
-        scope = Scope([Site(f"http://h{number}.example/") for number in range(HOSTS)])
+        scope = Scope([SeedSite(f"http://h{number}.example/") for number in range(HOSTS)])
         frontier = Frontier(scope, CrawlSettings(robots=False), PolitenessSettings(), 64, 64)
         frontier.restore(store.pending(), 0.0, 0.0)
         assert frontier.host_count == HOSTS

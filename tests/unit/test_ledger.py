@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.frontier.decisions import Waits
-from crawler.frontier.host import Arrivals
+from crawler.frontier.host import WaitClock
 from crawler.measure import host_times, procfs
 from crawler.measure import machine as machine_module
 from crawler.measure.histogram import Histogram
@@ -17,7 +17,7 @@ from crawler.measure.host_times import OTHER_HOSTS, HostTable
 from crawler.measure.ledger import STAGES, Ledger
 from crawler.measure.machine import Machine
 from crawler.measure.occupancy import COLUMNS, MAX_ROWS, Occupancy, Timeline
-from crawler.models import Page, Parsed, Request
+from crawler.models import Parsed, Request, Response
 
 DURATIONS = st.floats(min_value=0, max_value=1e5, allow_nan=False)
 REQUEST = Request("http://a.example/", "a.example", 1)
@@ -109,7 +109,7 @@ def test_hosts_that_took_least_time_become_one_when_there_are_many(monkeypatch: 
 
 def test_a_page_waits_for_its_turn_or_for_a_slot() -> None:
     """What its host allowed and nobody did is the queue; the rest is politeness."""
-    arrivals = Arrivals()
+    arrivals = WaitClock()
     arrivals.came(now=0.0)
     arrivals.came(now=0.0)
     # The host's turn had come at 1, a slot was free at 3; the gap had run from the beginning.
@@ -120,7 +120,7 @@ def test_a_page_waits_for_its_turn_or_for_a_slot() -> None:
 
 def test_a_page_that_comes_late_has_not_waited_for_what_was_before() -> None:
     """Nor does a host with nothing to do wait for anything."""
-    arrivals = Arrivals()
+    arrivals = WaitClock()
     arrivals.came(now=100.0)
     assert arrivals.waits(now=100.5, due=2.0, busy_at=1.0) == Waits(0.5, 0.0, 0.0)
     assert arrivals.waits(now=101.0, due=2.0, busy_at=1.0) == Waits(0.0, 0.0, 0.0)
@@ -130,7 +130,7 @@ def test_stages_add_up_to_the_time_of_a_page() -> None:
     """From the start of the fetch to its end, and from there to what the worker gave back."""
     ledger = Ledger()
     ledger.asked("a.example")
-    page = Page(REQUEST, 200, (), b"x" * 10, 0.0, 2.0, "asyncio", first_byte_s=1.5, connect_s=0.25, tls_s=0.5)
+    page = Response(REQUEST, 200, (), b"x" * 10, 0.0, 2.0, "asyncio", first_byte_s=1.5, connect_s=0.25, tls_s=0.5)
     ledger.answered(page)
     ledger.parsed_page(Parsed(b"", "ok", laps_s=(0.25, 0.5, 0.0, 0.125)), elapsed_s=1.0)
     ledger.committed([0.5], commit_s=0.25)
@@ -176,7 +176,7 @@ def test_a_host_that_never_answered_is_not_what_a_verdict_is_about() -> None:
     assert (evidence.host, evidence.held_hosts, evidence.failure) == (None, 0, "connect timeout")
     assert evidence.is_unanswered
     ledger.asked("a.example")
-    ledger.answered(Page(REQUEST, 200, (), b"x", 0.0, 1.0, "asyncio", first_byte_s=0.5))
+    ledger.answered(Response(REQUEST, 200, (), b"x", 0.0, 1.0, "asyncio", first_byte_s=0.5))
     assert ledger.evidence().host == "a.example"
 
 

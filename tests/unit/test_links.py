@@ -12,9 +12,9 @@ from crawler.models import EXAMPLES, LeftOut
 from crawler.parse import hrefs, links
 from crawler.parse.links import LinkJudge
 from crawler.scope.rewrite import UrlRules
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 
-SCOPE = Scope([Site("https://a.example/")], exclude=["/private"])
+SCOPE = Scope([SeedSite("https://a.example/")], exclude=["/private"])
 AUTHORITIES = ("http://h.example", "https://h.example:443", "http://h.example:81")
 PIECES = st.sampled_from(
     [*"ab./?#%:;=&~+'\"\\|^` \t@!$(),*[]{}<>", "..", "%2e", "%2E", "%41", "%4a", "//", "é", "\x0b", *AUTHORITIES]
@@ -69,7 +69,7 @@ def test_joining_strings_gives_what_the_url_parser_gives(base: str, href: str) -
 @example([("http://h.example/a/", "\u017f:x"), ("http://h.example/b/", "\u017f:x")])
 @example([("http://h.example/a/", "http\u017f://x"), ("http://h.example/b/", "http\u017f://x")])
 def test_what_is_remembered_of_other_pages_gives_what_the_url_parser_gives(pages: list[tuple[str, str]]) -> None:
-    targets = hrefs.Targets()
+    targets = hrefs.LinkJoiner()
     for base, _ in pages:
         for _, href in pages:
             try:

@@ -6,14 +6,14 @@ import pytest
 
 from crawler.models import Document
 from crawler.parse import lexbor, soup
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 
 READERS = {"lexbor": lexbor.read, "bs4": soup.read}
 
 
 def read(html: str, parser: str) -> Document:
     page = f"<!DOCTYPE html>{html}".encode()
-    return READERS[parser](page, "https://a.example/d/p", Targets(), 100)
+    return READERS[parser](page, "https://a.example/d/p", LinkJoiner(), 100)
 
 
 def paths(document: Document) -> list[str]:

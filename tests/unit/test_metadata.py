@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.models import Metadata, Page, Record, Request
+from crawler.models import Metadata, Record, Request, Response
 from crawler.parse import lexbor, soup
 from crawler.parse.dates import iso_date
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 from crawler.parse.metadata import MAX_JSONLD_CHARS, MAX_JSONLD_DEPTH
+from crawler.parse.options import ExtractOptions
 from crawler.parse.stage import PageParser, StageContext
-from crawler.parse.wanted import Wanted
 from crawler.records import FIELDS
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 
 URL = "https://a.example/dir/page"
 READERS = {"lexbor": lexbor.read, "bs4": soup.read}
@@ -32,7 +32,7 @@ def read(request: pytest.FixtureRequest) -> Read:
     """A function of HTML that returns the Metadata, once for each parser."""
 
     def run(html: str, **wanted: Any) -> Metadata:
-        return READERS[request.param](html.encode(), URL, Targets(), 5_000, Wanted(**wanted)).metadata
+        return READERS[request.param](html.encode(), URL, LinkJoiner(), 5_000, ExtractOptions(**wanted)).metadata
 
     return run
 
@@ -98,8 +98,8 @@ def test_what_a_page_does_not_say_and_what_is_not_wanted_is_none(read: Read) -> 
 def test_text_and_links_do_not_depend_on_what_else_is_wanted() -> None:
     page = ARTICLE + "<p>a <a href=/x rel=author>link <b>to</b></a> b<img src=i alt=I> <time datetime=2024>c</time></p>"
     for reader in READERS.values():
-        bare = reader(page.encode(), URL, Targets(), 5_000, Wanted(metadata=False))
-        full = reader(page.encode(), URL, Targets(), 5_000, Wanted(images=True, link_details=True))
+        bare = reader(page.encode(), URL, LinkJoiner(), 5_000, ExtractOptions(metadata=False))
+        full = reader(page.encode(), URL, LinkJoiner(), 5_000, ExtractOptions(images=True, link_details=True))
         assert msgspec.structs.replace(full, metadata=Metadata()) == bare
 
 
@@ -136,8 +136,8 @@ def test_what_is_no_object_or_list_is_left_out_and_the_next_script_counts(read: 
 def recorded(html: str, parser: str) -> dict[str, Any]:
     """The record of a page, through the whole stage."""
     request = Request(URL, "a.example", 1)
-    page = Page(request, 200, (("content-type", "text/html; charset=utf-8"),), html.encode(), 0.0, 0.0, "asyncio")
-    parsed = PageParser(StageContext(Scope([Site(URL)]), parser=parser)).parse(page)  # type: ignore[arg-type]
+    page = Response(request, 200, (("content-type", "text/html; charset=utf-8"),), html.encode(), 0.0, 0.0, "asyncio")
+    parsed = PageParser(StageContext(Scope([SeedSite(URL)]), parser=parser)).parse(page)  # type: ignore[arg-type]
     assert parsed.outcome == "ok"
     record: dict[str, Any] = json.loads(parsed.line)
     assert tuple(record) == FIELDS
@@ -293,7 +293,7 @@ def test_links_inside_of_links_do_not_repeat_their_text(read: Read) -> None:  # 
 def test_of_very_many_links_and_images_the_first_are_listed() -> None:
     html = "".join(f"<a href={n}>t</a><img src={n}.png>" for n in range(50)).encode()
     for reader in READERS.values():
-        found = reader(html, URL, Targets(), 10, Wanted(images=True, link_details=True)).metadata
+        found = reader(html, URL, LinkJoiner(), 10, ExtractOptions(images=True, link_details=True)).metadata
         assert len(found.images or ()) == len(found.link_details or ()) == 10
 
 
@@ -322,5 +322,5 @@ PIECES = (
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 def test_no_page_makes_a_reader_of_metadata_fail(html: str) -> None:
     for reader in READERS.values():
-        document = reader(html.encode(), URL, Targets(), 50, Wanted(images=True, link_details=True))
+        document = reader(html.encode(), URL, LinkJoiner(), 50, ExtractOptions(images=True, link_details=True))
         assert len(document.metadata.link_details or ()) <= document.links_total

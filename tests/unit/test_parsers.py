@@ -10,7 +10,7 @@ from crawler import urls
 from crawler.errors import UrlError
 from crawler.models import Document
 from crawler.parse import hrefs, lexbor, soup
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 from crawler.parse.text import EDGE, fold, lines
 
 URL = "https://a.example/dir/page?x=1"
@@ -23,7 +23,7 @@ def read(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
 
     def run(html: str | bytes, url: str = URL, max_links: int = 5000) -> Document:
         body = html.encode() if isinstance(html, str) else html
-        return READERS[request.param](body, url, Targets(), max_links)
+        return READERS[request.param](body, url, LinkJoiner(), max_links)
 
     return run
 
@@ -260,7 +260,7 @@ def test_malformed_pages_are_read(read, html: str) -> None:  # type: ignore[no-u
 @given(st.text("<>/!-pbahref=x \"'&\n\0é", max_size=60))
 def test_no_page_makes_a_parser_raise(html: str) -> None:
     for name in READERS:
-        READERS[name](html.encode(), URL, Targets(), 100)
+        READERS[name](html.encode(), URL, LinkJoiner(), 100)
 
 
 # Links that need no URL parser, and those that are remembered
@@ -275,8 +275,8 @@ def test_remembered_and_joined_links_are_what_the_url_parser_says(href: str, url
         expected = urls.canonicalize(href, url)
     except UrlError:
         expected = ""
-    targets = Targets()
-    targets = Targets()
+    targets = LinkJoiner()
+    targets = LinkJoiner()
     assert targets.target(targets.base(url), href) == expected
     assert targets.target(targets.base(url), href) == expected
     for other in ("https://a.example/one/q?r=/s/", "https://a.example/one/", "https://a.example/a/b/c/d"):
@@ -288,7 +288,7 @@ def test_remembered_and_joined_links_are_what_the_url_parser_says(href: str, url
 
 
 def test_what_is_remembered_of_an_href_serves_every_page_that_it_can_stand_on() -> None:
-    targets = Targets()
+    targets = LinkJoiner()
     base = targets.base("https://a.example/one/two/p")
     for href in ("/x", "x", "./x", "../x", "../../../x#y", "?x=1", "https://b.example/x", "mailto:x", "#x", "", "é"):
         targets.target(base, href)
@@ -301,7 +301,7 @@ def test_what_is_remembered_of_an_href_serves_every_page_that_it_can_stand_on() 
 
 
 def test_an_href_on_a_page_with_a_very_long_url_is_joined_with_care() -> None:
-    targets, href = Targets(), "y" * 500
+    targets, href = LinkJoiner(), "y" * 500
     targets.target(targets.base("https://a.example/"), href)
     long = "https://a.example/" + "x" * (hrefs.MAX_TARGET_CHARS - 300) + "/"
     assert [targets.target(targets.base(long), each) for each in (href, href, "y", "y")] == [
@@ -314,7 +314,7 @@ def test_an_href_on_a_page_with_a_very_long_url_is_joined_with_care() -> None:
 
 def test_the_memory_of_links_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hrefs, "_CACHED_TARGETS", 10)
-    targets = Targets()
+    targets = LinkJoiner()
     for n in range(100):
         targets.target(targets.base("https://a.example/"), f"x{n}")
         targets.target(targets.base("https://a.example/"), f"/x{n}")

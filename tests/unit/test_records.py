@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.models import Document, Page, Request
+from crawler.models import Document, Request, Response
 from crawler.records import FIELDS, line_of, record_line, record_of, timestamp
 
 REQUEST = Request("https://a.example/x", "a.example", 1, depth=2, via="https://a.example/", attempts=1)
-PAGE = Page(
+PAGE = Response(
     REQUEST,
     200,
     (("Content-Type", " text/html; charset=utf-8 "), ("ETag", '"e"'), ("Last-Modified", "yesterday")),
@@ -91,7 +91,7 @@ def test_only_the_first_5000_links_are_recorded() -> None:
 
 
 def test_a_body_cut_by_the_decoder_says_so_before_it_repeats_the_fetcher() -> None:
-    cut = Page(REQUEST, 200, (), b"", 0.0, 0.0, "asyncio", truncated="time")
+    cut = Response(REQUEST, 200, (), b"", 0.0, 0.0, "asyncio", truncated="time")
     assert record_of(REQUEST, "ok", page=cut).truncated == "time"
     assert record_of(REQUEST, "ok", page=cut, truncated="length").truncated == "length"
 
@@ -101,7 +101,7 @@ def test_a_timestamp_is_utc_with_milliseconds() -> None:
 
 
 def test_a_header_with_control_characters_stays_on_one_line() -> None:  # scenario 87
-    page = Page(REQUEST, 200, (("ETag", "a\x1b[2J\r\nb\0\x7f\u2028"),), b"", 0.0, 0.0, "asyncio")
+    page = Response(REQUEST, 200, (("ETag", "a\x1b[2J\r\nb\0\x7f\u2028"),), b"", 0.0, 0.0, "asyncio")
     line = record_line(REQUEST, "ok", page=page)
     assert line.count(b"\n") == 1
     assert json.loads(line)["etag"] == "a\x1b[2J\r\nb\0\x7f\u2028"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.scope.scope import Scope, ScopeKind, Site
+from crawler.scope.scope import Scope, ScopeKind, SeedSite
 
 
 def scope_of(*seeds: str, kind: ScopeKind = "host", **rules: object) -> Scope:
-    return Scope([Site(seed, kind) for seed in seeds], **rules)  # type: ignore[arg-type]
+    return Scope([SeedSite(seed, kind) for seed in seeds], **rules)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,11 @@ def test_a_host_that_the_seed_redirects_to_belongs_to_it() -> None:
 
 
 def test_an_alias_keeps_the_sites_limits_and_the_rules() -> None:
-    site = Site("https://a.example/", max_pages=5, delay_s=2.0, max_depth=1)
+    site = SeedSite("https://a.example/", max_pages=5, delay_s=2.0, max_depth=1)
     scope = Scope([site], ["/i"], ["/e"], 99)
     for _ in range(2):
         scope.add_alias(0, "new.example")
-    assert scope.sites == (Site("https://a.example/", "host", 5, 2.0, 1, ("new.example",)),)
+    assert scope.sites == (SeedSite("https://a.example/", "host", 5, 2.0, 1, ("new.example",)),)
     assert (scope.include, scope.exclude, scope.max_url_chars) == (("/i",), ("/e",), 99)
 
 

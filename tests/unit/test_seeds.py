@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from crawler.errors import UsageError
 from crawler.scope import seeds
-from crawler.scope.scope import Site
+from crawler.scope.scope import SeedSite
 from crawler.settings.groups import SiteSettings
 
 ListFile = Callable[[str | bytes], str]
@@ -64,21 +64,21 @@ def test_seeds_are_canonical_and_in_the_order_given(list_file: ListFile) -> None
 
 def test_the_kind_of_scope_is_that_of_the_crawl() -> None:
     assert seeds.read(["https://a.example/b/"], [], [], "prefix", io.BytesIO()).sites == (
-        Site("https://a.example/b/", "prefix"),
+        SeedSite("https://a.example/b/", "prefix"),
     )
 
 
 def test_a_line_may_carry_its_own_limits(list_file: ListFile) -> None:
     found = read([], [list_file("https://a.example/ max_pages=100 delay=2.5 depth=3 # slowly\nhttps://b.example/\n")])
     assert found.sites == (
-        Site("https://a.example/", max_pages=100, delay_s=2.5, max_depth=3),
-        Site("https://b.example/"),
+        SeedSite("https://a.example/", max_pages=100, delay_s=2.5, max_depth=3),
+        SeedSite("https://b.example/"),
     )
 
 
 def test_site_tables_carry_limits_too() -> None:
     table = SiteSettings(url="a.example", max_pages=7, delay_s=0.0, max_depth=0)
-    assert read(tables=[table]).sites == (Site("https://a.example/", max_pages=7, delay_s=0.0, max_depth=0),)
+    assert read(tables=[table]).sites == (SeedSite("https://a.example/", max_pages=7, delay_s=0.0, max_depth=0),)
 
 
 def test_comments_and_empty_lines_are_passed_over(list_file: ListFile) -> None:
@@ -153,7 +153,7 @@ def test_duplicates_are_one_seed_and_the_last_limits_count(list_file: ListFile) 
     content = "https://a.example/ max_pages=5 depth=2\nHTTPS://A.example:443/#x max_pages=9\n"
     path = list_file(content)
     found = read([], [path])
-    assert found.sites == (Site("https://a.example/", max_pages=9, max_depth=2),)
+    assert found.sites == (SeedSite("https://a.example/", max_pages=9, max_depth=2),)
     assert found.notes == (f"{path}, line 2: https://a.example/ was given before; the limits that it sets now count",)
 
 
@@ -259,7 +259,7 @@ def test_no_bytes_are_an_error_of_ours(content: bytes) -> None:
 def test_the_example_list_can_be_used() -> None:
     path = Path(__file__).parents[2] / "config" / "sites.txt"
     found = read(files=[str(path)])
-    assert Site("https://example.org/docs/", max_pages=100, delay_s=2.0, max_depth=3) in found.sites
+    assert SeedSite("https://example.org/docs/", max_pages=100, delay_s=2.0, max_depth=3) in found.sites
 
 
 def test_a_prefix_that_may_not_be_the_one_that_was_meant_is_told() -> None:

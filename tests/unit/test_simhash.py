@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crawler.lab.words import NOUNS
 from crawler.parse import lexbor
 from crawler.parse.extract.simhash import SimHasher
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 
 DOCUMENTATION = Path("/usr/share/doc/python3.11/html/library")
 
@@ -95,7 +95,7 @@ def test_text_without_spaces_is_compared_as_well() -> None:
 def test_on_real_pages_only_what_was_changed_a_little_is_near() -> None:
     hasher = SimHasher()
     texts = [
-        lexbor.read(path.read_bytes(), f"https://a.example/{path.name}", Targets(), 5_000).text
+        lexbor.read(path.read_bytes(), f"https://a.example/{path.name}", LinkJoiner(), 5_000).text
         for path in sorted(DOCUMENTATION.glob("[a-m]*.html"))[:60]
     ]
     hashes = [int(hasher.of(text) or "", 16) for text in texts]

@@ -14,8 +14,8 @@ from crawler.engine.site_files import MAX_SITEMAPS_PER_HOST, SiteFiles
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.robots import Robots
 from crawler.measure.ledger import Ledger
-from crawler.models import Page, Parsed, Request
-from crawler.scope.scope import Scope, Site
+from crawler.models import Parsed, Request, Response
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import Settings
 from crawler.store.base import Found
 
@@ -26,7 +26,7 @@ class Waiting:
     """Stands for the frontier: it takes requests and hands out none."""
 
     def __init__(self, *seeds: str) -> None:
-        self.scope = Scope([Site(seed) for seed in seeds])
+        self.scope = Scope([SeedSite(seed) for seed in seeds])
         self.requests: list[Request] = []
 
     def add(self, request: Request, now: float) -> None:
@@ -129,7 +129,7 @@ def test_a_redirect_of_a_sitemap_leads_to_no_other_site() -> None:
     crawl = Crawl({})
     request = Request(f"{OWN}s.xml", "a.example", urls.fingerprint(f"{OWN}s.xml"), kind="sitemap")
     for target, asked in (("https://evil.example/s.xml", []), ("file:///etc/passwd", []), ("/t.xml", [f"{OWN}t.xml"])):
-        page = Page(request, 302, (("Location", target),), b"", 0.0, 0.0, "asyncio")
+        page = Response(request, 302, (("Location", target),), b"", 0.0, 0.0, "asyncio")
         crawl.site_files.answer_sitemap(request, page)
         assert [each.url for each in crawl.frontier.requests] == asked
 

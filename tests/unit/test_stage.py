@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from crawler import urls
-from crawler.models import LeftOut, Link, Page, Parsed, Request
+from crawler.models import LeftOut, Link, Parsed, Request, Response
 from crawler.parse import lexbor, stage
+from crawler.parse.options import ExtractOptions
 from crawler.parse.stage import (
     PageParser,
     PageWork,
@@ -23,24 +24,23 @@ from crawler.parse.stage import (
     encode_parsed,
     robots_directives,
 )
-from crawler.parse.wanted import Wanted
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 
 URL = "https://a.example/dir/page"
-SCOPE = Scope([Site("https://a.example/")], exclude=["/private"])
+SCOPE = Scope([SeedSite("https://a.example/")], exclude=["/private"])
 
 
 def page_of(
     body: bytes = b"", content_type: str | None = "text/html", *headers: tuple[str, str], url: str = URL, **fields: Any
-) -> Page:
+) -> Response:
     """A page as a fetcher gives it."""
     kind = fields.pop("kind", "page")
     head = (("Content-Type", content_type), *headers) if content_type is not None else headers
     request = Request(url, urls.host_key(url), urls.fingerprint(url), kind=kind)
-    return Page(request, fields.pop("status", 200), head, body, 1_700_000_000.0, 0.1, "asyncio", **fields)
+    return Response(request, fields.pop("status", 200), head, body, 1_700_000_000.0, 0.1, "asyncio", **fields)
 
 
-def parse(page: Page, **context: Any) -> tuple[Parsed, dict[str, Any]]:
+def parse(page: Response, **context: Any) -> tuple[Parsed, dict[str, Any]]:
     """The stage's answer and its record."""
     parsed = PageParser(StageContext(SCOPE, **context)).parse(page)
     return parsed, json.loads(parsed.line) if parsed.line else {}
@@ -117,7 +117,7 @@ def test_only_2xx_is_parsed() -> None:
         (page_of(b"<p>kept", "text/html", ("Content-Encoding", "br," * 6)), "too_many_codings"),  # scenario 31
     ],
 )
-def test_a_page_that_is_not_whole_has_failed(page: Page, error: str) -> None:
+def test_a_page_that_is_not_whole_has_failed(page: Response, error: str) -> None:
     parsed, record = parse(page)
     assert (parsed.outcome, parsed.error, record["outcome"], record["error"]) == ("failed", error, "failed", error)
     assert parsed.complete is record["complete"] is (error != "incomplete_body")
@@ -175,7 +175,7 @@ NOFOLLOW_PAGES = [
 
 
 @pytest.mark.parametrize("page", NOFOLLOW_PAGES, ids="meta header addressed link".split())
-def test_nofollow_links_are_listed_and_followed_only_if_that_is_wanted(page: Page) -> None:
+def test_nofollow_links_are_listed_and_followed_only_if_that_is_wanted(page: Response) -> None:
     parsed, record = parse(page)
     assert (parsed.links, record["links"]) == ((), ["https://a.example/x"])
     assert parse(page, nofollow=False)[0].links == (link("https://a.example/x"),)
@@ -205,7 +205,7 @@ def test_directives_count_if_they_are_addressed_to_us(fields: list[str], expecte
 
 
 def test_a_page_may_be_addressed_to_the_name_that_the_user_gave_the_crawler() -> None:
-    wanted = Wanted(names=("robots", "mybot"))
+    wanted = ExtractOptions(names=("robots", "mybot"))
     body = b'<meta name="mybot" content="nofollow"><meta name="crawler" content="noindex"><a href="/x">x</a>'
     parsed, record = parse(page_of(body), wanted=wanted)
     assert (record["nofollow"], record["noindex"], parsed.followed) == (True, False, 0)

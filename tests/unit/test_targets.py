@@ -11,7 +11,7 @@ from crawler.errors import FetchError, UsageError
 from crawler.fetch.dial.guard import Guard, exempt_origins
 from crawler.fetch.dial.resolve import POSITIVE_TTL_S, Resolver
 from crawler.fetch.dial.targets import MAX_ORIGINS, Targets
-from crawler.models import Kind, Page, Request
+from crawler.models import Kind, Request, Response
 from crawler.settings.groups import KIB, MIB, FetchSettings
 
 OWN, OTHER = "https://own.test/", "https://other.test/"
@@ -148,9 +148,9 @@ async def test_origins_without_end_do_not_take_memory_without_end() -> None:
     await made.close()
 
 
-def answered(url: str, *cookies: str, status: int = 200, now: float = 1e9) -> Page:
+def answered(url: str, *cookies: str, status: int = 200, now: float = 1e9) -> Response:
     fields = tuple(("Set-Cookie", cookie) for cookie in cookies)
-    return Page(request(url), status, (("Content-Type", "text/html"), *fields), b"", now, 0.1, "replay")
+    return Response(request(url), status, (("Content-Type", "text/html"), *fields), b"", now, 0.1, "replay")
 
 
 @pytest.mark.parametrize("status", [200, 302, 404, 503])

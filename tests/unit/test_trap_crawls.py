@@ -12,7 +12,7 @@ from crawler.frontier.traps import Trap, TrapGuard
 from crawler.lab import World, WorldSpec
 from crawler.lab.traps import HOSTS, SHOP_ITEMS
 from crawler.parse import lexbor
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 from crawler.scope.patterns import NO_NOVELTY, novelty_of, path_fault
 from crawler.scope.rewrite import UrlRules
 
@@ -57,7 +57,7 @@ def _novelty(world: World, url: str) -> tuple[int, list[str]]:
     host = urls.host_key(url)
     answer = world.answer(host, url[url.index("/", 8) :])
     assert answer.status == 200, url
-    document = lexbor.read(answer.body, url, Targets(), 5000)
+    document = lexbor.read(answer.body, url, LinkJoiner(), 5000)
     return novelty_of(url, document.title, document.text), document.hrefs
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from crawler.frontier import traps
-from crawler.frontier.heard import Heard
 from crawler.frontier.limits import DomainBudget
+from crawler.frontier.novelty import NoveltyFilter
 from crawler.frontier.traps import (
     FIRST_PAGES,
     FOLDER_FACTOR,
@@ -190,7 +190,7 @@ def test_a_site_of_which_most_pages_are_copies_is_not_touched_while_there_are_ne
 
 
 def test_what_was_heard_is_never_new_again_and_what_is_new_is_mostly_heard() -> None:
-    heard, draws = Heard(), random.Random(2)
+    heard, draws = NoveltyFilter(), random.Random(2)
     things = [draws.getrandbits(64) for _ in range(300_000)]
     row = longest = 0
     for thing in things:
@@ -202,7 +202,7 @@ def test_what_was_heard_is_never_new_again_and_what_is_new_is_mostly_heard() -> 
 
 
 def test_a_domain_that_has_said_too_much_is_not_judged_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Heard, "_MAPS", ((13, 1 / 8, 0), (13, 1 / 8, 13)))
+    monkeypatch.setattr(NoveltyFilter, "_MAPS", ((13, 1 / 8, 0), (13, 1 / 8, 13)))
     guard, draws = TrapGuard(50), random.Random(3)
     for number in range(4000):
         guard.saw(f"http://{HOST}/{number}", HOST, draws.getrandbits(64))

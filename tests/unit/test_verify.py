@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_good_run_has_no_fault(folder: Path) -> None:
     findings = verify.examine(folder)
-    assert findings == verify.Findings([], records=10, urls=13)
+    assert findings == verify.Verification([], records=10, urls=13)
     assert verify.verify(folder) == []
 
 
@@ -49,7 +49,7 @@ def test_a_crawl_may_go_on_beside_it(tmp_path: Path) -> None:
     """What is committed counts; what is appended and not yet committed does not, torn or whole."""
     run = full_run(tmp_path / "run")
     run.journal.append([b'{"url":"http://a.example/9","outcome":"ok","depth":1}\n', b'{"url":"htt'])
-    assert verify.examine(run.folder) == verify.Findings([], records=10, urls=13)
+    assert verify.examine(run.folder) == verify.Verification([], records=10, urls=13)
     run.close()
 
 
@@ -63,9 +63,9 @@ def test_a_commit_during_the_check_is_not_seen(tmp_path: Path, monkeypatch: pyte
         run.commit([done(last, "ok")], [found("http://d.example/")])
 
     monkeypatch.setattr(snapshot, "attach", attach_then_commit)
-    assert verify.examine(run.folder) == verify.Findings([], records=10, urls=13)
+    assert verify.examine(run.folder) == verify.Verification([], records=10, urls=13)
     monkeypatch.undo()
-    assert verify.examine(run.folder) == verify.Findings([], records=11, urls=14)
+    assert verify.examine(run.folder) == verify.Verification([], records=11, urls=14)
     run.close()
 
 
@@ -79,7 +79,7 @@ def test_what_a_killed_crawl_leaves_is_good(tmp_path: Path) -> None:
     for name in ("run.toml", "state.sqlite", "state.sqlite-wal", "records.jsonl"):
         shutil.copy(run.folder / name, left)
     run.close()
-    assert verify.examine(left) == verify.Findings([], records=10, urls=13)
+    assert verify.examine(left) == verify.Verification([], records=10, urls=13)
 
 
 def test_checking_changes_neither_state_nor_outputs(folder: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_folder_that_may_only_be_read_can_be_checked(folder: Path) -> None:
 
 def test_a_folder_whose_name_looks_like_a_uri_can_be_checked(tmp_path: Path) -> None:
     folder = full_run(tmp_path / "run?mode=memory&x=%41#1 ü").close()
-    assert verify.examine(folder) == verify.Findings([], records=10, urls=13)
+    assert verify.examine(folder) == verify.Verification([], records=10, urls=13)
 
 
 def test_a_suspect_of_a_crash_may_be_out_of_its_queue(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_a_lost_state_is_named_and_the_records_that_are_left_are_counted(
         (folder / "state.sqlite").write_bytes(data)
     with journal_of(folder).open("ab") as journal:
         journal.write(b'{"url":"http://torn')
-    assert verify.examine(folder) == verify.Findings([fault], records=10, urls=0)
+    assert verify.examine(folder) == verify.Verification([fault], records=10, urls=0)
 
 
 def test_with_a_lost_state_copies_of_records_are_still_found(folder: Path) -> None:

@@ -14,7 +14,7 @@ from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import ByteCount
 from crawler.fetch.dial.target import Limits, Target
 from crawler.fetch.replay import ReplayFetcher
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.records import timestamp
 from crawler.store.archive import MASK
 from tests.unit.made_warc import page, write
@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "pages.warc.gz"
 
 
-async def replay(path: Path, url: str, limits: Limits | None = None) -> Page:
+async def replay(path: Path, url: str, limits: Limits | None = None) -> Response:
     request = Request(url, "h", 0)
     fetcher = ReplayFetcher(ArchivedAnswers(path), ByteCount())
     try:

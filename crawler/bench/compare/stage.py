@@ -17,14 +17,14 @@ from crawler.errors import ParseError, RunError
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.dial.target import Limits
 from crawler.measure import procfs
-from crawler.models import Page, Parsed, Request
+from crawler.models import Parsed, Request, Response
 from crawler.parse.stage import PageParser, StageContext, decode_parsed, encode_page
 from crawler.parse.workers.base import ParsePool
 from crawler.parse.workers.inprocess import InlinePool, ThreadPool
 from crawler.parse.workers.pool import ProcessPool
 from crawler.parse.workers.worker import WorkerSpec
 from crawler.run.folder import Run
-from crawler.scope.scope import Scope, Site
+from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import FetchSettings, ParseSettings
 
 Given = TypeVar("Given")
@@ -47,7 +47,7 @@ def parse(run: Path, asked: Sequence[str], mode: str, parser: str, workers: int,
     limits = Limits.from_settings(FetchSettings())
     pages = [archived.find(Request(url, urls.host_key(url), urls.fingerprint(url)), limits) for url in asked]
     archived.close()
-    sites = {page.request.host: Site(page.request.url, "host") for page in pages}
+    sites = {page.request.host: SeedSite(page.request.url, "host") for page in pages}
     # The parser is one of the settings' own choices, so its type is not asked again here.
     context = StageContext(Scope(list(sites.values())), parser)  # type: ignore[arg-type]
     as_in_a_worker()  # so that processes are not given the credit for what their memory settings do
@@ -73,12 +73,12 @@ class _Pool:
 
     def __init__(self, mode: str, context: StageContext, workers: int) -> None:
         self.packing, self.unpacking = _Timed(encode_page), _Timed(decode_parsed)
-        self.processes: ProcessPool[Page, Parsed] | None = None
+        self.processes: ProcessPool[Response, Parsed] | None = None
         self.pool: ParsePool
         if mode == "inline":
-            self.pool = InlinePool[Page, Parsed](_parser, context)
+            self.pool = InlinePool[Response, Parsed](_parser, context)
         elif mode == "threads":
-            self.pool = ThreadPool[Page, Parsed](_parser, context, workers)
+            self.pool = ThreadPool[Response, Parsed](_parser, context, workers)
         else:
             usual = ParseSettings()
             spec = WorkerSpec(
@@ -89,7 +89,7 @@ class _Pool:
                 recycle_growth_bytes=usual.recycle_growth_bytes,
                 recycle_jobs=usual.recycle_pages,
             )
-            made = ProcessPool[Page, Parsed](
+            made = ProcessPool[Response, Parsed](
                 spec, self.packing, self.unpacking, workers, usual.wall_limit_s, self._no_workers
             )
             self.pool = self.processes = made
@@ -102,7 +102,7 @@ class _Pool:
         """CPU time that the worker processes have taken until now, seconds."""
         return sum(procfs.main_thread_cpu_s(pid) for pid in self.processes.pids) if self.processes else 0.0
 
-    async def parse(self, pages: Sequence[Page]) -> list[Parsed]:
+    async def parse(self, pages: Sequence[Response]) -> list[Parsed]:
         """Parse pages, and wait until the last is done."""
         answers: list[Parsed] = []
         finished = asyncio.get_running_loop().create_future()
@@ -126,7 +126,7 @@ class _Pool:
         return answers
 
 
-async def _parse(pages: Sequence[Page], pool: _Pool, workers: int, total: int, lines: Path) -> Sample:
+async def _parse(pages: Sequence[Response], pool: _Pool, workers: int, total: int, lines: Path) -> Sample:
     started = time.monotonic()
     await pool.pool.start()
     try:
@@ -149,6 +149,6 @@ async def _parse(pages: Sequence[Page], pool: _Pool, workers: int, total: int, l
     )
 
 
-def _parser(context: object) -> Callable[[Page], Parsed]:
+def _parser(context: object) -> Callable[[Response], Parsed]:
     assert isinstance(context, StageContext)
     return PageParser(context).parse

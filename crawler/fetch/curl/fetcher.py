@@ -12,15 +12,15 @@ import certifi
 from crawler import urls
 from crawler.errors import FetchError
 from crawler.fetch.base import ByteCount, ErrorTable, system_error, translated
-from crawler.fetch.curl.exchange import Exchange
 from crawler.fetch.curl.http1 import StaleConnection, compose
 from crawler.fetch.curl.http2 import AskOverHttp1, Streams
 from crawler.fetch.curl.pool import ConnectionPool
+from crawler.fetch.curl.state import FetchState
 from crawler.fetch.curl.transfers import Access, Transfers
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import find_proxy
 from crawler.fetch.dial.target import Target
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 from crawler.settings.groups import Settings
 
 MAX_ORIGINS = 10_000  # whose protocol is remembered
@@ -48,14 +48,14 @@ class CurlFetcher:
         self._pool = ConnectionPool(self._transfers, access, max_idle)
         self._streams = Streams(self._transfers, access)
         self._speaks_http2: dict[str, bool] = {}  # by origin, the one learnt first in front
-        self._under_way: set[Exchange] = set()
+        self._under_way: set[FetchState] = set()
         self._all_over: asyncio.Future[None] | None = None  # set when it is closed
 
-    async def fetch(self, request: Request, target: Target) -> Page:
+    async def fetch(self, request: Request, target: Target) -> Response:
         """Ask for one URL; see `Fetcher.fetch`."""
         if self._all_over is not None:
             raise FetchError("connection_lost", "the fetcher is closed")
-        exchange = Exchange(request, target, self._counter, self._loop)
+        exchange = FetchState(request, target, self._counter, self._loop)
         self._under_way.add(exchange)
         try:
             with translated(_ERRORS):
@@ -70,7 +70,7 @@ class CurlFetcher:
                 self._all_over.set_result(None)
         return exchange.page(self.name)
 
-    async def _ask(self, exchange: Exchange) -> None:
+    async def _ask(self, exchange: FetchState) -> None:
         """Ask in the protocol that the origin speaks, which its first connection tells."""
         origin = urls.origin(exchange.request.url)
         if not self._speaks_http2.get(origin):
@@ -83,7 +83,7 @@ class CurlFetcher:
             self._learn(origin, False)
             await self._ask_over_http1(exchange, origin)
 
-    async def _ask_over_http1(self, exchange: Exchange, origin: str) -> bool:
+    async def _ask_over_http1(self, exchange: FetchState, origin: str) -> bool:
         """Ask on a connection that is kept, and if there is none or it is dead, on a new one.
 
         Returns:

@@ -20,7 +20,7 @@ from msgspec import Struct
 from crawler.errors import FetchError
 from crawler.fetch.answer import AnswerParser
 from crawler.fetch.base import READ_BYTES, authority, request_target
-from crawler.fetch.curl.exchange import Exchange
+from crawler.fetch.curl.state import FetchState
 from crawler.fetch.dial.proxy import Proxy
 from crawler.fetch.dial.target import Headers
 
@@ -78,7 +78,7 @@ class Connection:
         self._pool = pool
         self._wire = wire
         self._is_open = True
-        self._exchange: Exchange | None = None
+        self._exchange: FetchState | None = None
         self._answer: AnswerParser | None = None
         self._has_been_used = False
         self._may_be_stale = False  # the server may have closed it while it was idle; no byte of an answer has come
@@ -86,7 +86,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(wire.fd, self._on_readable)
 
-    async def ask(self, exchange: Exchange, message: bytes) -> None:
+    async def ask(self, exchange: FetchState, message: bytes) -> None:
         """Send a request and wait for the end of its answer.
 
         Raises:
@@ -186,7 +186,7 @@ class Connection:
         else:
             self._finish(exchange, answer, is_wanted=False)
 
-    def _finish(self, exchange: Exchange, answer: AnswerParser, is_wanted: bool) -> None:
+    def _finish(self, exchange: FetchState, answer: AnswerParser, is_wanted: bool) -> None:
         """The answer has ended, well or not; the connection is kept if it can carry another."""
         exchange.is_broken = answer.broken is not None
         self._exchange = self._answer = None

@@ -9,7 +9,7 @@ import pycurl
 from crawler.errors import FetchError
 from crawler.fetch.answer import HEAD_SLACK_BYTES, MAX_INFORMATIONAL, parse_head
 from crawler.fetch.base import authority, request_target
-from crawler.fetch.curl.exchange import Exchange
+from crawler.fetch.curl.state import FetchState
 from crawler.fetch.curl.transfers import E_WEIRD_SERVER_REPLY, Access, Easy, Outcome, Transfers
 from crawler.fetch.dial.target import Headers
 
@@ -26,7 +26,7 @@ class _Stream(Easy):
 
     def __init__(self, access: Access) -> None:
         super().__init__(access)
-        self._exchange: Exchange | None = None
+        self._exchange: FetchState | None = None
         self._failure: Exception | None = None
         self._head: list[bytes] = []
         self._head_bytes = 0
@@ -41,7 +41,7 @@ class _Stream(Easy):
         curl.setopt(pycurl.HEADERFUNCTION, self._take_line)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_piece)
 
-    def prepare(self, exchange: Exchange | None, fresh: bool = False) -> None:
+    def prepare(self, exchange: FetchState | None, fresh: bool = False) -> None:
         """Set what the next transfer asks for and whom it answers."""
         self._exchange = exchange
         self._failure = None
@@ -146,7 +146,7 @@ class Streams:
         self._access = access
         self._free: list[_Stream] = []
 
-    async def ask(self, exchange: Exchange) -> None:
+    async def ask(self, exchange: FetchState) -> None:
         """Ask and wait for the end of the answer.
 
         Raises:
@@ -161,7 +161,7 @@ class Streams:
             stream.prepare(None)
             self._free.append(stream)
 
-    async def _run(self, stream: _Stream, exchange: Exchange, fresh: bool) -> bool:
+    async def _run(self, stream: _Stream, exchange: FetchState, fresh: bool) -> bool:
         """Run the transfer; False if the connection that libcurl chose may not be used."""
         ended: asyncio.Future[Outcome | None] = exchange.expect()
         exchange.enter("connect", exchange.target.limits.connect_timeout_s)

@@ -10,8 +10,8 @@ import time
 import pycurl
 
 from crawler.errors import FetchError
-from crawler.fetch.curl.exchange import Exchange
 from crawler.fetch.curl.http1 import Connection, Wire
+from crawler.fetch.curl.state import FetchState
 from crawler.fetch.curl.transfers import HAS_HTTP2, Access, Easy, Outcome, Transfers
 
 KEEP_ALIVE_S = 30.0
@@ -80,7 +80,7 @@ class ConnectionPool:
             connection.close()
         return None
 
-    async def dial(self, exchange: Exchange, key: str, may_be_http2: bool) -> Connection | None:
+    async def dial(self, exchange: FetchState, key: str, may_be_http2: bool) -> Connection | None:
         """Make a connection; None if the server chose HTTP/2.
 
         Raises:

@@ -13,7 +13,7 @@ from crawler.fetch.dial.cookies import CookieJar
 from crawler.fetch.dial.guard import Guard, is_local_name, is_loopback
 from crawler.fetch.dial.resolve import Resolver, is_literal
 from crawler.fetch.dial.target import Headers, Limits, Target
-from crawler.models import MAX_ROBOTS_BYTES, MAX_SITEMAP_BYTES, Kind, Page, Request
+from crawler.models import MAX_ROBOTS_BYTES, MAX_SITEMAP_BYTES, Kind, Request, Response
 from crawler.settings.groups import FetchSettings
 
 MAX_ORIGINS = 10_000  # remembered with their vetted addresses
@@ -136,7 +136,7 @@ class Targets:
         limits = self._limits[request.kind]
         return Target(addresses, now + limits.timeout_s, limits, headers)
 
-    def learn(self, page: Page) -> None:
+    def learn(self, page: Response) -> None:
         """Take the cookies of an answer, if they are kept; every answer counts, redirects and errors too."""
         if self._cookies is not None and (fields := page.header_all("set-cookie")):
             self._cookies.learn(page.request.url, fields, page.fetched_at)

@@ -9,8 +9,8 @@ import lxml.html
 from lxml import etree
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
+from crawler.parse.document import BLOCKS, HIDDEN
 from crawler.parse.extract.page import ExtractPage
-from crawler.parse.facts import BLOCKS, HIDDEN
 from crawler.parse.text import fold
 
 Select = Callable[[ExtractPage], Iterable["Element | str | float | bool"]]

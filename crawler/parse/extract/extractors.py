@@ -19,8 +19,8 @@ from crawler.parse.extract.page import ExtractPage, load
 from crawler.parse.extract.rules import Rules
 from crawler.parse.extract.simhash import SimHasher
 from crawler.parse.metadata import is_deeper
+from crawler.parse.options import ExtractOptions
 from crawler.parse.text import fold
-from crawler.parse.wanted import Wanted
 
 MAX_ERROR_CHARS = 200  # of each sentence in `extract_error`
 MAX_DEPTH = 64  # lists and dictionaries inside of each other in what an extractor returns
@@ -39,7 +39,7 @@ class Extractors:
         UsageError: If a rule or the extractor in Python cannot be used, or a library is missing.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: ExtractOptions) -> None:
         self._wanted = wanted
         self._simhash = SimHasher().of if wanted.simhash else None
         self._rules = Rules(wanted.rules) if wanted.rules else None
@@ -114,7 +114,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"the extractor returned a {type(value).__name__}, which JSON does not have")
 
 
-def check(wanted: Wanted) -> None:
+def check(wanted: ExtractOptions) -> None:
     """Find out before the crawl whether all that is wanted can be had.
 
     Raises:

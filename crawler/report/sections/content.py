@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from crawler.log.terminal import size
 from crawler.report import charts, joins
-from crawler.report.facts import Facts
+from crawler.report.findings import Findings
 from crawler.report.joins import Group
 from crawler.report.sections import graph
 from crawler.report.sections.markup import (
@@ -28,7 +28,7 @@ MAX_DEPTHS = 20
 TOP_TYPES = 12
 
 
-def pages(facts: Facts) -> Html:
+def pages(facts: Findings) -> Html:
     """How deep, how large and of which type."""
     tally = facts.tally
     if not tally.records:
@@ -44,7 +44,7 @@ def pages(facts: Facts) -> Html:
     return section("content", "Content", pair(*parts), note(said))
 
 
-def _depths(facts: Facts) -> list[tuple[str, float, str]]:
+def _depths(facts: Findings) -> list[tuple[str, float, str]]:
     counted = facts.tally.depths
     if not counted:
         return []
@@ -55,7 +55,7 @@ def _depths(facts: Facts) -> list[tuple[str, float, str]]:
     return [*rows, (f"over {MAX_DEPTHS}", float(deeper), f"{deeper:,}")] if deeper else rows
 
 
-def _sizes(facts: Facts) -> list[tuple[str, float, str]]:
+def _sizes(facts: Findings) -> list[tuple[str, float, str]]:
     counted = facts.tally.sizes
     if not counted:
         return []
@@ -72,14 +72,14 @@ def _span(power: int) -> str:
     return f"{low.split()[0]}–{high}" if low.split()[1] == high.split()[1] else f"{low} – {high}"
 
 
-def _types(facts: Facts) -> list[tuple[str, float, str]]:
+def _types(facts: Findings) -> list[tuple[str, float, str]]:
     counted = facts.tally.types
     rows = [(kind, float(count), f"{count:,}") for kind, count in counted.most_common(TOP_TYPES)]
     rest = counted.total() - sum(counted[kind] for kind, _, _ in rows)
     return [*rows, ("others", float(rest), f"{rest:,}")] if rest else rows
 
 
-def alike(facts: Facts) -> Html:
+def alike(facts: Findings) -> Html:
     """Titles, contents and texts that several pages share."""
     shared, total = facts.titles
     parts = [note("No two pages with different contents have the same title.")]
@@ -97,7 +97,7 @@ def alike(facts: Facts) -> Html:
     return section("alike", "Pages that are alike", *parts)
 
 
-def _groups(facts: Facts, kind: str, title: str, none: str) -> Sequence[Html]:
+def _groups(facts: Findings, kind: str, title: str, none: str) -> Sequence[Html]:
     groups, total = facts.alike.get(kind, ([], 0))
     if not groups:
         return [note(none)]
@@ -108,11 +108,11 @@ def _groups(facts: Facts, kind: str, title: str, none: str) -> Sequence[Html]:
     ]
 
 
-def _members(facts: Facts, group: Group) -> Html:
+def _members(facts: Findings, group: Group) -> Html:
     return links(facts.short, group.pages, group.count - len(group.pages))
 
 
-def site(facts: Facts) -> Html:
+def site(facts: Findings) -> Html:
     """The graph of a small site; nothing for others."""
     nodes = facts.linked.nodes
     if not nodes:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from crawler.log.terminal import duration, size
 from crawler.report import charts
-from crawler.report.facts import Facts
+from crawler.report.findings import Findings
 from crawler.report.sections.markup import LEFT, RIGHT, Html, code, figure, join, link, note, of, section, table, tag
 
 _ENDINGS = {
@@ -25,7 +25,7 @@ _SHARES = {
 }
 
 
-def header(facts: Facts) -> Html:
+def header(facts: Findings) -> Html:
     """What was crawled, when, and how it ended."""
     first, count = _seeds(facts)
     named = link(first, first.partition("://")[2].rstrip("/")) if first else of("a run")
@@ -39,7 +39,7 @@ def header(facts: Facts) -> Html:
     )
 
 
-def _seeds(facts: Facts) -> tuple[str, int]:
+def _seeds(facts: Findings) -> tuple[str, int]:
     """The first URL that the user named, and how many there are."""
     state, chosen = facts.sources.state, facts.sources.settings
     if state is not None and state.seeds:
@@ -51,13 +51,13 @@ def _moment(at: datetime | None) -> str:
     return "" if at is None else at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def summary(facts: Facts) -> Html:
+def summary(facts: Findings) -> Html:
     """The ending, the figures that matter, and what the figures do not cover."""
     remarks = [note(remark) for remark in (*facts.sources.remarks, *_coverage(facts))]
     return section("summary", "Summary", _ending(facts), _tiles(facts), *remarks, _sessions(facts))
 
 
-def _ending(facts: Facts) -> Html:
+def _ending(facts: Findings) -> Html:
     pending = facts.outcomes["pending"]
     state = facts.sources.state
     text = _ENDINGS.get(facts.stats.why, "How the crawl ended is not known.")
@@ -73,7 +73,7 @@ def _ending(facts: Facts) -> Html:
     return tag("p", text, left, class_="lead")
 
 
-def _tiles(facts: Facts) -> Html:
+def _tiles(facts: Findings) -> Html:
     tally, outcomes = facts.tally, facts.outcomes
     spent = _spent_s(facts)
     state = facts.sources.state
@@ -92,7 +92,7 @@ def _tiles(facts: Facts) -> Html:
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in tiles), class_="tiles")
 
 
-def _spent_s(facts: Facts) -> float:
+def _spent_s(facts: Findings) -> float:
     """What the crawl took, seconds: by its sessions if all are known, else from first to last answer."""
     stats, pages = facts.stats, facts.tally.pages
     if stats.sessions and sum(session.pages for session in stats.sessions) >= pages:
@@ -100,7 +100,7 @@ def _spent_s(facts: Facts) -> float:
     return stats.elapsed_s if stats.elapsed_s and stats.pages >= pages else facts.tally.elapsed_s
 
 
-def _coverage(facts: Facts) -> list[str]:
+def _coverage(facts: Findings) -> list[str]:
     stats, pages = facts.stats, facts.tally.pages
     if not stats.why or stats.pages >= pages:
         return []
@@ -109,7 +109,7 @@ def _coverage(facts: Facts) -> list[str]:
     ]
 
 
-def _sessions(facts: Facts) -> Html:
+def _sessions(facts: Findings) -> Html:
     sessions = facts.stats.sessions
     if len(sessions) < 2:
         return Html("")
@@ -123,7 +123,7 @@ def _sentence(said: str) -> str:
     return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?")) else ".")
 
 
-def verdict(facts: Facts) -> Html:
+def verdict(facts: Findings) -> Html:
     """What the crawl was bound by, what to change, and what was in use."""
     found = facts.stats.verdict
     if not found.sentence:

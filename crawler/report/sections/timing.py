@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from crawler.log.terminal import duration, size
 from crawler.report import charts
-from crawler.report.facts import Facts
+from crawler.report.findings import Findings
 from crawler.report.sections.markup import (
     HALF,
     LEFT,
@@ -49,7 +49,7 @@ _Pictures = Sequence[tuple[str, str, Sequence[tuple[str, str]], int]]
 Rows = Sequence[tuple[str, float, str]]
 
 
-def speed(facts: Facts) -> Html:
+def speed(facts: Findings) -> Html:
     """Pages a second, and what was under way, over time."""
     columns, rows = facts.stats.timeline.columns, facts.stats.timeline.rows
     whole = [row for row in rows if len(row) == len(columns)]
@@ -140,7 +140,7 @@ def _fewer(points: Points) -> Points:
     return points
 
 
-def stages(facts: Facts) -> Html:
+def stages(facts: Findings) -> Html:
     """Where the time of a page went, waiting and computing."""
     delays = _delays(facts)
     found = facts.stats.stages
@@ -160,7 +160,7 @@ def stages(facts: Facts) -> Html:
     )
 
 
-def _stage_bars(facts: Facts, title: str, names: Sequence[str]) -> Html:
+def _stage_bars(facts: Findings, title: str, names: Sequence[str]) -> Html:
     return figure(lambda width: charts.bars(title, _totals(facts, names), "summed over pages", width), HALF)
 
 
@@ -169,7 +169,7 @@ def _stage_row(name: str, kind: str, stage: Stage) -> Sequence[object]:
     return name.replace("_", " "), kind, f"{stage.count:,}", duration(stage.total_s), *map(_ms, times)
 
 
-def _totals(facts: Facts, names: Iterable[str]) -> Rows:
+def _totals(facts: Findings, names: Iterable[str]) -> Rows:
     found = facts.stats.stages
     return [(name.replace("_", " "), found[name].total_s, duration(found[name].total_s)) for name in names]
 
@@ -185,7 +185,7 @@ def _ms(seconds: float) -> str:
     )
 
 
-def _delays(facts: Facts) -> Html:
+def _delays(facts: Findings) -> Html:
     counted = facts.tally.delays
     if not counted:
         return Html("")
@@ -207,7 +207,7 @@ def _time(ms: int) -> str:
     return f"{ms} ms" if ms < 1000 else f"{ms / 1000:g} s"
 
 
-def hosts(facts: Facts) -> Html:
+def hosts(facts: Findings) -> Html:
     """The hosts and pages that took most time."""
     times = {each.host: each for each in facts.stats.hosts}
     columns = [("Host", LEFT), ("Records", RIGHT), ("Ok", RIGHT), ("Received", RIGHT), ("In all", RIGHT)]
@@ -235,7 +235,7 @@ def hosts(facts: Facts) -> Html:
     return section("hosts", "Hosts", *parts)
 
 
-def slow_pages(facts: Facts) -> Html:
+def slow_pages(facts: Findings) -> Html:
     """The pages that took longest, and the largest."""
     slow = [
         (

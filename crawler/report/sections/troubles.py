@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crawler.report import charts
-from crawler.report.facts import Facts
+from crawler.report.findings import Findings
 from crawler.report.joins import SHOWN
 from crawler.report.sections.markup import (
     HALF,
@@ -32,7 +32,7 @@ MAX_NOTES = 50
 TOP_STATUSES = 12
 
 
-def answers(facts: Facts) -> Html:
+def answers(facts: Findings) -> Html:
     """Outcomes and status codes."""
     counts = facts.outcomes
     names = [name for name in (*ORDER, *counts) if counts[name]]
@@ -56,7 +56,7 @@ def _share(count: int, total: int) -> str:
     return f"{count:,} ({share:.0f} %)" if share >= 1 else f"{count:,} (< 1 %)"
 
 
-def reasons(facts: Facts) -> Html:
+def reasons(facts: Findings) -> Html:
     """Errors and what was skipped, by reason, with examples."""
     listed = [(key, count) for key, count in facts.reasons.most_common() if key[0] not in ("ok", "redirect", "pending")]
     rows = [
@@ -76,7 +76,7 @@ def reasons(facts: Facts) -> Html:
     )
 
 
-def broken(facts: Facts) -> Html:
+def broken(facts: Findings) -> Html:
     """Pages that could not be had, and who links to them."""
     total = sum(facts.tally.outcomes[outcome] for outcome in ("http_error", "failed", "quarantined"))
     if not total:
@@ -102,7 +102,7 @@ def broken(facts: Facts) -> Html:
     )
 
 
-def redirects(facts: Facts) -> Html:
+def redirects(facts: Findings) -> Html:
     """Redirects that follow one another, and loops."""
     total = facts.tally.outcomes["redirect"]
     chains = facts.linked.chains
@@ -123,7 +123,7 @@ def redirects(facts: Facts) -> Html:
     )
 
 
-def traps(facts: Facts) -> Html:
+def traps(facts: Findings) -> Html:
     """Places that go on for ever, and what else there is to know."""
     rows = [
         (trap.pattern, f"{trap.pages:,}", f"{trap.left_out:,}", links(facts.short, trap.examples[:3]))
@@ -145,7 +145,7 @@ def traps(facts: Facts) -> Html:
     return section("notes", "Traps and notes", *parts)
 
 
-def outside(facts: Facts) -> Html:
+def outside(facts: Findings) -> Html:
     """Links that lead out of the crawl, by host."""
     listed = facts.stats.outside
     if not listed:

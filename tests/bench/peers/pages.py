@@ -23,7 +23,7 @@ from crawler.lab.server import LabServer
 from crawler.lab.world import World, WorldSpec
 from crawler.parse import lexbor
 from crawler.parse.charset import decode_text
-from crawler.parse.hrefs import Targets
+from crawler.parse.hrefs import LinkJoiner
 
 HOST = "127.0.0.1"
 PAGES = 4_389
@@ -74,7 +74,7 @@ class FolderPart(FolderWorld):
         """The targets of the first pages that are met when links are followed breadth first."""
         start = f"http://{HOST}"
         chosen: set[str] = set()
-        known, queue, targets = {"/"}, deque(["/"]), Targets()
+        known, queue, targets = {"/"}, deque(["/"]), LinkJoiner()
         while queue and len(chosen) < limit:
             target = queue.popleft()
             answer = super().answer(HOST, target)

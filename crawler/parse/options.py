@@ -10,7 +10,7 @@ from msgspec import Struct
 from crawler.models import ExtractRule
 
 
-class Wanted(Struct, frozen=True):
+class ExtractOptions(Struct, frozen=True):
     """What is taken from pages besides text and links; it pickles.
 
     Args:
@@ -42,4 +42,4 @@ class Wanted(Struct, frozen=True):
         return bool(self.article or self.rules or self.function)
 
 
-USUAL = Wanted()  # what is taken where nobody says otherwise
+USUAL = ExtractOptions()  # what is taken where nobody says otherwise

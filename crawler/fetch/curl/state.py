@@ -9,14 +9,14 @@ from typing import Any, Literal
 from crawler.errors import FetchError
 from crawler.fetch.base import ByteCount, Intake, make_page
 from crawler.fetch.dial.target import Headers, Target
-from crawler.models import Page, Request
+from crawler.models import Request, Response
 
 CLOCK_STEP_S = 0.005  # uvloop's clock moves in milliseconds; a timer may come this much early
 
 Phase = Literal["connect", "head", "body"]
 
 
-class Exchange:
+class FetchState:
     """One fetch, as far as it has come; callbacks of the loop and of libcurl write into it.
 
     Args:
@@ -144,7 +144,7 @@ class Exchange:
         """Forget the body and take it out of the byte count."""
         self._intake.discard()
 
-    def page(self, strategy: str) -> Page:
+    def page(self, strategy: str) -> Response:
         """The answer as a page."""
         return make_page(
             self.request,

@@ -18,7 +18,7 @@ _ENTRY = struct.Struct("<q")  # a `seq`, 0 for none
 _SIZE = (SLOTS + 1) * _ENTRY.size  # the first entry is the URL that runs alone
 
 
-class Flights:
+class InProgress:
     """The URLs that are being fetched or parsed, by their position in the store.
 
     Args:

@@ -13,7 +13,7 @@ MEMORY_REQUESTS = 262_144  # of all hosts together, while there are fewer than 4
 DRAIN_REQUESTS = 1000  # taken from the store at once for a host that is given up
 
 
-class Stock:
+class Windows:
     """Knows for which hosts the store has more, and asks for it before they run out.
 
     Args:

@@ -18,7 +18,7 @@ from crawler.run.folder import Run
 from crawler.store import snapshot
 
 
-class Facts(Struct):
+class Findings(Struct):
     """What is known of a run.
 
     Args:
@@ -75,7 +75,7 @@ class Facts(Struct):
         return " ".join(["crawler", name, shlex.quote(str(self.sources.run.folder)), *options])
 
 
-def gather(chosen: Run) -> Facts:
+def gather(chosen: Run) -> Findings:
     """Read a run.
 
     Args:
@@ -94,4 +94,4 @@ def gather(chosen: Run) -> Facts:
         alike = joins.alike(known.run) if counted.records else {}
     except sqlite3.DatabaseError as error:  # a full disk
         raise RunError(f"cannot write temporary files for the report: {error}; SQLITE_TMPDIR names a folder") from None
-    return Facts(known, counted, hosts, host_count, titles, alike, linked)
+    return Findings(known, counted, hosts, host_count, titles, alike, linked)

@@ -9,7 +9,7 @@ KEY_BYTES = 8
 MAX_KEYS = 10_000_000  # 170 MiB
 
 
-class Seen:
+class FingerprintSet:
     """A set of fingerprints that takes 17 bytes for each, where that of Python takes 60.
 
     It may forget, and then the store is asked; it never takes a new one for one that it has seen.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Heard:
+class NoveltyFilter:
     """The things that a domain has said, as bits in maps of which the next and larger begins when one is filled.
 
     Takes 1 KiB up to a thousand things, 17 KiB up to 17,000, 273 KiB up to 280,000, and 4.3 MiB above. It never takes a

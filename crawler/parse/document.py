@@ -20,10 +20,10 @@ from msgspec.structs import replace
 from crawler import urls
 from crawler.models import Document, Metadata
 from crawler.parse.embedded import embedded_of
-from crawler.parse.hrefs import Base, Targets
+from crawler.parse.hrefs import Base, LinkJoiner
 from crawler.parse.metadata import NO_METADATA, images_of, link_details_of, metadata_of
+from crawler.parse.options import ExtractOptions
 from crawler.parse.text import fold, fold_line, lines
-from crawler.parse.wanted import Wanted
 
 HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 # Lines of their own in every browser's style sheet; a table's cells and a list's options are as well, because they
@@ -92,7 +92,7 @@ def names_author(rel: str | None) -> bool:
     return rel is not None and "author" in rel.lower().split()
 
 
-def document_of(facts: Facts, url: str, targets: Targets, max_links: int, wanted: Wanted) -> Document:
+def document_of(facts: Facts, url: str, targets: LinkJoiner, max_links: int, wanted: ExtractOptions) -> Document:
     """Make the Document of a page.
 
     Args:
@@ -131,14 +131,16 @@ def document_of(facts: Facts, url: str, targets: Targets, max_links: int, wanted
     )
 
 
-def _embedded(facts: Facts, base: Base, targets: Targets, max_links: int, wanted: Wanted) -> list[str]:
+def _embedded(facts: Facts, base: Base, targets: LinkJoiner, max_links: int, wanted: ExtractOptions) -> list[str]:
     if wanted.embedded is None:
         return []
     join = partial(targets.target, base)
     return embedded_of(facts.images, facts.embedded, facts.links, join, wanted.embedded, max_links)
 
 
-def _metadata(facts: Facts, url: str, base: Base, targets: Targets, max_links: int, wanted: Wanted) -> Metadata:
+def _metadata(
+    facts: Facts, url: str, base: Base, targets: LinkJoiner, max_links: int, wanted: ExtractOptions
+) -> Metadata:
     join = partial(targets.target, base)
     found = NO_METADATA
     if wanted.metadata:
@@ -165,12 +167,12 @@ def _headings(headings: Iterable[tuple[int, str]], room: int) -> list[tuple[int,
 
 
 def _links(
-    anchors: list[tuple[str, str | None]], base: Base, targets: Targets, max_links: int
+    anchors: list[tuple[str, str | None]], base: Base, targets: LinkJoiner, max_links: int
 ) -> tuple[list[str], frozenset[str]]:
     rooted, places, starts = base.rooted, base.places, base.starts
     found: dict[str, bool] = {}  # target → whether it stands in nofollow links only
     for href, rel in anchors:
-        target = rooted.get(href)  # what `Targets.target` does, without a call for each
+        target = rooted.get(href)  # what `LinkJoiner.target` does, without a call for each
         if target is None:
             place = places.get(href)
             target = starts[place[0]] + place[1] if place is not None else targets.learn(base, href)
