@@ -13,7 +13,7 @@ from crawler.export.formats import FORMATS
 from crawler.parse.decode import undo_codings
 from crawler.warc import entries
 from tests.integration.conftest import read_records, run_cli
-from tests.unit.export_readers import READERS
+from tests.unit.export.readers import READERS
 
 PAGES = 100
 RULES = """
