@@ -32,7 +32,7 @@ def made_engine(sites: tuple[SeedSite, ...] = (), **tables: Any) -> Any:
     settings = build(tables, "the test")
     frontier = Frontier(Scope(sites), settings.crawl, settings.politeness, 64, 0, memory_requests=0)
     line = SimpleNamespace(parsing=0, site_files=SimpleNamespace(is_reading=False))
-    return SimpleNamespace(frontier=frontier, ledger=Ledger(), settings=settings, line=line)
+    return SimpleNamespace(frontier=frontier, ledger=Ledger(), settings=settings, pipeline=line)
 
 
 def fill(engine: Any, host: str, count: int) -> list[Request]:
