@@ -69,13 +69,13 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
     ),
     "verify": (
         "check a run: no URL twice, none lost, every checksum",
-        _arguments_of("crawler.run.verify"),
+        _arguments_of("crawler.commands.verify"),
         "crawler.commands.verify:run",
     ),
-    "show": ("what became of a run's URLs, and why", _arguments_of("crawler.report.show"), "crawler.commands.show:run"),
+    "show": ("what became of a run's URLs, and why", _arguments_of("crawler.commands.show"), "crawler.commands.show:run"),
     "report": (
         "a run as one HTML file, with pictures",
-        _arguments_of("crawler.report.page"),
+        _arguments_of("crawler.commands.report"),
         "crawler.commands.report:run",
     ),
     "fetch": ("one URL through the whole line; prints its record", fetch_arguments, "crawler.commands.crawl:fetch"),

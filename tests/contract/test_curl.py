@@ -361,7 +361,7 @@ async def test_a_fetcher_that_is_closed_fetches_nothing(client: Client, server: 
 
 
 async def test_without_pycurl_the_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("crawler.fetch.curl.fetcher")]:
+    for name in [name for name in sys.modules if name.startswith("crawler.fetch.curl")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pycurl", None)
     with pytest.raises(UsageError, match=r"'curl' needs pycurl, which is not installed: pip install pycurl"):
