@@ -72,7 +72,11 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], str]] 
         _arguments_of("crawler.commands.verify"),
         "crawler.commands.verify:run",
     ),
-    "show": ("what became of a run's URLs, and why", _arguments_of("crawler.commands.show"), "crawler.commands.show:run"),
+    "show": (
+        "what became of a run's URLs, and why",
+        _arguments_of("crawler.commands.show"),
+        "crawler.commands.show:run",
+    ),
     "report": (
         "a run as one HTML file, with pictures",
         _arguments_of("crawler.commands.report"),

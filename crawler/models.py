@@ -11,6 +11,7 @@ from msgspec import Struct
 
 Kind = Literal["page", "robots", "sitemap"]
 Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
+# Their places are numbers in the state of runs: none may move, and a new one comes last.
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 CANNOT_SAVE = "cannot_save"  # `Parsed.error` of a page that could not be written to the disk
 MAX_ROBOTS_BYTES = 500 * 1024  # RFC 9309, 2.5: at least as much of a robots.txt is read
@@ -46,6 +47,7 @@ class Request(Struct, frozen=True, array_like=True):
         attempts: Tries that were made before this one.
         is_seed: Whether the user named this URL, or named what redirected to it.
         seq: Position in the store's order of discovery; 0 for what has no row there.
+        extra: What the store keeps of the URL for whoever put it there; the crawl itself does not read it.
     """
 
     url: str
@@ -58,6 +60,7 @@ class Request(Struct, frozen=True, array_like=True):
     attempts: int = 0
     is_seed: bool = False
     seq: int = 0
+    extra: bytes | None = None
 
 
 class Saved(Struct, frozen=True, array_like=True):
@@ -366,9 +369,11 @@ class Pending(Struct, frozen=True):
         url: The first of them.
         next_at: Wall clock before which it may not be visited, Unix seconds; None if that was never noted.
         count: How many it has.
+        gap_s: Seconds that its robots.txt asks for between two requests; None if that was never noted.
     """
 
     key: str
     url: str
     next_at: float | None
     count: int = 1
+    gap_s: float | None = None

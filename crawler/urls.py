@@ -8,12 +8,12 @@ from hashlib import blake2b
 
 import ada_url
 
-from crawler import urls
 from crawler.errors import UrlError
 
 MAX_INPUT_CHARS = 65_536  # longer strings are refused before any parser sees them
 MAX_LABEL_CHARS = 63  # RFC 1035, 2.3.4
 MAX_HOST_CHARS = 253
+SHARDS = 1024  # parts that all sites are divided into; the number is in the state of runs
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # The Fetch standard's bad ports: services that are not HTTP, where a request could do harm.
 BAD_PORTS = frozenset(
@@ -148,4 +148,14 @@ def registrable_domain(host: str) -> str:
 @lru_cache(maxsize=65_536)
 def domain_of(host: str) -> str:
     """The registrable domain of a politeness key."""
-    return urls.registrable_domain(urls.split_authority(host)[0].strip("[]"))
+    return registrable_domain(split_authority(host)[0].strip("[]"))
+
+
+def shard_of(host: str) -> int:
+    """The shard of a politeness key, from 0 to `SHARDS` - 1; all hosts of a registrable domain are of one shard."""
+    return shard_of_domain(domain_of(host))
+
+
+def shard_of_domain(domain: str) -> int:
+    """The shard of a registrable domain, as `domain_of` names it."""
+    return fingerprint(domain) % SHARDS

@@ -12,6 +12,7 @@ from msgspec import Struct
 from crawler.bench.alone import LINKS_PER_PAGE, PAGES_PER_COMMIT, link
 from crawler.bench.figures import Sample
 from crawler.bench.line import crawl
+from crawler.engine.resume import MAX_CRASHES
 from crawler.errors import UsageError
 from crawler.frontier.decisions import Refill
 from crawler.frontier.frontier import Frontier
@@ -20,7 +21,7 @@ from crawler.lab.world import World, WorldSpec
 from crawler.measure import procfs
 from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
-from crawler.store.base import Found
+from crawler.store.base import ALL_SHARDS, Found
 from crawler.store.sqlite import SqliteStore
 
 HOSTS = 100
@@ -180,10 +181,9 @@ def _resume(path: Path) -> float:
     started = time.monotonic()
     made = SqliteStore(path, is_new=False)
     made.begin_session()
-    made.restore_queues()
     anything = Scope([SeedSite("https://a.example/", "any")])
     frontier = Frontier(anything, CrawlSettings(robots=False), PolitenessSettings(), 64, 64)
-    frontier.restore(made.pending(), 0.0, time.time())
+    frontier.restore(made.take_over(ALL_SHARDS, MAX_CRASHES).hosts, 0.0, time.time())
     decision = frontier.next(0.0)
     if not isinstance(decision, Refill):
         raise RuntimeError(f"a frontier that goes on answers {decision}")

@@ -51,6 +51,7 @@ def build(
     run: Run | None,
     on_lines: Callable[[Sequence[bytes]], None] = lambda lines: None,
     before: Settings | None = None,
+    store: Store | None = None,
 ) -> Engine:
     """Make an engine with all its parts, on the event loop that will run it; running it closes them.
 
@@ -60,6 +61,7 @@ def build(
         run: Where the journal goes; None keeps nothing.
         on_lines: Called with the records' lines after each commit.
         before: The settings that the run was started with, if it goes on; None if it begins.
+        store: What survives the crawl; None for the run's own state, or for a store in memory if there is no run.
 
     Raises:
         UsageError: If settings do not fit together.
@@ -92,8 +94,8 @@ def build(
     def fatal(error: RunError) -> None:
         engine.fail(error)
 
-    store, journal, in_progress = _store(run, is_new=before is None)
-    archive = _archive(settings, store, run)
+    store = store or _store(run, is_new=before is None)
+    journal, archive = _outputs(settings, store, run)
     fetcher = _fetcher(settings, guard, held)
     downloads = _downloads(settings, fetcher, run)
     parts = Parts(
@@ -101,15 +103,13 @@ def build(
         pool=_pool(settings.parse, context, fatal),
         store=store,
         journal=journal,
-        in_progress=in_progress,
+        archive=archive,
+        in_progress=None if run is None else InProgress(run.in_progress),
         targets=targets,
         held=held,
         downloads=downloads,
     )
-    engine = Engine(settings, scope, parts, on_lines)
-    engine.committer.archive = archive
-    if isinstance(store, SqliteStore):
-        engine.prepare = partial(resume.prepare, engine, store, before or settings)
+    engine = Engine(settings, scope, parts, partial(resume.prepare, before=before or settings), on_lines)
     return engine
 
 
@@ -140,20 +140,22 @@ def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
     return guard, Targets(settings.fetch, resolver, guard, frozenset(origins))
 
 
-def _store(run: Run | None, *, is_new: bool) -> tuple[Store, Journal | None, InProgress | None]:
+def _store(run: Run | None, *, is_new: bool) -> Store:
     if run is None:
-        return MemoryStore(), None, None
+        return MemoryStore()
     # A run that was killed before its state was made has not lost anything yet.
     is_new = is_new or not (run.state.exists() or (run.journal.exists() and run.journal.stat().st_size))
-    store = SqliteStore(run.state, is_new=is_new)
-    # Whatever lies behind the committed length was written by a commit that did not happen.
-    return store, Journal(run.journal, store.output_length(run.journal.name)), InProgress(run.in_progress)
+    return SqliteStore(run.state, is_new=is_new)
 
 
-def _archive(settings: Settings, store: Store, run: Run | None) -> Archive | None:
-    if run is None or not isinstance(store, SqliteStore) or not settings.output.warc:
-        return None
-    return Archive(Journal(run.warc, store.output_length(run.warc.name)), settings)
+def _outputs(settings: Settings, store: Store, run: Run | None) -> tuple[Journal | None, Archive | None]:
+    """The run's outputs; whatever lies behind a committed length was written by a commit that did not happen."""
+    if run is None:
+        return None, None
+    journal = Journal(run.journal, store.output_length(run.journal.name))
+    if not settings.output.warc:
+        return journal, None
+    return journal, Archive(Journal(run.warc, store.output_length(run.warc.name)), settings)
 
 
 def _fetcher(settings: Settings, guard: Guard, held: ByteCount) -> Fetcher:

@@ -38,6 +38,7 @@ class Committer:
         on_commit: Called on the event loop after each commit.
         on_error: Called on the event loop, once, when nothing can be committed any more.
         states: Called on the event loop before each commit: what to note beside what is finished.
+        archive: Where exchanges go, closed with the rest; None keeps none.
     """
 
     def __init__(
@@ -47,10 +48,13 @@ class Committer:
         on_commit: Committed,
         on_error: Callable[[RunError], None],
         states: Callable[[Sequence[Done]], States] = lambda done: States(),
+        archive: Archive | None = None,
     ) -> None:
         self._states = states
         self._store = store
         self._journal = journal
+        self._archive = archive
+        self._has_states = False  # something is to be noted, whether or not anything is finished
         self._on_commit = on_commit
         self._on_error = on_error
         self._done: list[Done] = []
@@ -65,7 +69,6 @@ class Committer:
         self._timer: asyncio.TimerHandle | None = None
         self._is_due = False  # a flush was asked for while a commit was running
         self._is_broken = False
-        self.archive: Archive | None = None  # where exchanges go, set before the first comes; closed with the rest
         self.commits = 0
         self.busy_s = 0.0  # CPU time
         self.wall_s = 0.0  # and by the clock, with what the disk took
@@ -74,8 +77,8 @@ class Committer:
 
     @property
     def waiting(self) -> int:
-        """Finished requests, link groups and exchanges not committed yet, those being committed left out."""
-        return len(self._done) + len(self._found) + len(self._exchanges)
+        """Finished requests, link groups, exchanges and notes not committed yet, those being committed left out."""
+        return len(self._done) + len(self._found) + len(self._exchanges) + self._has_states
 
     @property
     def bytes_waiting(self) -> int:
@@ -119,8 +122,13 @@ class Committer:
         if self._exchanges:
             self._consider()
 
+    def add_states(self) -> None:
+        """See to it that the next commit comes soon, because `states` has something to note."""
+        self._has_states = True
+        self._consider()
+
     def _keep(self, exchange: Exchange) -> None:
-        if self.archive is not None:
+        if self._archive is not None:
             self._exchanges.append(exchange)
             self._bytes += len(exchange.page.body)
 
@@ -145,8 +153,8 @@ class Committer:
             await asyncio.wait([self._running])
         self._cancel_timer()
         self._thread.shutdown()
-        if self.archive is not None:
-            self.archive.file.close()
+        if self._archive is not None:
+            self._archive.file.close()
 
     def _consider(self) -> None:
         if self._is_broken:
@@ -171,7 +179,7 @@ class Committer:
         found, self._found = self._found, []
         exchanges, self._exchanges = self._exchanges, []
         self._bytes, self._bytes_running = 0, self._bytes
-        self._has_links = self._is_due = False
+        self._has_links = self._has_states = self._is_due = False
         self._started = time.monotonic()
         self._cancel_timer()
         loop = asyncio.get_running_loop()
@@ -182,15 +190,15 @@ class Committer:
         """Runs in the thread: outputs first, then the store, which holds their committed length."""
         started, began = time.thread_time(), time.monotonic()
         files = [] if self._journal is None else [self._journal]
-        if self.archive is not None:
-            files.append(self.archive.file)
+        if self._archive is not None:
+            files.append(self._archive.file)
         lengths = [file.length for file in files]
         outputs: list[Output] = []
         try:
             if self._journal is not None:
                 outputs += _append(self._journal, [each.line for each in done if each.line])
-            if self.archive is not None:
-                outputs += _append(self.archive.file, self.archive.members(exchanges))
+            if self._archive is not None:
+                outputs += _append(self._archive.file, self._archive.members(exchanges))
             novel = self._store.commit(done, found, outputs, states)
         except BaseException:
             for file, length in zip(files, lengths, strict=True):

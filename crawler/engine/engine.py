@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import wraps
 from typing import Concatenate, Literal, ParamSpec, cast
@@ -71,6 +71,18 @@ def _entry(method: Callable[Concatenate[Engine, P], None]) -> Callable[Concatena
     return cast("Callable[Concatenate[Engine, P], None]", guarded)
 
 
+class Earlier(Struct, frozen=True):
+    """What earlier sessions of a crawl left.
+
+    Args:
+        counts: How many URLs have which outcome.
+        suspects: URLs that may kill the process; each runs last and alone.
+    """
+
+    counts: Mapping[Outcome, int] = {}
+    suspects: Sequence[Request] = ()
+
+
 class Engine:
     """One crawl.
 
@@ -78,6 +90,8 @@ class Engine:
         settings: All settings.
         scope: What belongs to the crawl.
         parts: Opened by the caller, closed by `run`.
+        prepare: Begins the session in the store and gives the engine what earlier sessions left; called by `run`, and
+            what it raises ends the crawl.
         on_lines: Called with the lines of the journal after each commit.
     """
 
@@ -86,6 +100,7 @@ class Engine:
         settings: Settings,
         scope: Scope,
         parts: Parts,
+        prepare: Callable[[Engine], Earlier],
         on_lines: Callable[[Sequence[bytes]], None] = lambda lines: None,
     ) -> None:
         self.settings = settings
@@ -97,10 +112,10 @@ class Engine:
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
         self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.gap_cause)
         self._sampler = Sampler(self.ledger.timeline, lambda: moment(self))
-        self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states)
-        self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
-        self.prepare: Callable[[], None] = lambda: None  # runs first of all; what it raises ends the crawl
-        self.before: Mapping[Outcome, int] = {}  # URLs by outcome when the run went on
+        self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states, parts.archive)
+        self._suspects: deque[Request] = deque()
+        self._prepare = prepare
+        self._before: Mapping[Outcome, int] = {}
         self.pipeline = Pipeline(
             settings,
             scope,
@@ -131,7 +146,9 @@ class Engine:
         self._over = loop.create_future()
         timers = []
         try:
-            self.prepare()
+            earlier = self._prepare(self)
+            self._before = earlier.counts
+            self._suspects.extend(earlier.suspects)
             await self.parts.pool.start()
             self._sampler.start()
             self._tell_start(len(seeds))
@@ -160,6 +177,11 @@ class Engine:
         sentence = f"ended after {counted(self.ledger.pages, 'page')}: {ending.why}{' ' if cause else ''}{cause}"
         level = logging.ERROR if ending.error else logging.INFO
         tell(level, "ended", sentence, why=ending.why, cause=cause or None, pages=self.ledger.pages)
+
+    @property
+    def before(self) -> Mapping[Outcome, int]:
+        """How many URLs had which outcome when this session began."""
+        return self._before
 
     @property
     def has_answers(self) -> bool:
@@ -297,8 +319,8 @@ class Engine:
             self.stop("max_pages")
         elif self.frontier.finished:
             self.committer.flush()
-            if self.committer.is_idle and self.suspects:
-                self._run_alone(self.suspects.popleft())
+            if self.committer.is_idle and self._suspects:
+                self._run_alone(self._suspects.popleft())
             elif self.committer.is_idle:
                 self._end(Ending("finished"))
 
@@ -326,11 +348,19 @@ class Engine:
         await self.committer.ask(self.parts.store.keep_traps, self.frontier.traps.snapshot())
 
     def _states(self, done: Sequence[Done]) -> States:
-        """The hosts of what is finished that may not be visited for a while, and whose sitemaps are being read."""
+        """What has to be known beside the outcomes of what is finished when the crawl goes on."""
+        changes = self.pipeline.take_changes()
+        keys = {each.request.host for each in done}.union(changes.delayed)
+        return States(list(self._host_states(keys)), changes.reading, changes.read, changes.aliases)
+
+    def _host_states(self, keys: Iterable[str]) -> Iterator[HostState]:
+        """The hosts among some that may not be visited for a while, or have a crawl delay."""
         now, wall = time.monotonic(), time.time()
-        times = {key: self.frontier.next_visit(key) for key in {each.request.host for each in done}}
-        hosts = [HostState(key, wall + at - now) for key, at in times.items() if at > now + NOTEWORTHY_WAIT_S]
-        return States(hosts, *self.pipeline.site_files.take_changes())
+        for key in keys:
+            at, crawl_delay_s = self.frontier.next_visit(key), self.frontier.crawl_delay_s(key)
+            is_noteworthy = at > now + NOTEWORTHY_WAIT_S
+            if is_noteworthy or crawl_delay_s:
+                yield HostState(key, wall + at - now if is_noteworthy else None, crawl_delay_s)
 
     @_entry
     def _committed(self, done: Sequence[Done], novel: Sequence[Request]) -> None:

@@ -19,7 +19,7 @@ from crawler import urls
 from crawler.engine.answers import judge
 from crawler.engine.commit import Committer
 from crawler.engine.downloads import Downloads
-from crawler.engine.site_files import SiteFiles
+from crawler.engine.site_files import Changes, SiteFiles
 from crawler.errors import FetchError, ParseError, RunError
 from crawler.fetch.base import REFUSED, ByteCount, Fetcher
 from crawler.fetch.dial.targets import Targets
@@ -33,7 +33,7 @@ from crawler.parse.workers.base import ParsePool
 from crawler.records import record_line
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
-from crawler.store.archive import Exchange
+from crawler.store.archive import Archive, Exchange
 from crawler.store.base import Done, Found, Store
 from crawler.store.in_progress import InProgress
 from crawler.store.journal import Journal
@@ -52,6 +52,7 @@ class Parts(Struct):
     Args:
         fetcher, pool, store: One of each seam.
         journal: Where records go; None keeps none.
+        archive: Where answers go as they came; None keeps none.
         in_progress: Where it is noted what is being worked on; None does not.
         targets: Resolves and vets what is dialled.
         held: Bytes of bodies between download and parse.
@@ -62,6 +63,7 @@ class Parts(Struct):
     pool: ParsePool
     store: Store
     journal: Journal | None
+    archive: Archive | None
     in_progress: InProgress | None
     targets: Targets
     held: ByteCount
@@ -101,6 +103,7 @@ class Pipeline:
         self.ledger = ledger
         self.site_files = SiteFiles(settings, frontier, committer, ledger)
         self.events = EventLog()
+        self._aliases: list[tuple[str, str]] = []
         self.parsing = 0  # pages in the parse stage
         self._is_replay = settings.fetch.strategy == "replay"  # then there is no server to spare
         self.lone = 0  # the `seq` of the request that runs alone, 0 for none
@@ -319,7 +322,14 @@ class Pipeline:
         site = self.scope.site_of(seed)
         if site is not None and self.scope.sites[site].kind != "prefix":
             self.scope.add_alias(site, key)
+            self._aliases.append((seed, key))
+            self.committer.add_states()
             self.parts.pool.update((site, key))
+
+    def take_changes(self) -> Changes:
+        """What changed of sites since this was asked last."""
+        aliases, self._aliases = self._aliases, []
+        return msgspec.structs.replace(self.site_files.take_changes(), aliases=aliases)
 
     # Parsing
 

@@ -4,84 +4,105 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Container, Iterable
+
+import msgspec
 
 from crawler import urls
-from crawler.engine.engine import Engine
+from crawler.engine.engine import Earlier, Engine
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
 from crawler.models import Request
 from crawler.records import record_line
 from crawler.settings.groups import Settings
-from crawler.store.base import Done
-from crawler.store.sqlite import SqliteStore
+from crawler.store.base import ALL_SHARDS, Done
 
 MAX_CRASHES = 3  # of the process while a URL was under way; from then on it runs alone
 
 
-def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
-    """Give an engine what the store knows, and charge the URLs that may have killed the session before.
+def prepare(engine: Engine, before: Settings) -> Earlier:
+    """Begin a session of a crawl that has one machine, and give its engine all that the store knows.
 
     Args:
         engine: Made for this session, not started.
-        store: Its store.
         before: The settings of the run, to which the engine's may have higher limits.
 
     Raises:
         RunError: If the store is damaged.
     """
-    was_new = not store.counts()
+    quarantined = begin(engine, before)
+    earlier = take_over(engine, ALL_SHARDS)
+    return msgspec.structs.replace(earlier, suspects=[each for each in earlier.suspects if each.seq != quarantined])
+
+
+def begin(engine: Engine, before: Settings) -> int:
+    """Begin a session: charge the URLs that may have killed the one before, and take up what higher limits allow.
+
+    Args:
+        engine: Made for this session, not started.
+        before: The settings of the run, to which the engine's may have higher limits.
+
+    Returns:
+        The `seq` of the URL that is quarantined now, 0 for none.
+
+    Raises:
+        RunError: If the store is damaged.
+    """
+    store = engine.parts.store
     was_clean = store.begin_session()
-    _restore_aliases(engine, store)
-    quarantined = 0 if was_clean else _charge(engine, store)
+    quarantined = 0 if was_clean else _charge(engine)
     if engine.parts.in_progress is not None:
         engine.parts.in_progress.clear()
-    store.restore_queues()
-    _restore_traps(engine, store, before)
+    if _allows_more_traps(before, engine.settings):
+        store.keep_traps(())
     if reasons := _lifted(before, engine.settings):
         count = store.revive(reasons)
         sentence = f"{counted(count, 'URL')} that limits had kept back may be asked for again"
         tell(logging.INFO, "revived", sentence, count=count)
-    engine.suspects.extend(each for each in store.take_suspects(MAX_CRASHES) if each.seq != quarantined)
-    engine.before = store.counts()
-    if engine.frontier.counts_pages_by_place:
-        pages = (url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
-        engine.frontier.count_earlier(pages)
+    return quarantined
+
+
+def take_over(engine: Engine, shards: Container[int]) -> Earlier:
+    """Give an engine what the store knows of some shards.
+
+    Args:
+        engine: Made for this session, which has begun.
+        shards: The shards (`urls.shard_of`), `ALL_SHARDS` for a crawl on one machine.
+
+    Raises:
+        RunError: If the store is damaged.
+    """
+    store, frontier = engine.parts.store, engine.frontier
+    territory = store.take_over(shards, MAX_CRASHES)
+    for site, host in territory.aliases:
+        if not engine.scope.owns_host(host):
+            engine.pipeline.widen(site, host)
+    frontier.traps.restore(territory.traps)
+    counts = store.counts()
+    if frontier.counts_pages_by_place:
+        frontier.count_earlier(url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
     else:
-        engine.frontier.pages_done_earlier(engine.before.get("ok", 0) + engine.before.get("http_error", 0))
-    engine.frontier.restore(store.pending(), time.monotonic(), time.time())
-    if not was_new:
-        _ask_for_sitemaps(engine, store)
-
-
-def _restore_traps(engine: Engine, store: SqliteStore, before: Settings) -> None:
-    """What was closed stays so, unless the user now has more patience with it."""
-    if _allows_more_traps(before, engine.settings):
-        store.keep_traps(())
-    engine.frontier.traps.restore(store.traps())
+        frontier.pages_done_earlier(counts.get("ok", 0) + counts.get("http_error", 0))
+    frontier.restore(territory.hosts, time.monotonic(), time.time())
+    _ask_for_sitemaps(engine, territory.reading)
+    return Earlier(counts, territory.suspects)
 
 
 def _allows_more_traps(before: Settings, now: Settings) -> bool:
     return before.crawl.trap_guard and (not now.crawl.trap_guard or now.crawl.trap_pages > before.crawl.trap_pages)
 
 
-def _ask_for_sitemaps(engine: Engine, store: SqliteStore) -> None:
+def _ask_for_sitemaps(engine: Engine, origins: Iterable[str]) -> None:
     """Sitemaps have no place in the store, so those that were not read to their end are begun again."""
     crawl = engine.settings.crawl
     if crawl.sitemaps and crawl.robots:
-        for origin in store.reading():
+        for origin in origins:
             engine.frontier.ask_robots(origin, urls.host_key(origin + "/"), time.monotonic())
 
 
-def _restore_aliases(engine: Engine, store: SqliteStore) -> None:
-    """Hosts that seeds redirected to belong to the scope again."""
-    for seed in store.seeds():
-        if seed.chain and engine.scope.site_of(seed.url) is None:
-            engine.pipeline.widen(seed.chain[0], urls.host_key(seed.url))
-
-
-def _charge(engine: Engine, store: SqliteStore) -> int:
-    """Give what was under way one crash more; returns the position of the URL that is quarantined, 0 for none."""
-    in_progress = engine.parts.in_progress
+def _charge(engine: Engine) -> int:
+    """Give what was under way one crash more, and quarantine what was so alone; returns its `seq`, 0 for none."""
+    in_progress, store = engine.parts.in_progress, engine.parts.store
     if in_progress is None:
         return 0
     alone, under_way = in_progress.left_over()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import Struct
 
 from crawler import urls
 from crawler.engine.answers import REDIRECTS, redirect_target
@@ -16,16 +19,31 @@ from crawler.frontier.robots import Robots
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import counted
 from crawler.measure.ledger import Ledger
-from crawler.models import Parsed, Request, Response
+from crawler.models import MAX_ROBOTS_BYTES, Parsed, Request, Response
 from crawler.parse.decode import undo_codings
-from crawler.settings.groups import KIB, Settings
+from crawler.settings.groups import Settings
 from crawler.store.base import Found
 
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309, 2.3.1.2
-MAX_ROBOTS_BYTES = 500 * KIB  # RFC 9309, 2.5
 MAX_SITEMAPS_PER_HOST = 1000
 MAX_INDEX_DEPTH = 3  # sitemaps that name sitemaps that name sitemaps
 SITEMAP_DEPTH = 1  # of the pages that a sitemap names
+
+
+class Changes(Struct, frozen=True):
+    """What a resume has to know of sites, as far as it changed.
+
+    Args:
+        reading: Origins whose sitemaps began to be read.
+        read: Origins whose sitemaps have been read.
+        delayed: Politeness keys of hosts whose robots.txt asks for a delay.
+        aliases: Hosts that belong to a site because its seed redirects there: the seed's URL, and the host's key.
+    """
+
+    reading: Sequence[str]
+    read: Sequence[str]
+    delayed: Sequence[str]
+    aliases: Sequence[tuple[str, str]] = ()
 
 
 class SiteFiles:
@@ -49,6 +67,7 @@ class SiteFiles:
         self._open = Counter[str]()  # sitemaps under way, by that origin
         self._begun: list[str] = []
         self._ended: list[str] = []
+        self._delayed: list[str] = []
 
     @property
     def is_reading(self) -> bool:
@@ -107,6 +126,9 @@ class SiteFiles:
                 f"{origin}/robots.txt could not be had; the pages of that origin wait for it or fail",
             )
         delay, longest = rules.crawl_delay or 0.0, self._settings.politeness.max_crawl_delay_s
+        if delay:
+            self._delayed.append(key)
+            self._committer.add_states()
         if delay > longest:
             sentence = (
                 f"{origin} asks for {delay:g} s between requests and is skipped; --max-crawl-delay {delay:g} obeys it"
@@ -158,10 +180,10 @@ class SiteFiles:
     def _origin_of(self, request: Request) -> str:
         return self._origins.get((request.fingerprint, request.chain), urls.origin(request.url))
 
-    def take_changes(self) -> tuple[list[str], list[str]]:
-        """Whose sitemaps began to be read, and whose were read, since this was asked last: two lists of origins."""
-        changes = (self._begun, [origin for origin in self._ended if not self._open[origin]])
-        self._begun, self._ended = [], []
+    def take_changes(self) -> Changes:
+        """What changed since this was asked last."""
+        changes = Changes(self._begun, [origin for origin in self._ended if not self._open[origin]], self._delayed)
+        self._begun, self._ended, self._delayed = [], [], []
         return changes
 
     def end_sitemap(self, request: Request) -> None:
@@ -172,7 +194,7 @@ class SiteFiles:
         self._open[origin] -= 1
         if not self._open[origin]:
             self._ended.append(origin)
-            self._committer.add_found(Found([], SITEMAP_DEPTH))  # so that a commit notes it
+            self._committer.add_states()
 
     def answer_sitemap(self, request: Request, page: Response | None) -> None:
         """Take an answer to a sitemap request that holds no sitemap."""

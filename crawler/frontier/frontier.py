@@ -151,6 +151,11 @@ class Frontier:
         host = self._hosts.get(key)
         return None if host is None else host.pace.gap_s
 
+    def crawl_delay_s(self, key: str) -> float | None:
+        """Seconds between two requests that the robots.txt of a host asks for; None if it asks for none."""
+        host = self._hosts.get(key)
+        return None if host is None else host.pace.crawl_delay_s
+
     def gap_cause(self, key: str) -> GapCause | None:
         """What makes the gap of a host as long as it is; None for one that is not known."""
         host = self._hosts.get(key)
@@ -185,6 +190,7 @@ class Frontier:
         for each in waiting:
             host = self._hosts.of(Request(each.url, each.key, 0), now)
             host.pace.asked(now)
+            host.pace.obey_crawl_delay(each.gap_s)
             if each.next_at is not None and each.next_at > wall:
                 # The clock may have been set back since: no longer than hosts are ever left alone.
                 host.pace.park(now, min(each.next_at - wall, self._longest_park_s))

@@ -106,6 +106,11 @@ class Pace:
         return self._crawl_delay_s > self._delay_s
 
     @property
+    def crawl_delay_s(self) -> float | None:
+        """What robots.txt asks for, seconds; None if it asks for nothing."""
+        return self._crawl_delay_s or None
+
+    @property
     def is_calm(self) -> bool:
         """Whether the host has given no cause to be spared more than any other."""
         return not (self._failures or self._parks or self._slow_s or self.park_reason)

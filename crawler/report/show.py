@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -14,18 +12,15 @@ from msgspec import Struct
 
 from crawler.errors import RunError
 from crawler.log.terminal import counted, printable, size
-from crawler.models import OUTCOMES, Outcome
+from crawler.models import Outcome
 from crawler.run.folder import Run
-from crawler.store import snapshot
 from crawler.store.journal import read_lines
-from crawler.store.sqlite_file import damaged
+from crawler.store.snapshot import SqliteSnapshot
 
 TOP_HOSTS = 20
 TOP_SLOW = 20
 # In the order in which they are shown, and the columns of the hosts' table; quarantined only where there is any.
 _ORDER: tuple[Outcome, ...] = ("ok", "http_error", "redirect", "failed", "quarantined", "skipped", "pending")
-_NAMES: dict[int, str] = dict(enumerate(OUTCOMES))
-_LARGEST = "SELECT host, count(*) FROM state.urls GROUP BY host ORDER BY count(*) DESC, host LIMIT ?"
 
 Reasons = Counter[tuple[str, str | None]]
 Kind = TypeVar("Kind")
@@ -61,18 +56,16 @@ def overview(chosen: Run) -> Iterator[str]:
         RunError: If its state is missing or damaged.
     """
     reasons = Reasons()
-    with _state_of(chosen) as db:
-        by_host: dict[int, Counter[str]] = {host: Counter() for host, _ in db.execute(_LARGEST, (TOP_HOSTS,))}
-        for host, number, reason in db.execute("SELECT host, outcome, reason FROM state.details"):
-            outcome = _NAMES.get(number, "unknown")
-            reasons[outcome, reason] += 1
-            if host in by_host:
-                by_host[host][outcome] += 1
-        keys = dict(db.execute(f"SELECT id, key FROM state.hosts WHERE id IN ({','.join(map(str, by_host))})"))
-        ((hosts,),) = db.execute("SELECT count(*) FROM state.hosts")
+    with SqliteSnapshot(chosen.state) as state:
+        by_host: dict[str, Counter[str]] = {host: Counter() for host in state.largest_hosts(TOP_HOSTS)}
+        for known in state.known():
+            reasons[known.outcome, known.reason] += 1
+            if known.host in by_host:
+                by_host[known.host][known.outcome] += 1
+        hosts = state.host_count()
     yield f"{printable(str(chosen.folder))}: {counted(reasons.total(), 'URL')}, {counted(hosts, 'host')}"
     yield from _reason_lines(reasons)
-    yield from _host_lines([(str(keys.get(host)), counts) for host, counts in by_host.items()], hosts)
+    yield from _host_lines(list(by_host.items()), hosts)
 
 
 def _reason_lines(reasons: Reasons) -> Iterator[str]:
@@ -115,11 +108,9 @@ def listed(chosen: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
     Raises:
         RunError: If its state is missing or damaged.
     """
-    numbers = ",".join(str(OUTCOMES.index(outcome)) for outcome in outcomes)
-    query = f"SELECT url, outcome, reason, attempts FROM state.details WHERE outcome IN ({numbers}) ORDER BY seq"
-    with _state_of(chosen) as db:
-        for url, number, reason, attempts in db.execute(query):
-            yield f"{printable(url)}\t{_NAMES[number]}\t{printable(reason or '')}\t{attempts}"
+    with SqliteSnapshot(chosen.state) as state:
+        for known in state.known(outcomes):
+            yield f"{printable(known.url)}\t{known.outcome}\t{printable(known.reason or '')}\t{known.attempts}"
 
 
 def slowest(chosen: Run) -> Iterator[str]:
@@ -165,19 +156,3 @@ def _records(chosen: Run, kind: type[Kind]) -> Iterator[Kind]:
         raise RunError(f"cannot read {chosen.journal}: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RunError(f"a line of {chosen.journal} is no record; `crawler verify` tells more") from None
-
-
-@contextmanager
-def _state_of(chosen: Run) -> Iterator[sqlite3.Connection]:
-    """The run's state as it stands now, attached to a scratch database."""
-    if not chosen.state.is_file():
-        raise RunError(f"{chosen.state} is missing; `crawler export` still reads the run's records")
-    try:
-        with closing(snapshot.scratch()) as db:
-            snapshot.attach(db, chosen.state)
-            yield db
-    except sqlite3.DatabaseError as error:
-        raise damaged(chosen.state, error) from None
-
-
-# The command

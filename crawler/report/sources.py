@@ -6,22 +6,20 @@ said in a note, and the report is made of the rest. The journal alone is needed.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from crawler.errors import CrawlerError, RunError
-from crawler.models import OUTCOMES
 from crawler.run.folder import Run
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
-from crawler.store import snapshot
+from crawler.store.base import Snapshot
 from crawler.store.journal import read_lines
+from crawler.store.snapshot import SqliteSnapshot
 
 EXAMPLES = 3  # URLs kept of each reason
 MAX_REASONS = 1_000
@@ -205,33 +203,28 @@ def _state_of(chosen: Run, remarks: list[str]) -> tuple[State | None, int | None
         remarks.append("There is no state.sqlite: URLs without a record are missing here.")
         return None, None
     try:
-        with closing(snapshot.scratch()) as db:
-            snapshot.attach(db, chosen.state)
-            row = db.execute("SELECT length FROM state.outputs WHERE name = ?", (chosen.journal.name,)).fetchone()
-            return _read_state(db), 0 if row is None else int(row[0])
-    except sqlite3.DatabaseError as error:
-        remarks.append(f"state.sqlite is damaged ({error}): URLs without a record are missing here.")
+        with SqliteSnapshot(chosen.state) as snapshot:
+            return _read_state(snapshot), snapshot.outputs().get(chosen.journal.name, 0)
+    except RunError as error:
+        why = error.__cause__ or error
+        remarks.append(f"state.sqlite is damaged ({why}): URLs without a record are missing here.")
         return None, None
 
 
-def _read_state(db: sqlite3.Connection) -> State:
-    state = State(Counter(), {})
-    names = dict(enumerate(OUTCOMES))
-    for number, reason, url in db.execute("SELECT outcome, reason, url FROM state.details"):
-        key = (names.get(number, "unknown"), reason or "")
+def _read_state(snapshot: Snapshot) -> State:
+    state = State(Counter(), {}, hosts=snapshot.host_count(), is_clean=snapshot.is_clean())
+    for each in snapshot.known():
+        key = (each.outcome, each.reason or "")
         if key not in state.reasons and len(state.reasons) >= MAX_REASONS:
             key = (key[0], "other")
         state.reasons[key] += 1
         known = state.examples.setdefault(key, [])
         if len(known) < EXAMPLES:
-            known.append(url)
-    ((state.hosts,),) = db.execute("SELECT count(*) FROM state.hosts")
-    named = "FROM state.details WHERE is_seed AND chain IS NULL"
-    first = db.execute(f"SELECT url {named} ORDER BY seq LIMIT 1").fetchone()
-    state.first_seed = "" if first is None else first[0]
-    ((state.seeds,),) = db.execute(f"SELECT count(*) {named}")
-    clean = db.execute("SELECT value FROM state.meta WHERE key = 'is_clean'").fetchone()
-    state.is_clean = clean is None or bool(clean[0])
+            known.append(each.url)
+    for seed in snapshot.seeds():
+        if not seed.is_target:
+            state.first_seed = state.first_seed or seed.url
+            state.seeds += 1
     return state
 
 

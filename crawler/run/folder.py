@@ -13,14 +13,13 @@ import msgspec
 
 from crawler.errors import RunError, UsageError
 from crawler.frontier.retry import RETRYABLE_STATUSES
-from crawler.models import Outcome
 from crawler.scope.seeds import Seeds
 from crawler.settings.file import render
 from crawler.settings.groups import Settings, SiteSettings
+from crawler.store.base import Known
 from crawler.store.batches import altered
 from crawler.store.journal import sync_folder
-from crawler.store.snapshot import committed_batches, committed_length
-from crawler.store.sqlite import SqliteStore
+from crawler.store.snapshot import SqliteSnapshot
 
 DATA = Path("data")
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "9p")
@@ -78,11 +77,17 @@ class Run:
 
     def committed_length(self, output: Path | None = None) -> int | None:
         """How much of an output, the journal if none is named, is committed, bytes; None, for all, without a state."""
-        return committed_length(self.state, (output or self.journal).name) if self.state.exists() else None
+        if not self.state.exists():
+            return None
+        with SqliteSnapshot(self.state) as state:
+            return state.outputs().get((output or self.journal).name, 0)
 
     def altered(self) -> int:
         """How many of the commits to the journal do not stand there any more as they were made; 0 without a state."""
-        return altered(self.journal, committed_batches(self.state, self.journal.name)) if self.state.exists() else 0
+        if not self.state.exists():
+            return 0
+        with SqliteSnapshot(self.state) as state:
+            return altered(self.journal, state.batches(self.journal.name))
 
     def failed(self) -> list[str]:
         """The URLs that failed, were quarantined, or were answered by a server in trouble.
@@ -90,10 +95,9 @@ class Run:
         Raises:
             RunError: If the state is missing or damaged.
         """
-        store = SqliteStore(self.state, is_new=False)
-        urls = [url for url, outcome, reason in store.outcomes() if _is_worth_a_second_go(outcome, reason)]
-        store.close(is_clean=False)
-        return urls
+        with SqliteSnapshot(self.state) as state:
+            known = state.known(("http_error", "failed", "quarantined"))
+            return [each.url for each in known if _is_worth_a_second_go(each)]
 
     def earlier_sessions(self) -> list[object]:
         """What stats.json says of the sessions so far; nothing where there is none that can be read."""
@@ -119,10 +123,10 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
     sync_folder(path.parent)
 
 
-def _is_worth_a_second_go(outcome: Outcome, reason: str | None) -> bool:
-    if outcome == "http_error":
-        return (reason or "").isdigit() and int(reason or 0) in RETRYABLE_STATUSES
-    return outcome in ("failed", "quarantined")
+def _is_worth_a_second_go(known: Known) -> bool:
+    if known.outcome == "http_error":
+        return (known.reason or "").isdigit() and int(known.reason or 0) in RETRYABLE_STATUSES
+    return True
 
 
 def create(name: str, settings: Settings, seeds: Seeds, prepare: Callable[[Run], None] = lambda run: None) -> Run:

@@ -7,7 +7,6 @@ crawled as any other, by replay: so it can be stopped and resumed, and each URL 
 from __future__ import annotations
 
 import io
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -27,11 +26,10 @@ from crawler.scope.scope import SeedSite
 from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
-from crawler.store import snapshot
 from crawler.store.base import Output
 from crawler.store.journal import Journal, read_lines
-from crawler.store.rewind import Rewind, waiting_seeds
-from crawler.store.sqlite_file import damaged
+from crawler.store.rewind import Rewind
+from crawler.store.snapshot import SqliteSnapshot
 
 CHUNK_BYTES = 1024 * 1024
 MANY = 10**12  # pages; a crawl without borders has to have a limit
@@ -87,14 +85,13 @@ class Reparse:
         self.pages = 0  # that will be parsed again, known when the new run is prepared
         if not parent.state.is_file():
             raise RunError(f"{parent.state} is missing; without it nothing can be parsed again")
-        self._state = snapshot.scratch()
+        self._state = SqliteSnapshot(parent.state)
         try:
-            snapshot.attach(self._state, parent.state)
-            self._lengths = dict(self._state.execute("SELECT name, length FROM state.outputs"))
-            waiting = waiting_seeds(self._state)
-        except sqlite3.DatabaseError as error:
+            self._length = self._state.outputs().get(parent.journal.name, 0)
+            waiting = {seed.url for seed in self._state.seeds() if seed.outcome == "pending"}
+        except RunError:
             self._state.close()
-            raise damaged(parent.state, error) from None
+            raise
         # A seed that was never asked for is none of the new run's.
         self.seeds = Seeds(tuple(site for site in self.seeds.sites if site.seed not in waiting), ())
 
@@ -106,7 +103,7 @@ class Reparse:
             RunError: If its state is damaged.
             OSError: If something cannot be read or written.
         """
-        rewind = Rewind(self._state, self._parent.state, run.state)
+        rewind = Rewind(self._state, run.state)
         try:
             with closing(rewind), Journal(run.journal) as journal:
                 carried = _Carried(journal)
@@ -122,7 +119,7 @@ class Reparse:
         """Politeness key and fingerprint of what has an answer; the records of all else are carried over."""
         decode = msgspec.json.Decoder(_Asked).decode
         journal = self._parent.journal
-        for line in read_lines(journal, self._lengths.get(journal.name, 0)):
+        for line in read_lines(journal, self._length):
             try:
                 asked = decode(line)
             except msgspec.DecodeError:

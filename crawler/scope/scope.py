@@ -108,6 +108,10 @@ class Scope:
                 best, best_length = index, length
         return best
 
+    def owns_host(self, key: str) -> bool:
+        """Whether any URL of the host with this politeness key can belong to a site."""
+        return bool(self._candidates(key))
+
     def add_alias(self, index: int, key: str) -> None:
         """Let the site at `index` also own the host with this politeness key; changes this very scope."""
         site = self.sites[index]

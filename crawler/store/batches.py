@@ -9,6 +9,8 @@ from zlib import crc32
 
 from msgspec import Struct
 
+from crawler.store.base import Output
+
 BUFFER_BYTES = 1024 * 1024
 # Outside of a batch, whose own length is known: what is longer is no record, but a file that lost its line ends.
 MAX_LINE_BYTES = 256 * 1024 * 1024
@@ -65,22 +67,22 @@ def checked_lines(path: Path, length: int, batches: Iterable[Batch], on_fault: O
             on_fault("outputs", f"{name} cannot be read: {error.strerror}; {length:,} bytes of it were committed")
 
 
-def altered(path: Path, batches: Iterable[tuple[int, int, int]]) -> int:
+def altered(path: Path, batches: Iterable[Output]) -> int:
     """How many of an output's batches are not what was committed.
 
     Args:
         path: The output.
-        batches: Of each commit where it begins and how long it is, bytes, and its checksum.
+        batches: What each commit appended to it.
     """
     count = 0
     with path.open("rb", BUFFER_BYTES) as file:
-        for offset, length, checksum in batches:
-            file.seek(offset)
-            found = 0
+        for batch in batches:
+            file.seek(batch.offset)
+            found, length = 0, batch.length
             while length > 0 and (piece := file.read(min(length, BUFFER_BYTES))):
                 found = crc32(piece, found)
                 length -= len(piece)
-            count += found != checksum
+            count += found != batch.crc32
     return count
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from crawler import urls
+from crawler.errors import RunError
 from crawler.log.terminal import printable
 from crawler.models import OUTCOMES
+from crawler.store import snapshot
+from crawler.store.batches import Batch
 from crawler.store.faults import EXAMPLES, Faults
 from crawler.store.sqlite import PENDING
+from crawler.store.sqlite_file import APPLICATION_ID, READABLE_VERSIONS
 
 STATE = "state.sqlite"
 DAMAGE = "damage to the state"  # a kind of fault
@@ -30,21 +36,85 @@ CREATE TABLE known (
 """
 
 
-class StoreChecks:
-    """Questions to a state, each row of whose answer is a fault; all raise sqlite3.DatabaseError where it is damaged.
+class StateChecks:
+    """Questions to a state, each row of whose answer is a fault; ask them by `passes`.
 
     Args:
-        db: A scratch database to which the state is attached.
+        path: The state's file, of this or an earlier format.
         faults: Where faults go.
     """
 
-    def __init__(self, db: sqlite3.Connection, faults: Faults) -> None:
-        self._db = db
+    def __init__(self, path: Path, faults: Faults) -> None:
+        self._path = path
+        self._db = db = snapshot.scratch()
         self._faults = faults
+        self.is_open = False
         self.count = 0  # of URLs, once they were counted
         db.execute(_KNOWN)
         db.create_function("fingerprint_of", 1, _fingerprint, deterministic=True)
         db.create_function("host_of", 1, _host, deterministic=True)
+
+    def __enter__(self) -> StateChecks:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._db.close()
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """A scratch database, to which the state is attached as `state` once it is open."""
+        return self._db
+
+    def passes(self, check: Callable[[], None]) -> bool:
+        """Make a check, and a fault of what cannot be read; returns whether it came to its end.
+
+        Raises:
+            RunError: If there is no room for temporary files.
+        """
+        try:
+            check()
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":  # the state is only read, so it is not there
+                folder = self._path.parent
+                raise RunError(f"cannot verify {folder}: the disk has no room for temporary files") from None
+            self._faults.add(DAMAGE, f"{STATE} cannot be read: {error}")
+            return False
+        return True
+
+    def open(self) -> None:
+        """Attach the state as of this moment."""
+        if not self._path.is_file():
+            raise sqlite3.DatabaseError("it is missing")
+        snapshot.attach(self._db, self._path)
+        ((mark,),) = self._db.execute("PRAGMA state.application_id")
+        ((version,),) = self._db.execute("PRAGMA state.user_version")
+        if mark != APPLICATION_ID:
+            raise sqlite3.DatabaseError("it does not carry the mark of a crawler's state")
+        if version not in READABLE_VERSIONS:
+            known = " and ".join(map(str, READABLE_VERSIONS))
+            raise sqlite3.DatabaseError(f"it has the format {version}, this crawler reads {known}")
+        self.is_open = True
+
+    def outputs(self) -> list[tuple[str, int]]:
+        """The outputs by name, with their committed lengths in bytes."""
+        rows = self._db.execute("SELECT name, length FROM state.outputs ORDER BY name").fetchall()
+        good = [
+            row for row in rows if isinstance(row[0], str) and Path(row[0]).name == row[0] and isinstance(row[1], int)
+        ]
+        for name, length in rows:
+            if (name, length) not in good:
+                sentence = f"{STATE} names an output {name!r} of {length!r} bytes, which cannot be"
+                self._faults.add("outputs", sentence)
+        return good
+
+    def batches(self, name: str) -> Iterator[Batch]:
+        """What each commit appended to an output."""
+        query = "SELECT id, offset, length, crc32, records FROM state.batches WHERE output = ? ORDER BY id"
+        for row in self._db.execute(query, (name,)):
+            if all(isinstance(value, int) and value >= 0 for value in row):
+                yield Batch(*row)
+            else:
+                self._faults.add("batches", f"{STATE} has a batch of {name} whose numbers cannot be: {row}")
 
     def sort_details(self) -> None:
         """Sort all URLs in the order of `urls`, so that what follows is merges."""
@@ -68,7 +138,7 @@ class StoreChecks:
         self.count, *found = self._db.execute(f"SELECT count(*), {sums} FROM state.details").fetchone()
         said = dict(self._db.execute("SELECT outcome, urls FROM state.counts"))
         for number, count in enumerate(found):
-            if said.get(number) != count:
+            if said.get(number, 0) != count:
                 sentence = f"{STATE} counts {said.get(number)} URLs as {OUTCOMES[number]}, but holds {count}"
                 self._faults.add("counts", sentence)
         self._faults.extend(

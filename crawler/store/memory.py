@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 
-from crawler.models import Outcome, Pending, Request
-from crawler.store.base import NO_STATES, Done, Found, Output, States
+from crawler.models import Outcome, Request
+from crawler.store.base import NO_STATES, Done, Found, Output, States, Territory, TrapRow
 
 
 class MemoryStore:
-    """A store that lives and dies with the process."""
+    """A store that lives and dies with the process, so that no session ever finds what an earlier one left."""
 
     def __init__(self) -> None:
         self._state: dict[int, tuple[str, Outcome, str | None]] = {}
         self._pending: dict[str, deque[Request]] = {}
         self._next_seq = 1
+
+    def begin_session(self) -> bool:
+        """See `Store.begin_session`."""
+        return True
+
+    def charge(self, seqs: Iterable[int]) -> None:
+        """Nothing to do: a crash leaves nothing behind."""
+
+    def request(self, seq: int) -> Request | None:
+        """Nothing: no earlier session left anything."""
+        return None
+
+    def revive(self, reasons: Sequence[str]) -> int:
+        """Nothing to do: no earlier session had other limits."""
+        return 0
+
+    def take_over(self, shards: Container[int], max_crashes: int) -> Territory:
+        """Nothing: no earlier session left anything."""
+        return Territory()
 
     def commit(
         self,
@@ -48,6 +67,7 @@ class MemoryStore:
                 chain=group.chain,
                 is_seed=group.are_seeds,
                 seq=self._next_seq,
+                extra=group.extra.get(link.fingerprint),
             )
             self._next_seq += 1
             self._pending.setdefault(link.host, deque()).append(request)
@@ -69,16 +89,20 @@ class MemoryStore:
     def _is_pending(self, request: Request) -> bool:
         return self._state[request.fingerprint][1] == "pending"
 
-    def keep_traps(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Nothing to do: what lives with the process is never gone on with."""
+    def keep_traps(self, rows: Sequence[TrapRow]) -> None:
+        """Nothing to do: no later session needs them."""
 
-    def pending(self) -> Iterator[Pending]:
-        """Nothing: what lives with the process is never gone on with."""
-        return iter(())
+    def counts(self) -> dict[Outcome, int]:
+        """See `Store.counts`."""
+        return dict(Counter(outcome for _, outcome, _ in self._state.values()))
 
     def outcomes(self) -> Iterator[tuple[str, Outcome, str | None]]:
         """See `Store.outcomes`."""
         return iter(self._state.values())
+
+    def output_length(self, name: str) -> int:
+        """Nothing: there are no outputs."""
+        return 0
 
     def close(self, *, is_clean: bool) -> None:
         """Nothing is held."""

@@ -9,18 +9,9 @@ from pathlib import Path
 from crawler.errors import RunError
 from crawler.models import OUTCOMES
 from crawler.store.base import Output
+from crawler.store.snapshot import SqliteSnapshot
 from crawler.store.sqlite import PENDING
-from crawler.store.sqlite_file import SCHEMA_VERSION, damaged
-
-
-def waiting_seeds(db: sqlite3.Connection) -> set[str]:
-    """The seeds of a state that have no outcome yet.
-
-    Args:
-        db: A scratch database to which the state is attached (`snapshot.attach`).
-    """
-    rows = db.execute("SELECT url FROM state.details WHERE is_seed AND outcome = ?", (PENDING,))
-    return {url for (url,) in rows}
+from crawler.store.sqlite_file import SCHEMA_VERSION, damaged, migrate
 
 
 class Rewind:
@@ -29,25 +20,23 @@ class Rewind:
     What is pending in the state is left out of the copy, which is about what became of the other URLs.
 
     Args:
-        db: A scratch database to which the state is attached.
-        source: The state's file, for errors.
+        snapshot: The state as of one moment.
         path: Where the copy goes.
 
     Raises:
-        RunError: If the state is damaged or of another version, or the copy cannot be written.
+        RunError: If the state is damaged, or the copy cannot be written.
     """
 
-    def __init__(self, db: sqlite3.Connection, source: Path, path: Path) -> None:
-        ((version,),) = db.execute("PRAGMA state.user_version")
-        if version != SCHEMA_VERSION:
-            raise RunError(f"{source} has the format {version}, this crawler reads {SCHEMA_VERSION}")
-        self._source = source
+    def __init__(self, snapshot: SqliteSnapshot, path: Path) -> None:
+        self._source = snapshot.path
         self._path = path
         self._fresh = path.with_name(f"{path.name}.part")
         self._fresh.unlink(missing_ok=True)
         try:
             self._db = sqlite3.connect(self._fresh, isolation_level=None)
-            db.backup(self._db, name="state")
+            snapshot.db.backup(self._db, name="state")
+            if snapshot.version < SCHEMA_VERSION:
+                migrate(self._db)
             self._db.execute("PRAGMA journal_mode = MEMORY")
             self._db.execute("CREATE TEMP TABLE again (seq INTEGER PRIMARY KEY)")
             self._db.execute("BEGIN")
@@ -113,7 +102,7 @@ class Rewind:
         """)
         execute("UPDATE details SET crashes = 0 WHERE crashes > 0")
         execute(f"INSERT INTO pending SELECT host, seq FROM details WHERE outcome = {PENDING} ORDER BY host, seq")
-        execute("UPDATE hosts SET next_at = NULL")
+        execute("UPDATE hosts SET next_at = NULL, gap_s = NULL")
         for number in range(len(OUTCOMES)):
             execute(
                 "UPDATE counts SET urls = (SELECT count(*) FROM details WHERE outcome = ?1) WHERE outcome = ?1",

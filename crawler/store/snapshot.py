@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from crawler.errors import RunError
-from crawler.store.sqlite_file import damaged
+from crawler.models import OUTCOMES, Outcome
+from crawler.store.base import Known, Output
+from crawler.store.sqlite_file import check_version, damaged
 
 CACHE_KIB = 64 * 1024
 
@@ -56,39 +59,91 @@ def _attach(db: sqlite3.Connection, address: str) -> None:
         raise
 
 
-def committed_length(state: Path, name: str) -> int:
-    """How much of an output is committed, in bytes, asked beside whoever may be writing.
+class SqliteSnapshot:
+    """See `Snapshot`; of a state of this or an earlier format.
 
     Args:
-        state: The run's state file.
-        name: The output's file name.
+        path: The state's file.
+        db: A scratch database to which it is attached, for tables that go by it; a new one if None is given.
 
     Raises:
-        RunError: If the state is missing or damaged.
+        RunError: If it is missing, damaged, or of a format that this version does not know.
     """
-    rows = _rows(state, "SELECT length FROM state.outputs WHERE name = ?", name)
-    return int(rows[0][0]) if rows else 0
 
+    def __init__(self, path: Path, db: sqlite3.Connection | None = None) -> None:
+        self.path = path
+        if not path.is_file():
+            raise RunError(f"{path} is missing; `crawler export` still reads the run's records")
+        if not path.stat().st_size:
+            raise damaged(path, sqlite3.DatabaseError("it is empty"))
+        self.db = db or scratch()
+        try:
+            attach(self.db, path)
+            self.version = check_version(self.db, path, "state")
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise damaged(path, error) from error
+        except RunError:
+            self.close()
+            raise
 
-def committed_batches(state: Path, name: str) -> list[tuple[int, int, int]]:
-    """What each commit appended to an output: where it begins and how long it is, bytes, and its CRC-32.
+    def __enter__(self) -> SqliteSnapshot:
+        return self
 
-    Args:
-        state: The run's state file.
-        name: The output's file name.
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
-    Raises:
-        RunError: If the state is missing or damaged.
-    """
-    return _rows(state, "SELECT offset, length, crc32 FROM state.batches WHERE output = ? ORDER BY id", name)
+    def close(self) -> None:
+        """Let go of the state."""
+        self.db.close()
 
+    def _rows(self, query: str, *values: object) -> Iterator[Any]:
+        try:
+            yield from self.db.execute(query, values)
+        except sqlite3.DatabaseError as error:
+            raise damaged(self.path, error) from error
 
-def _rows(state: Path, query: str, *parameters: object) -> list[Any]:
-    if not state.is_file():
-        raise RunError(f"{state} is missing")
-    try:
-        with closing(scratch()) as db:
-            attach(db, state)
-            return db.execute(query, parameters).fetchall()
-    except sqlite3.DatabaseError as error:
-        raise damaged(state, error) from None
+    def outputs(self) -> dict[str, int]:
+        """See `Snapshot.outputs`."""
+        return dict(self._rows("SELECT name, length FROM state.outputs"))
+
+    def batches(self, name: str) -> Iterator[Output]:
+        """See `Snapshot.batches`."""
+        query = "SELECT output, offset, length, crc32, records FROM state.batches WHERE output = ? ORDER BY id"
+        return (Output(*row) for row in self._rows(query, name))
+
+    def known(self, outcomes: Sequence[Outcome] = ()) -> Iterator[Known]:
+        """See `Snapshot.known`."""
+        numbers = ",".join(str(OUTCOMES.index(outcome)) for outcome in outcomes)
+        return self._known(f"WHERE d.outcome IN ({numbers})" if outcomes else "")
+
+    def seeds(self) -> Iterator[Known]:
+        """See `Snapshot.seeds`."""
+        return self._known("WHERE d.is_seed")
+
+    def _known(self, chosen: str) -> Iterator[Known]:
+        query = f"""
+            SELECT d.url, h.key, d.outcome, d.reason, d.attempts, d.chain IS NOT NULL
+            FROM state.details d LEFT JOIN state.hosts h ON h.id = d.host {chosen} ORDER BY d.seq
+        """
+        names = dict(enumerate(OUTCOMES))
+        for url, host, number, reason, attempts, is_target in self._rows(query):
+            yield Known(url, host or "", names.get(number, "unknown"), reason, attempts, bool(is_target))
+
+    def host_count(self) -> int:
+        """See `Snapshot.host_count`."""
+        ((count,),) = self._rows("SELECT count(*) FROM state.hosts")
+        return int(count)
+
+    def largest_hosts(self, count: int) -> list[str]:
+        """See `Snapshot.largest_hosts`."""
+        query = """
+            SELECT h.key FROM (SELECT host, count(*) AS urls FROM state.urls GROUP BY host) u
+            JOIN state.hosts h ON h.id = u.host ORDER BY u.urls DESC, u.host LIMIT ?
+        """
+        return [key for (key,) in self._rows(query, count)]
+
+    def is_clean(self) -> bool:
+        """See `Snapshot.is_clean`."""
+        row = next(self._rows("SELECT value FROM state.meta WHERE key = 'is_clean'"), None)
+        return row is None or bool(row[0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,31 @@ import msgspec
 
 from crawler import urls
 from crawler.models import OUTCOMES, Link, Outcome, Pending, Request
-from crawler.store.base import NO_STATES, Done, Found, Output, States
+from crawler.store.base import NO_STATES, Done, Found, Output, States, Territory, TrapRow
 from crawler.store.fingerprints import FingerprintSet
 from crawler.store.sqlite_file import damaged, open_file
 
 ROWS_PER_INSERT = 500  # SQLite takes 32,766 parameters a statement
 RECENT = 50_000  # fingerprints known to be seen that are kept where they are found fastest; 4 MB
-SHARDS = 1024
-MAX_HOST_IDS = 200_000  # kept in memory
+MAX_HOST_IDS = 200_000  # ids of hosts that are kept in memory
 PENDING, OK = OUTCOMES.index("pending"), OUTCOMES.index("ok")
 
 _REQUEST = (
-    "d.url, h.key, d.depth, d.via, d.chain, d.attempts, d.is_seed, d.seq FROM details d JOIN hosts h ON h.id = d.host"
+    "d.url, h.key, d.depth, d.via, d.chain, d.attempts, d.is_seed, d.seq, d.extra"
+    " FROM details d JOIN hosts h ON h.id = d.host"
 )
+# Each host that has pending URLs, found by jumping from host to host in the queues: its first URL, and how many.
+_WAITING_HOSTS = """
+    WITH RECURSIVE waiting (host) AS (
+        SELECT min(host) FROM pending
+        UNION ALL SELECT (SELECT min(host) FROM pending WHERE host > waiting.host) FROM waiting
+        WHERE waiting.host IS NOT NULL
+    )
+    SELECT h.key, d.url, h.next_at, (SELECT count(*) FROM pending WHERE host = waiting.host), h.gap_s
+    FROM waiting JOIN hosts h ON h.id = waiting.host
+    JOIN details d ON d.seq = (SELECT min(seq) FROM pending WHERE host = waiting.host)
+    WHERE is_ours(h.shard)
+"""
 
 
 class SqliteStore:
@@ -93,10 +105,11 @@ class SqliteStore:
         return novel
 
     def _note(self, states: States) -> None:
-        times = ((host.next_at, host.key) for host in states.hosts)
-        self._db.executemany("UPDATE hosts SET next_at = ? WHERE key = ?", times)
+        rows = ((host.next_at, host.gap_s, host.key) for host in states.hosts)
+        self._db.executemany("UPDATE hosts SET next_at = ?, gap_s = ? WHERE key = ?", rows)
         self._db.executemany("INSERT OR IGNORE INTO reading VALUES (?)", ((origin,) for origin in states.reading))
         self._db.executemany("DELETE FROM reading WHERE origin = ?", ((origin,) for origin in states.read))
+        self._db.executemany("INSERT OR IGNORE INTO aliases VALUES (?, ?)", states.aliases)
 
     def _insert(self, groups: Iterable[Found]) -> list[Request]:
         """Insert links that were never seen, and give them their place in the order of discovery."""
@@ -115,13 +128,16 @@ class SqliteStore:
         self._remember(fresh)
         self._next_seq += len(rows)
         novel = [
-            Request(link.url, link.host, key, "page", group.depth, group.via, group.chain, 0, group.are_seeds, seq)
+            _novel(link, group, seq)
             for (_, _, seq), (key, (link, group)) in zip(rows, fresh.items(), strict=True)
             if key in new
         ]
         self._db.executemany(
-            "INSERT INTO details VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, 0)",
-            ((r.seq, ids[r.host], r.url, r.depth, r.via, _chain_text(r.chain), r.is_seed, PENDING) for r in novel),
+            "INSERT INTO details VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, 0, ?)",
+            (
+                (r.seq, ids[r.host], r.url, r.depth, r.via, _chain_text(r.chain), r.is_seed, PENDING, r.extra)
+                for r in novel
+            ),
         )
         self._db.executemany("INSERT INTO pending VALUES (?, ?)", sorted((ids[r.host], r.seq) for r in novel))
         self._count({"pending": len(novel)})
@@ -151,7 +167,7 @@ class SqliteStore:
         for key in missing:
             row = self._db.execute("SELECT id FROM hosts WHERE key = ?", (key,)).fetchone()
             if row is None:
-                cursor = self._db.execute("INSERT INTO hosts (key, shard) VALUES (?, ?)", (key, shard_of(key)))
+                cursor = self._db.execute("INSERT INTO hosts (key, shard) VALUES (?, ?)", (key, urls.shard_of(key)))
                 row = (cursor.lastrowid,)
             self._host_ids[key] = row[0]
         return {key: self._host_ids[key] for key in keys}
@@ -162,6 +178,8 @@ class SqliteStore:
             "UPDATE details SET outcome = ?, reason = ?, attempts = ? WHERE seq = ?",
             ((OUTCOMES.index(d.outcome), d.reason, d.request.attempts + d.was_open, d.request.seq) for d in rows),
         )
+        kept = [(each.extra, each.request.seq) for each in rows if each.extra is not None]
+        self._db.executemany("UPDATE details SET extra = ? WHERE seq = ?", kept)
         ids = self._ids({each.request.host for each in rows})
         self._db.executemany(
             "DELETE FROM pending WHERE host = ? AND seq = ?", ((ids[d.request.host], d.request.seq) for d in rows)
@@ -172,8 +190,8 @@ class SqliteStore:
 
     def _count(self, changes: Mapping[Outcome, int]) -> None:
         self._db.executemany(
-            "UPDATE counts SET urls = urls + ? WHERE outcome = ?",
-            ((change, OUTCOMES.index(outcome)) for outcome, change in changes.items() if change),
+            "INSERT INTO counts VALUES (?, ?) ON CONFLICT (outcome) DO UPDATE SET urls = urls + excluded.urls",
+            ((OUTCOMES.index(outcome), change) for outcome, change in changes.items() if change),
         )
 
     def _mark_outputs(self, outputs: Sequence[Output]) -> None:
@@ -204,21 +222,6 @@ class SqliteStore:
         """
         return [_request(*row) for row in self._rows(query, (host, after, count))]
 
-    def pending(self) -> Iterator[Pending]:
-        """Every host that has pending URLs: one of them, how many, and when it may be visited."""
-        query = """
-            WITH RECURSIVE waiting (host) AS (
-                SELECT min(host) FROM pending
-                UNION ALL SELECT (SELECT min(host) FROM pending WHERE host > waiting.host) FROM waiting
-                WHERE waiting.host IS NOT NULL
-            )
-            SELECT h.key, h.next_at, d.url, (SELECT count(*) FROM pending WHERE host = waiting.host)
-            FROM waiting JOIN hosts h ON h.id = waiting.host
-            JOIN details d ON d.seq = (SELECT min(seq) FROM pending WHERE host = waiting.host)
-        """
-        for key, next_at, url, count in self._rows(query):
-            yield Pending(key, url, next_at, count)
-
     def counts(self) -> dict[Outcome, int]:
         """How many URLs have which outcome."""
         rows = self._rows("SELECT outcome, urls FROM counts WHERE urls")
@@ -234,10 +237,10 @@ class SqliteStore:
         row = next(self._rows("SELECT length FROM outputs WHERE name = ?", (name,)), None)
         return 0 if row is None else int(row[0])
 
-    # A run that goes on
+    # A session begins
 
     def begin_session(self) -> bool:
-        """Note that another session of the run begins; returns whether the one before ended in order."""
+        """See `Store.begin_session`."""
         was_clean = bool(self._one("SELECT value FROM meta WHERE key = 'is_clean'"))
         with self._transaction():
             self.epoch += 1
@@ -246,23 +249,15 @@ class SqliteStore:
         return was_clean
 
     def charge(self, seqs: Iterable[int]) -> None:
-        """Give URLs that were being worked on when the process died one crash more."""
+        """See `Store.charge`."""
         with self._transaction():
             self._db.executemany(
                 "UPDATE details SET crashes = crashes + 1 WHERE seq = ? AND outcome = ?",
                 ((seq, PENDING) for seq in seqs),
             )
 
-    def take_suspects(self, crashes: int) -> list[Request]:
-        """Remove from the queues those pending URLs that had at least so many crashes; they are to run alone."""
-        query = f"SELECT d.host, {_REQUEST} WHERE d.crashes >= ? AND d.crashes > 0 AND d.outcome = ? ORDER BY d.seq"
-        rows = list(self._rows(query, (crashes, PENDING)))
-        with self._transaction():
-            self._db.executemany("DELETE FROM pending WHERE host = ? AND seq = ?", ((r[0], r[-1]) for r in rows))
-        return [_request(*row[1:]) for row in rows]
-
     def revive(self, reasons: Sequence[str]) -> int:
-        """Make URLs pending again that were skipped for these reasons; returns how many."""
+        """See `Store.revive`."""
         skipped, marks = OUTCOMES.index("skipped"), ",".join("?" * len(reasons))
         with self._transaction():
             # Seeds and what was tried have a record already, and no URL gets a second one in a run.
@@ -273,36 +268,50 @@ class SqliteStore:
             self._count({"skipped": -count, "pending": count})
         return count
 
-    def restore_queues(self) -> None:
-        """Put every pending URL back into the queue of its host, suspects of an earlier session too."""
+    def take_over(self, shards: Container[int], max_crashes: int) -> Territory:
+        """See `Store.take_over`."""
+        self._db.create_function("is_ours", 1, shards.__contains__)
+        suspects = self._sort_out_suspects(max_crashes)
+        return Territory(
+            hosts=[Pending(*row) for row in self._rows(_WAITING_HOSTS)],
+            suspects=suspects,
+            aliases=[
+                (site, host) for site, host in self._rows("SELECT * FROM aliases") if urls.shard_of(host) in shards
+            ],
+            reading=[
+                origin
+                for (origin,) in self._rows("SELECT origin FROM reading")
+                if urls.shard_of(urls.host_key(f"{origin}/")) in shards
+            ],
+            traps=[
+                (domain, pattern, state)
+                for domain, pattern, state in self._rows("SELECT domain, pattern, state FROM traps")
+                if urls.shard_of_domain(domain) in shards
+            ],
+        )
+
+    def _sort_out_suspects(self, max_crashes: int) -> list[Request]:
+        """Queue again what an earlier session took out of its queues, and take out those that are suspects now."""
+        crashed = f"""
+            FROM details d JOIN hosts h ON h.id = d.host
+            WHERE d.crashes > 0 AND d.outcome = {PENDING} AND is_ours(h.shard)
+        """
         with self._transaction():
-            self._db.execute(
-                "INSERT OR IGNORE INTO pending SELECT host, seq FROM details WHERE crashes > 0 AND outcome = ?",
-                (PENDING,),
-            )
+            self._db.execute(f"INSERT OR IGNORE INTO pending SELECT d.host, d.seq {crashed}")
+            rows = list(self._rows(f"SELECT d.host, d.seq {crashed} AND d.crashes >= ? ORDER BY d.seq", (max_crashes,)))
+            self._db.executemany("DELETE FROM pending WHERE host = ? AND seq = ?", rows)
+        return [request for _, seq in rows if (request := self.request(seq)) is not None]
 
     def request(self, seq: int) -> Request | None:
         """The pending request at a position, None if it has an outcome."""
         row = next(self._rows(f"SELECT {_REQUEST} WHERE d.seq = ? AND d.outcome = ?", (seq, PENDING)), None)
         return None if row is None else _request(*row)
 
-    def seeds(self) -> list[Request]:
-        """The URLs that the user named, and where they redirected to."""
-        return [_request(*row) for row in self._rows(f"SELECT {_REQUEST} WHERE d.is_seed ORDER BY d.seq")]
-
-    def reading(self) -> list[str]:
-        """The origins whose sitemaps an earlier session did not read to their end."""
-        return [origin for (origin,) in self._rows("SELECT origin FROM reading")]
-
-    def keep_traps(self, rows: Sequence[tuple[str, str, str]]) -> None:
+    def keep_traps(self, rows: Sequence[TrapRow]) -> None:
         """See `Store.keep_traps`."""
         with self._transaction():
             self._db.execute("DELETE FROM traps")
             self._db.executemany("INSERT INTO traps VALUES (?, ?, ?)", rows)
-
-    def traps(self) -> list[tuple[str, str, str]]:
-        """The rows that were kept last."""
-        return list(self._rows("SELECT domain, pattern, state FROM traps"))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -329,10 +338,12 @@ class SqliteStore:
             self._db.close()
 
 
-def shard_of(host_key: str) -> int:
-    """The shard of a host: by its registrable domain, so that one owner sees a whole site."""
-    domain = urls.registrable_domain(urls.split_authority(host_key)[0])
-    return urls.fingerprint(domain) % SHARDS
+def _novel(link: Link, group: Found, seq: int) -> Request:
+    key = link.fingerprint
+    extra = group.extra.get(key) if group.extra else None
+    return Request(
+        link.url, link.host, key, "page", group.depth, group.via, group.chain, 0, group.are_seeds, seq, extra
+    )
 
 
 def _chain_text(chain: tuple[str, ...]) -> str | None:
@@ -344,6 +355,15 @@ def _chain(text: str | None) -> tuple[str, ...]:
 
 
 def _request(
-    url: str, host: str, depth: int, via: str | None, chain: str | None, attempts: int, is_seed: int, seq: int
+    url: str,
+    host: str,
+    depth: int,
+    via: str | None,
+    chain: str | None,
+    attempts: int,
+    is_seed: int,
+    seq: int,
+    extra: bytes | None,
 ) -> Request:
-    return Request(url, host, urls.fingerprint(url), "page", depth, via, _chain(chain), attempts, bool(is_seed), seq)
+    key = urls.fingerprint(url)
+    return Request(url, host, key, "page", depth, via, _chain(chain), attempts, bool(is_seed), seq, extra)

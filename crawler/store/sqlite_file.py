@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+
+from crawler import urls
 from crawler.errors import RunError
 from crawler.models import OUTCOMES
+from crawler.store.journal import sync_folder
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+READABLE_VERSIONS = (2, 3)  # of which the older ones are migrated when their run goes on
 APPLICATION_ID = 0x43524C52  # "CRLR": what `file` and other tools see in the header
 CACHE_KIB = 64 * 1024
 MAX_CHECKED_BYTES = 512 * 1024 * 1024  # larger files take SQLite too long to read whole at every start
-_SCHEMA = """
+ALIASES = "CREATE TABLE aliases (site TEXT NOT NULL, host TEXT NOT NULL, PRIMARY KEY (site, host)) WITHOUT ROWID;"
+_SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE counts (outcome INTEGER PRIMARY KEY, urls INTEGER NOT NULL);
-CREATE TABLE hosts (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, shard INTEGER NOT NULL, next_at REAL);
+CREATE TABLE hosts (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, shard INTEGER NOT NULL, next_at REAL, gap_s REAL
+);
 CREATE TABLE urls (
     host INTEGER NOT NULL, fingerprint INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (host, fingerprint)
 ) WITHOUT ROWID;
 CREATE TABLE details (
     seq INTEGER PRIMARY KEY, host INTEGER NOT NULL, url TEXT NOT NULL, depth INTEGER NOT NULL, via TEXT, chain TEXT,
-    is_seed INTEGER NOT NULL, outcome INTEGER NOT NULL, reason TEXT, attempts INTEGER NOT NULL, crashes INTEGER NOT NULL
+    is_seed INTEGER NOT NULL, outcome INTEGER NOT NULL, reason TEXT, attempts INTEGER NOT NULL,
+    crashes INTEGER NOT NULL, extra BLOB
 );
 CREATE INDEX crashed ON details (crashes) WHERE crashes > 0;
 CREATE INDEX seeds ON details (is_seed) WHERE is_seed;
@@ -35,6 +45,7 @@ CREATE TABLE batches (
 CREATE TABLE reading (origin TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE traps (domain TEXT NOT NULL, pattern TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (domain, pattern))
     WITHOUT ROWID;
+{ALIASES}
 """
 
 
@@ -54,13 +65,16 @@ def open_file(path: Path, *, is_new: bool) -> sqlite3.Connection:
         if is_new:
             _create(path)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        _check_version(db, path)  # before anything is written, because it may be somebody else's file
+        version = check_version(db, path)  # before anything is written, because it may be somebody else's file
         db.execute("PRAGMA journal_mode = WAL")
         # A commit lost with the power only shortens the run: its outputs are cut back to the commit before.
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if not is_new and path.stat().st_size <= MAX_CHECKED_BYTES:
             _check_whole(db)
+        if version < SCHEMA_VERSION:
+            _keep_copy(db, path, version)
+            migrate(db)
     except sqlite3.DatabaseError as error:
         raise damaged(path, error) from None
     except OSError as error:
@@ -74,14 +88,69 @@ def _check_whole(db: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(" ".join(said.split()))
 
 
-def _check_version(db: sqlite3.Connection, path: Path) -> None:
-    if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+def check_version(db: sqlite3.Connection, path: Path, schema: str = "main") -> int:
+    """The format of a state that is open or attached.
+
+    Args:
+        db: The connection.
+        path: The state's file, for errors.
+        schema: The name that it is attached by.
+
+    Raises:
+        RunError: If it is no state, or of a format that this version does not know.
+    """
+    if db.execute(f"PRAGMA {schema}.application_id").fetchone()[0] != APPLICATION_ID:
         raise RunError(f"{path} is not a crawler's state; `crawler export` still reads the run's records")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
-        raise RunError(
-            f"{path} has the format {version}, this crawler reads {SCHEMA_VERSION}; use the one that made it"
-        )
+    version: int = db.execute(f"PRAGMA {schema}.user_version").fetchone()[0]
+    if version not in READABLE_VERSIONS:
+        known = " and ".join(map(str, READABLE_VERSIONS))
+        raise RunError(f"{path} has the format {version}, this crawler reads {known}; use the one that made it")
+    return version
+
+
+def _keep_copy(db: sqlite3.Connection, path: Path, version: int) -> None:
+    """Keep a copy of a state as an earlier version of the crawler reads it; it has its name when it is whole."""
+    copy = path.with_name(f"{path.stem}.format-{version}{path.suffix}")
+    fresh = copy.with_name(f"{copy.name}.part")
+    fresh.unlink(missing_ok=True)
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as target:
+        db.backup(target)
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    fresh.replace(copy)
+    sync_folder(copy.parent)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring a state of format 2 to format 3 in one transaction, so that whatever dies meanwhile leaves the old one.
+
+    Format 3 has the delays that robots.txt asks for, the hosts that seeds redirected to, and room for what later
+    features keep of a URL; and hosts that are IPv6 addresses are of the shard of their domain.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        db.execute("ALTER TABLE hosts ADD COLUMN gap_s REAL")
+        db.execute("ALTER TABLE details ADD COLUMN extra BLOB")
+        db.execute(ALIASES)
+        _fill(db)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except BaseException as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        if isinstance(error, ValueError):  # a chain or a URL that cannot be: the state was damaged before
+            raise sqlite3.DatabaseError(f"a URL that was redirected cannot be read: {error}") from None
+        raise
+
+
+def _fill(db: sqlite3.Connection) -> None:
+    """Put in what format 3 has and format 2 leaves to be found out."""
+    redirected = db.execute("SELECT url, chain FROM details WHERE is_seed AND chain IS NOT NULL").fetchall()
+    aliases = ((msgspec.json.decode(chain)[0], urls.host_key(url)) for url, chain in redirected)
+    db.executemany("INSERT OR IGNORE INTO aliases VALUES (?, ?)", aliases)
+    literals = db.execute("SELECT key, id FROM hosts WHERE key LIKE '[%'").fetchall()
+    shards = ((urls.shard_of(key), number) for key, number in literals)
+    db.executemany("UPDATE hosts SET shard = ? WHERE id = ?", shards)
 
 
 def _create(path: Path) -> None:

@@ -49,6 +49,19 @@ def test_a_sitemap_that_a_stop_left_unread_is_read_by_the_resume(tmp_path: Path)
     assert asked["/"] == 1
 
 
+def test_a_crawl_delay_is_kept_over_a_resume(tmp_path: Path) -> None:
+    """robots.txt asked for the delay, and is asked for again only when that has passed."""  # scenario 116
+    rules = (200, {"Content-Type": "text/plain"}, b"User-agent: *\nCrawl-delay: 600\n")
+    with serve({"/robots.txt": rules, "/": PAGE}) as (site, asked):
+        options = ("--delay", 0, "--max-crawl-delay", 600, "--patience", 0)
+        run = tmp_path / "run"
+        assert run_cli("crawl", site, *options, "--max-time", 1.5, "--run", run).returncode == 0
+        assert asked == {"/robots.txt": 1}
+        for _ in range(2):
+            assert run_cli("resume", run, "--max-time", 1).returncode == 1  # no page could be fetched in that time
+    assert asked == {"/robots.txt": 1}
+
+
 def test_the_gap_between_two_requests_is_kept_over_a_resume(tmp_path: Path) -> None:
     """A resume begins with a wait, not with a request, on a host that was visited before."""  # scenario 116
     routes: Routes = {"/": (200, {"Content-Type": "text/html"}, b"<a href=/a>a</a>"), "/a": PAGE}

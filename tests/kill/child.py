@@ -119,9 +119,20 @@ POINTS = {
     "cut": Point("resume: outputs cut", after(Journal, "cut"), session="resumed"),
     "charged": Point("resume: crashes charged", after(SqliteStore, "charge"), session="resumed"),
     "cleared": Point("resume: what was in progress is forgotten", after(InProgress, "clear"), session="resumed"),
-    "queued": Point("resume: queues restored", after(SqliteStore, "take_suspects"), session="resumed"),
+    "queued": Point("resume: queues restored", after(SqliteStore, "take_over"), session="resumed"),
     "closing": Point("at the end, before the state is closed", before(SqliteStore, "close")),
     "closed": Point("at the end, after the state is closed", after(SqliteStore, "close")),
+}
+# Of a resume that finds a state of an earlier format; no other session passes there.
+MIGRATION_POINTS = {
+    "found": Point("migration: found, nothing done", before(sqlite_file, "_keep_copy")),
+    "half copied": Point(
+        "migration: the copy has a name that is not on the disk yet", before(sqlite_file, "sync_folder")
+    ),
+    "copied": Point("migration: the copy is kept", after(sqlite_file, "_keep_copy")),
+    "half migrated": Point("migration: inside the transaction", before(sqlite_file, "_fill")),
+    "filled": Point("migration: before the transaction ends", after(sqlite_file, "_fill")),
+    "migrated": Point("migration: done", after(sqlite_file, "migrate")),
 }
 
 
@@ -144,7 +155,7 @@ def main(point: str, count: str, *arguments: str) -> int:
     elif point == "room":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(count), int(count)))
     else:
-        POINTS[point].arm(int(count))
+        (POINTS | MIGRATION_POINTS)[point].arm(int(count))
     return cli.main(arguments)
 
 

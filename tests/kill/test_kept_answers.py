@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crawler import warc
-from crawler.store.snapshot import committed_length
+from crawler.run.folder import Run
 from tests.kill.campaign import OPTIONS, Bench
 from tests.kill.session import FAST, copied, look, run_session
 
@@ -51,7 +51,7 @@ def test_after_a_kill_the_warc_holds_just_the_answers_of_the_records(
     left = look(run)
     assert left.faults == []
     with copied(run) as copy:
-        length = committed_length(copy / "state.sqlite", NAME)
+        length = Run(copy).committed_length(copy / NAME)
         assert answered(copy, length) == Counter(left.recorded)
     ended = run_session("resume", run, *FAST)
     assert ended.status == 0, ended.said

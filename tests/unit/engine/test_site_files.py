@@ -55,7 +55,7 @@ class Crawl:
         self.ledger = Ledger()
         self.frontier = Waiting(*(seeds or (OWN,)))
         self.found: list[Found] = []
-        committer = SimpleNamespace(add_found=self.found.append)
+        committer = SimpleNamespace(add_found=self.found.append, add_states=lambda: None)
         self.site_files = SiteFiles(Settings(), cast(Frontier, self.frontier), cast(Committer, committer), self.ledger)
 
     def run(self, *named: str, host: str = "a.example") -> list[str]:

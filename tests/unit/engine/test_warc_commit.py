@@ -48,9 +48,7 @@ class NotingStore(MemoryStore):
 
 
 def committer(store: NotingStore, journal: Journal, archive: Archive | None, errors: list[Any]) -> Committer:
-    made = Committer(store, journal, lambda done, novel: None, errors.append)
-    made.archive = archive
-    return made
+    return Committer(store, journal, lambda done, novel: None, errors.append, archive=archive)
 
 
 async def test_an_answer_is_committed_with_its_record(path: Path) -> None:

@@ -16,7 +16,7 @@ from crawler.commands import verify as command
 from crawler.records import record_line
 from crawler.run import verify
 from crawler.store import snapshot
-from crawler.store.base import Done, Output
+from crawler.store.base import ALL_SHARDS, Done, Output
 from crawler.store.sqlite import SqliteStore
 from tests.unit.made_run import MadeRun, alter, done, found, full_run
 from tests.unit.run.damage import flip
@@ -110,7 +110,7 @@ def test_a_suspect_of_a_crash_may_be_out_of_its_queue(tmp_path: Path) -> None:
     run = full_run(tmp_path / "run")
     (request,) = run.store.take("a.example", 0, 9)
     run.store.charge([request.seq])
-    assert run.store.take_suspects(1) == [request]
+    assert run.store.take_over(ALL_SHARDS, 1).suspects == [request]
     assert verify.verify(run.folder) == []
     run.close()
 

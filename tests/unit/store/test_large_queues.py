@@ -12,7 +12,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.models import Link
 from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
-from crawler.store.base import Found
+from crawler.store.base import ALL_SHARDS, Found
 from crawler.store.sqlite import SqliteStore
 
 HOSTS = 20
@@ -36,10 +36,9 @@ def resume(path: Path) -> int:
     try:
         store = SqliteStore(path, is_new=False)
         store.begin_session()
-        store.restore_queues()
         scope = Scope([SeedSite(f"http://h{number}.example/") for number in range(HOSTS)])
         frontier = Frontier(scope, CrawlSettings(robots=False), PolitenessSettings(), 64, 64)
-        frontier.restore(store.pending(), 0.0, 0.0)
+        frontier.restore(store.take_over(ALL_SHARDS, 3).hosts, 0.0, 0.0)
         assert frontier.host_count == HOSTS
         assert len(store.take("h7.example", 0, 64)) == 64
         store.close(is_clean=True)
