@@ -21,7 +21,7 @@ from crawler.errors import RunError
 from crawler.log.terminal import printable
 from crawler.run.folder import Run
 from crawler.store import snapshot
-from crawler.store.journal import read_lines
+from crawler.store.journal import read_records
 
 MAX_DISTANCE = 3  # bits in which the SimHashes of look-alikes differ
 _BLOCKS = ((51, 13), (38, 13), (25, 13), (12, 13), (0, 12))  # of a SimHash: where each begins, and its bits
@@ -68,20 +68,16 @@ def duplicates(chosen: Run) -> Iterator[str]:
             yield from _alike(db, journal)
     except OSError as error:
         raise RunError(f"cannot read {chosen.journal}: {error.strerror}") from None
-    except (msgspec.DecodeError, ValueError):  # also of a digest that is no number, and of bytes that are no text
+    except (msgspec.DecodeError, ValueError):  # also of a digest that is no number
         raise RunError(f"a line of {chosen.journal} is no record; `crawler verify` tells more") from None
 
 
 def _pages(chosen: Run) -> Iterator[tuple[int, int, int | None]]:
     """Where the record of each page with a content stands, and 64 bits of its digest and its SimHash."""
-    decode = msgspec.json.Decoder(_Page).decode
-    place = 0
-    for line in read_lines(chosen.journal, chosen.committed_length()):
-        page = decode(line)
+    for place, _, page in read_records(chosen.journal, chosen.committed_length(), _Page):
         if page.digest is not None:
             digest = _number(page.digest.removeprefix("sha256:")[:16])
             yield place, digest, None if page.simhash is None else _number(page.simhash)
-        place += len(line) + 1
 
 
 def _number(digits: str) -> int:

@@ -6,7 +6,6 @@ Uses the tables that `tally.read` has filled, and reads the journal once more fo
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from itertools import groupby
 from sqlite3 import Connection
 from typing import BinaryIO
@@ -14,7 +13,6 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
-from crawler.errors import RunError
 from crawler.report.duplicates import duplicates
 from crawler.report.sources import AsOf
 from crawler.report.tally import TOP
@@ -197,7 +195,7 @@ def linked(run: AsOf, db: Connection, max_nodes: int) -> Linked:
     ((records,),) = db.execute("SELECT count(*) FROM pages")
     nodes: list[Node] = []
     if broken or found or records <= max_nodes:
-        for page in _pages(run):
+        for page in run.records(_Links):
             targets = page.links or ()
             for url in {leads[target] for target in targets if target in leads}:
                 _note(broken[url], page.url)
@@ -242,13 +240,6 @@ def _note(broken: Broken, page: str) -> None:
     broken.links += 1
     if len(broken.pages) < EXAMPLES:
         broken.pages.append(page)
-
-
-def _pages(run: AsOf) -> Iterator[_Links]:
-    try:
-        yield from map(msgspec.json.Decoder(_Links).decode, run.lines())
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RunError(f"a line of {run.journal} is no record; `crawler verify` tells more") from None
 
 
 def _chains(db: Connection) -> list[Chain]:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
-from crawler.errors import RunError
 from crawler.log.terminal import counted, printable, size
 from crawler.models import Outcome
 from crawler.run.folder import Run
-from crawler.store.journal import read_lines
 from crawler.store.snapshot import SqliteSnapshot
 
 TOP_HOSTS = 20
@@ -23,7 +19,6 @@ TOP_SLOW = 20
 _ORDER: tuple[Outcome, ...] = ("ok", "http_error", "redirect", "failed", "quarantined", "skipped", "pending")
 
 Reasons = Counter[tuple[str, str | None]]
-Kind = TypeVar("Kind")
 
 
 class _Kept(Struct):
@@ -122,7 +117,7 @@ def slowest(chosen: Run) -> Iterator[str]:
     Raises:
         RunError: If its journal is missing, or it or the state is damaged.
     """
-    timed = (record for record in _records(chosen, _Timed) if record.elapsed_ms is not None)
+    timed = (record for record in chosen.records(_Timed) if record.elapsed_ms is not None)
     top = heapq.nlargest(TOP_SLOW, timed, key=lambda record: record.elapsed_ms or 0)
     yield f"{'seconds':>9}  {'status':>6}  {'size':>10}  URL"
     for record in top:
@@ -140,19 +135,7 @@ def saved(chosen: Run) -> Iterator[str]:
     Raises:
         RunError: If its journal is missing, or it or the state is damaged.
     """
-    for record in _records(chosen, _Kept):
+    for record in chosen.records(_Kept):
         if record.file is not None:
             cells = (record.file, str(record.bytes), record.content_type or "", record.digest or "", record.url)
             yield "\t".join(map(printable, (*cells, record.truncated or "")))
-
-
-def _records(chosen: Run, kind: type[Kind]) -> Iterator[Kind]:
-    """The committed records of a run, as far as `kind` has their fields."""
-    decode = msgspec.json.Decoder(kind).decode
-    try:
-        for line in read_lines(chosen.journal, chosen.committed_length()):
-            yield decode(line)
-    except OSError as error:
-        raise RunError(f"cannot read {chosen.journal}: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RunError(f"a line of {chosen.journal} is no record; `crawler verify` tells more") from None

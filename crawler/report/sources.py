@@ -7,7 +7,6 @@ said in a note, and the report is made of the rest. The journal alone is needed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,7 +17,6 @@ from crawler.run.folder import Run
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
 from crawler.store.base import Snapshot
-from crawler.store.journal import read_lines
 from crawler.store.snapshot import SqliteSnapshot
 
 EXAMPLES = 3  # URLs kept of each reason
@@ -152,19 +150,6 @@ class AsOf(Run):
     def committed_length(self, output: Path | None = None) -> int | None:
         """How much of the journal counts, bytes."""
         return self._length if output is None else super().committed_length(output)
-
-    def lines(self) -> Iterator[bytes]:
-        """The lines of the journal; none if nothing was ever committed and there is no journal.
-
-        Raises:
-            RunError: If it cannot be read.
-        """
-        if self._length == 0:
-            return
-        try:
-            yield from read_lines(self.journal, self._length)
-        except OSError as error:
-            raise RunError(f"cannot read {self.journal}: {error.strerror}") from None
 
 
 class Sources(Struct):

@@ -13,12 +13,11 @@ from math import floor, log2
 from sqlite3 import Connection
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from crawler import urls
-from crawler.errors import RunError
 from crawler.report.sources import EXAMPLES, MAX_REASONS, AsOf, Reason
+from crawler.store.journal import read_records
 
 TOP = 20  # pages, hosts and groups that are kept
 MAX_BINS = 600  # of time, before they become twice as wide
@@ -207,15 +206,9 @@ def read(run: AsOf, db: Connection) -> Tally:
     """
     db.executescript(_SCHEMA)
     tally = Tally()
-    decode = msgspec.json.Decoder(Seen).decode
-    place = 0
     pages: list[tuple[object, ...]] = []
     db.execute("BEGIN")
-    for line in run.lines():
-        try:
-            seen = decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise RunError(f"a line of {run.journal} is no record; `crawler verify` tells more") from None
+    for place, _, seen in read_records(run.journal, run.committed_length(), Seen):
         tally.add(seen)
         pages.append(_row(place, seen))
         if seen.redirect_to is not None:
@@ -224,7 +217,6 @@ def read(run: AsOf, db: Connection) -> Tally:
             db.execute("INSERT OR IGNORE INTO broken VALUES (?, ?, ?)", (seen.url, seen.reason, seen.via))
         if len(pages) >= _BATCH:
             _insert(db, pages)
-        place += len(line) + 1
     _insert(db, pages)
     db.execute("COMMIT")
     return tally

@@ -18,7 +18,7 @@ from crawler.settings.file import render
 from crawler.settings.groups import Settings, SiteSettings
 from crawler.store.base import Known
 from crawler.store.batches import altered
-from crawler.store.journal import sync_folder
+from crawler.store.journal import Kind, read_records, sync_folder
 from crawler.store.snapshot import SqliteSnapshot
 
 DATA = Path("data")
@@ -81,6 +81,14 @@ class Run:
             return None
         with SqliteSnapshot(self.state) as state:
             return state.outputs().get((output or self.journal).name, 0)
+
+    def records(self, kind: type[Kind]) -> Iterator[Kind]:
+        """The committed records, as far as a struct has their fields.
+
+        Raises:
+            RunError: If the state is damaged, the journal cannot be read, or a line of it is no record.
+        """
+        return (record for _, _, record in read_records(self.journal, self.committed_length(), kind))
 
     def altered(self) -> int:
         """How many of the commits to the journal do not stand there any more as they were made; 0 without a state."""

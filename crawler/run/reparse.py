@@ -27,7 +27,7 @@ from crawler.scope.seeds import Seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
 from crawler.store.base import Output
-from crawler.store.journal import Journal, read_lines
+from crawler.store.journal import Journal, read_records
 from crawler.store.rewind import Rewind
 from crawler.store.snapshot import SqliteSnapshot
 
@@ -117,13 +117,7 @@ class Reparse:
 
     def _answered(self, carried: _Carried) -> Iterator[tuple[str, int]]:
         """Politeness key and fingerprint of what has an answer; the records of all else are carried over."""
-        decode = msgspec.json.Decoder(_Asked).decode
-        journal = self._parent.journal
-        for line in read_lines(journal, self._length):
-            try:
-                asked = decode(line)
-            except msgspec.DecodeError:
-                raise RunError(f"{journal} has a line that is no record; `crawler verify` tells more") from None
+        for _, line, asked in read_records(self._parent.journal, self._length, _Asked):
             if asked.has_page:
                 yield urls.host_key(asked.url), urls.fingerprint(asked.url)
             else:

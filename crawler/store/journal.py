@@ -6,10 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
+
+import msgspec
 
 from crawler.errors import RunError
 
 _READ_BYTES = 1024 * 1024
+Kind = TypeVar("Kind")
 
 
 class Journal:
@@ -93,3 +97,28 @@ def read_lines(path: Path, length: int | None = None) -> Iterator[bytes]:
             if left < 0 or not line.endswith(b"\n"):
                 return
             yield line[:-1]
+
+
+def read_records(path: Path, length: int | None, kind: type[Kind]) -> Iterator[tuple[int, bytes, Kind]]:
+    """The records of a journal, each with the byte at which its line begins, and with that line.
+
+    Args:
+        path: The file.
+        length: Committed length in bytes; None reads all, and leaves out a torn last line.
+        kind: A struct with the fields that are wanted of a record; the others are skipped unread.
+
+    Raises:
+        RunError: If the journal cannot be read, or a line of it is no record.
+    """
+    if length == 0:  # nothing was ever committed, so there may be no file
+        return
+    decode = msgspec.json.Decoder(kind).decode
+    place = 0
+    try:
+        for line in read_lines(path, length):
+            yield place, line, decode(line)
+            place += len(line) + 1
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise RunError(f"a line of {path} is no record; `crawler verify` tells more") from None
