@@ -118,6 +118,14 @@ def test_the_order_names_every_place_and_no_other() -> None:
     assert set(RANK) == {place_of(module) for module in MODULES}
 
 
+def test_the_order_is_the_one_that_architecture_md_shows() -> None:
+    text = (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = text.partition("## The layers")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| ((?:`\w+` ?)+)\|", table, re.MULTILINE)) == tuple(
+        "".join(f"`{name}` " for name in names.split()) for names in ORDER
+    )
+
+
 def test_every_folder_says_what_it_offers() -> None:
     for path in ROOT.rglob("__init__.py"):
         said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
