@@ -7,24 +7,22 @@ import contextlib
 import difflib
 import io
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from crawler.commands.session import run_session
 from crawler.engine import assembly
 from crawler.engine.engine import Ending, Engine
-from crawler.engine.loop import run_loop
 from crawler.errors import UsageError
-from crawler.export import formats as table
-from crawler.log.crawl_log import logging_to
+from crawler.export import formats
 from crawler.models import Record
 from crawler.run import folder as runs
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import GROUPS, Settings
-from crawler.store.journal import read_lines
-from crawler.view import summary
 
 # Names that people expect where the settings' own carry a unit or another word.
 _ALIASES = {"delay": "delay_s", "timeout": "timeout_s", "max_time": "max_time_s", "patience": "patience_s"} | {
@@ -48,15 +46,14 @@ class Result:
         self.folder: Path = run.folder
         self.ending = ending
         self.stats = stats
-        self._journal = run.journal
+        self._run = run
 
     def __repr__(self) -> str:
         return f"<Result {self.folder} {self.ending.why} {self.stats.get('outcomes')}>"
 
     def records(self) -> Iterator[Record]:
         """All records, in the order in which they were committed."""
-        decoder = msgspec.json.Decoder(Record)
-        return (decoder.decode(line) for line in read_lines(self._journal))
+        return self._run.records(Record)
 
 
 def crawl(urls: str | Sequence[str], *, run: str | Path = "", **options: Any) -> Result:
@@ -78,26 +75,15 @@ def crawl(urls: str | Sequence[str], *, run: str | Path = "", **options: Any) ->
             "crawl() blocks and cannot run inside an event loop; use `async for record in stream(…)` there"
         )
     chosen = options_to_settings(options)
-    outputs = [Path(name) for name in chosen.output.outputs]
-    for path in outputs:
-        table.check(path)
+    for name in chosen.output.outputs:
+        formats.check(Path(name))
     given = seeds.read(_listed(urls), (), chosen.site, chosen.crawl.scope, io.BytesIO())
     assembly.check(chosen, given)
     folder = runs.create(str(run), chosen, given)
-    with runs.locked(folder), logging_to(folder.log, chosen.output.log_level, chosen.output.log_format):
-        engine, ending = run_loop(lambda: _crawl(chosen, given, folder))
-    if ending.error is not None:
-        raise ending.error
-    stats = summary.figures(engine, ending, chosen, folder)
-    folder.write_stats(stats)
-    for path in outputs:
-        length, is_safe = folder.committed_length(), chosen.output.spreadsheet_safe
-        table.export(folder.journal, length, path, spreadsheet_safe=is_safe)
-    if chosen.output.report:
-        from crawler.report import page  # with the pictures, which most crawls end without
-
-        page.write(folder)
-    return Result(folder, ending, stats)
+    session = run_session(chosen, folder, partial(_crawl, chosen, given, folder))
+    if session.ending.error is not None:
+        raise session.ending.error
+    return Result(folder, session.ending, session.stats)
 
 
 def _listed(urls: str | Sequence[str]) -> Sequence[str]:

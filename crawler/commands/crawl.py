@@ -6,16 +6,17 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
 from crawler import urls
-from crawler.commands import session
+from crawler.commands import attended
 from crawler.commands.exit import Exit
+from crawler.commands.session import STANDARD_OUTPUT, run_session, sentence_of_kept
 from crawler.engine import assembly
-from crawler.engine.engine import Ending
 from crawler.engine.loop import run_loop
 from crawler.errors import RunError, UsageError
 from crawler.export import formats as table
@@ -33,8 +34,6 @@ from crawler.view.opening import opening
 
 if TYPE_CHECKING:
     from crawler.view.dashboard import Dashboard
-
-STANDARD_OUTPUT = "-"
 
 
 def crawl(arguments: argparse.Namespace) -> int:
@@ -151,57 +150,32 @@ def _crawl(
 ) -> int:
     """Run a crawl to its end, a new one or, with the settings that it had `before`, one that goes on."""
     say = _quiet if arguments.quiet else _say
-    streams = STANDARD_OUTPUT in chosen.output.outputs
     if dashboard:
         _say(f"Dashboard: {dashboard.url}")  # also where all else is quiet, for it may be on any port
-    output = chosen.output
-    also = sys.stderr if arguments.verbose else None
-    with runs.locked(run), logging_to(run.log, "debug" if also else output.log_level, output.log_format, also):
-        engine, ending = run_loop(
-            lambda: session.crawl(
-                chosen,
-                given,
-                run,
-                before=before,
-                is_quiet=arguments.quiet,
-                is_plain=arguments.verbose,
-                streams=streams,
-                dashboard=dashboard,
-            )
-        )
-        stats = summary.figures(engine, ending, chosen, run)
-        written = [run.journal, run.warc] if chosen.output.warc else [run.journal]
-        if ending.error is None:
-            has_news = summary.has_news(engine)  # a session with nothing to do has no figures
-            if has_news or not run.stats.exists():
-                run.write_stats(stats)
-            written += _write_outputs(run, chosen, ending, has_news=has_news, replaces=engine.has_answers)
-    say(summary.closing(engine, ending, run, written))
+    drive = partial(
+        attended.crawl,
+        chosen,
+        given,
+        run,
+        before=before,
+        is_quiet=arguments.quiet,
+        is_plain=arguments.verbose,
+        streams=STANDARD_OUTPUT in chosen.output.outputs,
+        dashboard=dashboard,
+    )
+    session = run_session(chosen, run, drive, sys.stderr if arguments.verbose else None)
+    for path in session.kept:
+        _say(sentence_of_kept(run, path))
+    engine, ending = session.engine, session.ending
+    say(summary.closing(engine, ending, run, session.written))
     if ending.error is not None:
         raise ending.error
     if arguments.json:
-        sys.stdout.write(msgspec.json.encode(stats).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(session.stats).decode() + "\n")
     if ending.why == "stopped":
         return Exit.STOPPED
     has_time_failed = ending.why == "max_time" and not engine.ledger.outcomes["failed"]
     return Exit.OK if engine.has_answers or has_time_failed else Exit.NOTHING
-
-
-def _write_outputs(run: runs.Run, chosen: Settings, ending: Ending, *, has_news: bool, replaces: bool) -> list[Path]:
-    """Make the files unless the crawl was stopped, and the report also then, but not if that was to be at once."""
-    names = () if ending.why == "stopped" else chosen.output.outputs
-    paths = []
-    for path in (Path(name) for name in names if name != STANDARD_OUTPUT):
-        if path.exists() and not replaces:  # yesterday's file is better than one of failures
-            _say(f"{path} is left as it was: nothing was fetched; `crawler export {run.folder} {path}` replaces it")
-            continue
-        table.export(run.journal, run.committed_length(), path, spreadsheet_safe=chosen.output.spreadsheet_safe)
-        paths.append(path)
-    if chosen.output.report and (has_news or not run.report.exists()) and session.AT_ONCE not in ending.cause:
-        from crawler.report import page  # with the pictures, which most crawls end without
-
-        paths.append(page.write(run))
-    return paths
 
 
 def fetch(arguments: argparse.Namespace) -> int:
@@ -216,7 +190,7 @@ def fetch(arguments: argparse.Namespace) -> int:
         _say(note)
     lines: list[bytes] = []
     with logging_to(sys.stderr):
-        engine, ending = run_loop(lambda: session.crawl(chosen, given, None, is_quiet=True, on_lines=lines.extend))
+        engine, ending = run_loop(partial(attended.crawl, chosen, given, None, is_quiet=True, on_lines=lines.extend))
     for line in lines:
         sys.stdout.write(printable_json(msgspec.json.format(line, indent=2).decode().strip()) + "\n")
     if ending.error is not None:

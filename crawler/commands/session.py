@@ -1,166 +1,94 @@
-"""One session of a crawl at a terminal: signals, the live view, records on standard output."""
+"""One session of a crawl, from taking its folder to its last file: the same for the command line and the library."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import os
-import resource
-import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TextIO
 
-from crawler.engine import assembly
+from msgspec import Struct
+
 from crawler.engine.engine import Ending, Engine
-from crawler.export.stream import StreamOutput
-from crawler.log.terminal import JsonTerminal
-from crawler.run.folder import Run
-from crawler.scope.seeds import Seeds
+from crawler.engine.loop import run_loop
+from crawler.export import formats
+from crawler.log.crawl_log import logging_to, tell
+from crawler.run.folder import Run, locked
 from crawler.settings.groups import Settings
-from crawler.view.progress import Progress
+from crawler.view import summary
 
-if TYPE_CHECKING:
-    from crawler.view.dashboard import Dashboard  # imported only where one is wanted, for what it brings with it
-
-STOP_S = 10.0  # after the first signal, seconds until the process leaves whatever still holds it
-STOPPED = 3  # exit status
-INTERRUPTED = 130  # exit status where nothing is kept
+STANDARD_OUTPUT = "-"
 AT_ONCE = "at once, by a second signal"  # the cause of a stop that nobody wants to wait for
-MAX_FILES = 65_536  # each connection takes one, also while it waits to be used again
-COLLECT_EVERY = 50_000  # new objects; the collector's own 700 cost a sixth of the main process's time
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-OnLines = Callable[[Sequence[bytes]], None]
+Crawl = Callable[[], Coroutine[Any, Any, tuple[Engine, Ending]]]
 
 
-async def crawl(
-    settings: Settings,
-    seeds: Seeds,
-    run: Run | None,
-    *,
-    before: Settings | None = None,
-    is_quiet: bool = False,
-    is_plain: bool = False,
-    streams: bool = False,
-    on_lines: OnLines = lambda lines: None,
-    dashboard: Dashboard | None = None,
-) -> tuple[Engine, Ending]:
-    """Run a crawl to its end or to a signal.
+class Session(Struct, frozen=True):
+    """What a session came to.
+
+    Args:
+        engine: Its engine, which has ended.
+        ending: How it ended.
+        stats: Its figures, as in stats.json.
+        written: The run's outputs and the files that were made of them.
+        kept: Files that were left as they were, because nothing was fetched.
+    """
+
+    engine: Engine
+    ending: Ending
+    stats: dict[str, object]
+    written: list[Path]
+    kept: list[Path]
+
+
+def run_session(settings: Settings, run: Run, crawl: Crawl, log_to: TextIO | None = None) -> Session:
+    """Run a crawl to its end, and write its figures and files while its folder is locked.
 
     Args:
         settings: All settings.
-        seeds: What to crawl.
-        run: Its folder; None keeps nothing.
-        before: The settings that the run was started with, if it goes on.
-        is_quiet: Whether there is no live view.
-        is_plain: Whether it is made of plain lines although there is a terminal.
-        streams: Whether records go to standard output as they are committed.
-        on_lines: Called with the records' lines after each commit, if they do not.
-        dashboard: Shows the crawl and is ended with it.
+        run: Its folder.
+        crawl: Makes the engine on the event loop that is given to it, and runs it.
+        log_to: A stream that gets the log as well, with what is routine in it.
+
+    Returns:
+        Also of a crawl that failed (`ending.error`): then no figures and no files are written.
+
+    Raises:
+        RunError: If another process has the folder, or a file cannot be written.
     """
-    _use_the_machine()
-    outputs: list[StreamOutput] = []
-    takers: list[OnLines] = [outputs_of(outputs) if streams else on_lines]
-    engine = assembly.build(settings, seeds, run, lambda lines: pass_on(lines, takers), before)
-    if streams:
-        held = engine.parts.held
-        stream = JsonTerminal(sys.stdout.buffer) if sys.stdout.isatty() else sys.stdout.buffer
-        on_closed = partial(engine.stop, "stopped")
-        outputs.append(StreamOutput(stream, held.add, engine.wake, on_closed))
-    progress = None if is_quiet else Progress(engine, sys.stderr, is_plain=is_plain)
-    ending: Ending | None = None
-    started = [site.seed for site in seeds.sites]
-    folder = str(run.folder) if run else ""
-    with _signals(engine, progress, folder) as stop:
-        try:
-            if dashboard:
-                await dashboard.start(engine, started, folder, partial(stop, "the dashboard"))
-                takers.append(dashboard.take)
-            if progress:
-                progress.start()
-            ending = await engine.run(started)
-            for output in outputs:
-                await output.close()
-            return engine, ending
-        finally:
-            if progress:
-                progress.stop()
-            if dashboard:
-                await dashboard.end(ending)
+    output = settings.output
+    level = "debug" if log_to else output.log_level
+    with locked(run), logging_to(run.log, level, output.log_format, log_to):
+        engine, ending = run_loop(crawl)
+        stats = summary.figures(engine, ending, settings, run)
+        written = [run.journal, run.warc] if output.warc else [run.journal]
+        kept: list[Path] = []
+        if ending.error is None:
+            has_news = summary.has_news(engine)  # a session with nothing to do has no figures
+            if has_news or not run.stats.exists():
+                run.write_stats(stats)
+            if ending.why != "stopped":
+                kept = _write_files(run, settings, written, replaces=engine.has_answers)
+            if output.report and (has_news or not run.report.exists()) and AT_ONCE not in ending.cause:
+                from crawler.report import page  # with the pictures, which most crawls end without
+
+                written.append(page.write(run))
+    return Session(engine, ending, stats, written, kept)
 
 
-def _use_the_machine() -> None:
-    """Open as many files as the system lets this process, and spend less on garbage and on changes of process."""
-    if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
-        # Whoever computes, workers too, is not interrupted for every answer: a twentieth of all CPU time.
-        with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    gc.freeze()  # what is imported lives as long as the process
-    gc.set_threshold(COLLECT_EVERY, 20, 50)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
-    if soft < wanted:
-        with suppress(ValueError, OSError):  # what the system says and what it grants can differ
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+def _write_files(run: Run, settings: Settings, written: list[Path], *, replaces: bool) -> list[Path]:
+    """Make the files that were asked for, and note them in `written`; returns those that were left as they were."""
+    kept: list[Path] = []
+    for path in (Path(name) for name in settings.output.outputs if name != STANDARD_OUTPUT):
+        if path.exists() and not replaces:  # yesterday's file is better than one of failures
+            tell(logging.WARNING, "file_kept", sentence_of_kept(run, path))
+            kept.append(path)
+            continue
+        formats.export(run.journal, run.committed_length(), path, spreadsheet_safe=settings.output.spreadsheet_safe)
+        written.append(path)
+    return kept
 
 
-def outputs_of(outputs: Sequence[StreamOutput]) -> OnLines:
-    """Passes lines on to outputs that are made later than the engine."""
-
-    def put(lines: Sequence[bytes]) -> None:
-        for output in outputs:
-            output.put(lines)
-
-    return put
-
-
-def pass_on(lines: Sequence[bytes], takers: Sequence[OnLines]) -> None:
-    """Give lines to all who take them."""
-    for take in takers:
-        take(lines)
-
-
-@contextmanager
-def _signals(engine: Engine, progress: Progress | None, folder: str) -> Iterator[Callable[[str], None]]:
-    """The first signal stops the crawl in order, the second at once; nothing keeps the process for longer than 10 s.
-
-    Yields a function that does what a first signal does, if none has come; its argument names who asks for it.
-
-    What is committed is safe, so leaving without closing anything loses nothing that a resume would not bring back.
-    """
-    loop = asyncio.get_running_loop()
-    seen = 0
-
-    def leave() -> None:
-        if progress:
-            progress.stop()
-        goes_on = f"; `crawler resume {folder}` goes on with the run" if folder else ""
-        sys.stderr.write(f"crawler: left at once{goes_on}\n")
-        sys.stderr.flush()
-        os._exit(STOPPED if folder else INTERRUPTED)
-
-    def received(name: str) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == 1:
-            loop.call_later(STOP_S, leave)
-            engine.stop(cause=f"by {name}")
-        elif seen == 2 and not engine.is_over:
-            engine.stop(cause=f"{AT_ONCE} ({name})")
-        else:
-            leave()
-
-    def stop(name: str) -> None:
-        if not seen:
-            received(name)
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, received, number.name)
-    try:
-        yield stop
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+def sentence_of_kept(run: Run, path: Path) -> str:
+    """What to say of a file that was left as it was."""
+    return f"{path} is left as it was: nothing was fetched; `crawler export {run.folder} {path}` replaces it"

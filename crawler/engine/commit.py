@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -13,12 +12,11 @@ from typing import TypeVar
 from zlib import crc32
 
 from crawler.errors import RunError
+from crawler.log.crawl_log import tell_fault
 from crawler.models import Request
 from crawler.store.archive import Archive, Exchange
 from crawler.store.base import Done, Found, Output, States, Store
 from crawler.store.journal import Journal
-
-log = logging.getLogger("crawler")
 
 INTERVAL_S = 0.5  # longest that a finished page waits, seconds
 MAX_PAGES = 500  # and the most that wait
@@ -222,7 +220,7 @@ class Committer:
         except OSError as error:
             self._break(_cannot_write(error.strerror or str(error)))
         except Exception as error:
-            log.error("the commit failed", exc_info=error)
+            tell_fault("the commit failed", error)
             self._break(_cannot_write(f"{type(error).__name__}: {error}"))
         else:
             self._report(done, novel)
@@ -231,7 +229,7 @@ class Committer:
         try:
             self._on_commit(done, novel)
         except Exception as error:  # pages whose links are lost would keep the crawl from ever ending
-            log.error("the crawler failed", exc_info=error)
+            tell_fault("the crawler failed", error)
             self._break(RunError(f"the crawler itself failed: {type(error).__name__}: {error}"))
         else:
             if self._is_due:

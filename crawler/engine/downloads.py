@@ -21,9 +21,8 @@ from crawler.files.choice import FileChoice
 from crawler.files.download import Download
 from crawler.files.finish import finish
 from crawler.files.folder import NOTE, PART, FileFolder, NoRoom, partial_name
+from crawler.log.crawl_log import tell
 from crawler.models import Request, Response
-
-log = logging.getLogger("crawler")
 
 THREADS = 4  # that wait for the disk
 _OTHER_RESOURCES = (errno.EMFILE, errno.ENFILE)  # fewer requests under way may help
@@ -93,7 +92,8 @@ class Downloads:
         finally:
             download.close()
         if download.is_refused:
-            log.info("asking for all of %s: its rest does not fit what had come", request.url)
+            sentence = f"asking for all of {request.url}: its rest does not fit what had come"
+            tell(logging.INFO, "asked_again", sentence, url=request.url, host=request.host)
             return msgspec.structs.replace(page, truncated=REFUSED)
         return await self._finish(page, download) if download.is_file else page
 

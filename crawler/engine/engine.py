@@ -1,7 +1,7 @@
 """The crawl: opens the parts, passes values from stage to stage, and stops in the order that loses nothing.
 
 The only module that sees the whole line. It runs on one event loop and is driven by events: whatever ends (a fetch, a
-parse, a commit, a wait) calls `_pump`, which asks the frontier until there is nothing to hand out.
+parse, a commit, a wait) calls `look`, which asks the frontier until there is nothing to hand out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from crawler.engine.commit import Committer
 from crawler.engine.pipeline import Parts, Pipeline
 from crawler.errors import RunError
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
-from crawler.log.crawl_log import tell
+from crawler.log.crawl_log import tell, tell_fault
 from crawler.log.terminal import counted
 from crawler.measure.ledger import Ledger
 from crawler.measure.sampler import Sampler
@@ -31,8 +31,6 @@ from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
 from crawler.store.base import Done, Found, HostState, States
 
-log = logging.getLogger("crawler")
-log.addHandler(logging.NullHandler())  # a program that uses the library decides what it wants to read
 P = ParamSpec("P")
 
 GRACE_S = 5.0  # after a stop, seconds in which answers under way are still taken
@@ -123,47 +121,47 @@ class Engine:
             self.frontier,
             self.committer,
             self.ledger,
-            on_parsed=self._pump,
+            on_parsed=self.look,
             on_failure=self.fail,
             on_crash=self.crash,
         )
         self._on_lines = on_lines
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._time_limit: asyncio.TimerHandle | None = None
         self._kept_traps = 0
         self._is_due = False  # a look at what can be handed out
         self._due_at = 0.0  # since then, monotonic seconds
         self._stopping: Why | None = None
         self._cause = ""  # of stopping, in words
         self._is_clean = True  # what gets as far as closing its parts was killed by no page
-        self._over: asyncio.Future[Ending]
+        self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     # Start and stop
 
     async def run(self, seeds: Sequence[str]) -> Ending:
         """Crawl from canonical seed URLs until the end, and close all parts."""
-        loop = asyncio.get_running_loop()
-        self._over = loop.create_future()
-        timers = []
         try:
-            earlier = self._prepare(self)
-            self._before = earlier.counts
-            self._suspects.extend(earlier.suspects)
-            await self.parts.pool.start()
-            self._sampler.start()
-            self._tell_start(len(seeds))
-            links = [Link(url, urls.host_key(url), urls.fingerprint(url)) for url in seeds]
-            self.committer.add_found(Found(links, 0, are_seeds=True))
-            self.committer.flush()
-            if self.settings.crawl.max_time_s:
-                timers.append(loop.call_later(self.settings.crawl.max_time_s, self.stop, "max_time"))
+            if not self._over.done():  # it may have been stopped before it began
+                await self._begin(seeds)
             ending = await self._over
             self._tell_end(ending)
             return ending
         finally:
-            for timer in timers:
-                timer.cancel()
             await self._close()
+
+    async def _begin(self, seeds: Sequence[str]) -> None:
+        earlier = self._prepare(self)
+        self._before = earlier.counts
+        self._suspects.extend(earlier.suspects)
+        await self.parts.pool.start()
+        self._sampler.start()
+        self._tell_start(len(seeds))
+        links = [Link(url, urls.host_key(url), urls.fingerprint(url)) for url in seeds]
+        self.committer.add_found(Found(links, 0, are_seeds=True))
+        self.committer.flush()
+        if max_time_s := self.settings.crawl.max_time_s:
+            self._time_limit = asyncio.get_running_loop().call_later(max_time_s, self.stop, "max_time")
 
     def _tell_start(self, seeds: int) -> None:
         strategy, parse = self.settings.fetch.strategy, self.settings.parse.mode
@@ -200,7 +198,7 @@ class Engine:
             loop = asyncio.get_running_loop()
             loop.call_later(GRACE_S, self._cancel_fetches)
             loop.call_later(DRAIN_S, lambda: self._end(Ending(why, cause=cause)))
-            self._pump()
+            self.look()
 
     @property
     def is_over(self) -> bool:
@@ -212,10 +210,6 @@ class Engine:
         """Whether nothing new is sent any more, and what is under way is being brought to its end."""
         return self._stopping is not None
 
-    def wake(self) -> None:
-        """Look again: room was made, or something else outside has changed."""
-        self._pump()
-
     def fail(self, error: RunError) -> None:
         """Stop because the run cannot go on; what is committed stays good."""
         self._end(Ending("failed", error))
@@ -225,7 +219,7 @@ class Engine:
         if isinstance(error, RunError):
             self.fail(error)
             return
-        log.error("the crawler failed", exc_info=error)
+        tell_fault("the crawler failed", error)
         self._is_clean = False
         self.fail(RunError(f"the crawler itself failed: {type(error).__name__}: {error}"))
 
@@ -240,8 +234,9 @@ class Engine:
     async def _close(self) -> None:
         """Close every part in order, even if closing one of them fails."""
         self.ledger.end()
-        if self._timer:
-            self._timer.cancel()
+        for timer in (self._timer, self._time_limit):
+            if timer:
+                timer.cancel()
         self._cancel_fetches()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -249,8 +244,8 @@ class Engine:
         for close in (parts.pool.close, self.committer.close, parts.fetcher.close, parts.targets.close):
             try:
                 await close()
-            except Exception:
-                log.exception("closing a part failed")
+            except Exception as error:
+                tell_fault("closing a part failed", error)
         self._sampler.stop()
         with ExitStack() as files:
             for file in (parts.journal, parts.in_progress):
@@ -260,8 +255,11 @@ class Engine:
 
     # The drive
 
-    def _pump(self) -> None:
-        """See to what can be handed out, once for all that happens in this turn of the loop."""
+    def look(self) -> None:
+        """Look at what can be handed out, once for all that happens in this turn of the loop.
+
+        To be called whenever something ended, room was made, or anything else has changed that may let a request go.
+        """
         if not self._is_due:
             self._is_due, self._due_at = True, time.monotonic()
             asyncio.get_running_loop().call_soon(self._drive)
@@ -294,7 +292,7 @@ class Engine:
                 case Drop():
                     self.pipeline.drop(decision)
                     if time.monotonic() - now > TURN_S:  # thousands may be dropped in a row
-                        self._pump()
+                        self.look()
                         return
                 case Refill():
                     self._start(self.pipeline.refill(decision))
@@ -314,7 +312,7 @@ class Engine:
         if wait is not None:
             if self._timer:
                 self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, wait.until - now), self._pump)
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, wait.until - now), self.look)
         if self.frontier.is_limit_reached and not self.frontier.pages_open:
             self.stop("max_pages")
         elif self.frontier.finished:
@@ -328,7 +326,7 @@ class Engine:
         """Nothing else is under way: if the process dies now, this URL did it."""
         self.pipeline.lone = request.seq
         self.frontier.readmit(request, time.monotonic())
-        self._pump()
+        self.look()
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -340,7 +338,7 @@ class Engine:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
-        self._pump()
+        self.look()
 
     # The commit
 
@@ -377,7 +375,7 @@ class Engine:
             self._kept_traps = self.frontier.traps.traps
             self._start(self._keep_traps())
         self._on_lines([each.line for each in done if each.line])
-        self._pump()
+        self.look()
 
 
 def moment(engine: Engine) -> tuple[float, ...]:

@@ -26,7 +26,7 @@ from crawler.fetch.dial.targets import Targets
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
 from crawler.frontier.politeness import retry_after_s
 from crawler.frontier.retry import RetryBudget, RetryPolicy
-from crawler.log.crawl_log import EventLog
+from crawler.log.crawl_log import EventLog, tell
 from crawler.measure.ledger import Ledger
 from crawler.models import CANNOT_SAVE, Link, Parsed, Request
 from crawler.parse.workers.base import ParsePool
@@ -37,8 +37,6 @@ from crawler.store.archive import Archive, Exchange
 from crawler.store.base import Done, Found, Store
 from crawler.store.in_progress import InProgress
 from crawler.store.journal import Journal
-
-log = logging.getLogger("crawler")
 
 _LINKS_ONLY = ("segments", "repeats")  # a path that a server leads to did not grow by accident
 SHED_PAUSE_S = 1.0  # when this machine has no descriptors or threads left, until the next try
@@ -218,7 +216,8 @@ class Pipeline:
         slots = self.frontier.shed(request)
         self._answers_to_grow = ANSWERS_TO_GROW
         self.ledger.note("no_resources", f"{error.detail or error}: fewer requests were kept under way; {remedy}")
-        log.warning("%s: at most %d requests under way from now on", error.detail or error, slots)
+        sentence = f"{error.detail or error}: at most {slots} requests under way from now on"
+        tell(logging.WARNING, "fewer_slots", sentence, slots=slots)
         self.frontier.retry(request, now + SHED_PAUSE_S)
 
     def _grow(self) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
+from traceback import format_exception
 from typing import Any, Literal, TextIO
 
 import msgspec
@@ -17,16 +18,23 @@ from crawler.errors import FETCH_REASONS, FetchError
 from crawler.log.terminal import duration, printable, printable_json, size
 from crawler.models import Outcome, Request, Response
 
-log = logging.getLogger("crawler")
+log = logging.getLogger("crawler")  # the host program's: level, handlers and propagation are its own
+log.addHandler(logging.NullHandler())
+# The runs' own logs hang on a logger that nobody else's configuration reaches, and that reaches nobody else's.
+_runs = logging.Logger("crawler", logging.CRITICAL + 1)
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 MAX_DETAIL_CHARS = 500  # of what a library or a server says; URLs stand in the log as long as they are
 _crawl: ContextVar[object] = ContextVar("crawl", default=None)  # whose lines are written, where several run at once
-_levels: dict[object, int] = {}  # of the crawls that have a log open
-_before: dict[str, int] = {}  # how the logger was before the first of them
+_levels: dict[object, int] = {}  # the level of each crawl that has a log open
 _lock = threading.Lock()
 NOTEWORTHY_PAUSE_S = 60.0  # a host that is left alone for longer is worth a line
+
+
+def is_told(level: int) -> bool:
+    """Whether a line of this level would be read by anybody."""
+    return _runs.isEnabledFor(level) or log.isEnabledFor(level)
 
 
 def tell(level: int, event: str, sentence: str, /, **fields: Any) -> None:
@@ -38,8 +46,19 @@ def tell(level: int, event: str, sentence: str, /, **fields: Any) -> None:
         sentence: What people read.
         **fields: What a program reads, in JSON lines beside the sentence; None is left out.
     """
-    if log.isEnabledFor(level):
-        log.log(level, "%s", sentence, extra={"event": event, "fields": fields})
+    extra = {"event": event, "fields": fields}
+    if _runs.isEnabledFor(level):
+        _runs.log(level, "%s", sentence, extra=extra)
+    if log.isEnabledFor(level):  # whose handlers may show what the web sent as it is
+        log.log(level, "%s", printable(sentence), extra=extra)
+
+
+def tell_fault(sentence: str, error: BaseException) -> None:
+    """Write a line about a fault of the crawler itself, with the traceback behind it."""
+    extra = {"event": "fault", "fields": {}}
+    _runs.error("%s", sentence, exc_info=error, extra=extra)
+    lines = [line for part in format_exception(error) for line in part.splitlines()]
+    log.error("%s", "\n    ".join(map(printable, [sentence, *lines])), extra=extra)
 
 
 class EventLog:
@@ -53,7 +72,7 @@ class EventLog:
 
     def fetched(self, page: Response) -> None:
         """An answer came."""
-        if not log.isEnabledFor(logging.DEBUG):
+        if not is_told(logging.DEBUG):
             return
         request, received = page.request, len(page.body)
         tell(
@@ -220,21 +239,18 @@ def logging_to(
             handler.setLevel(level.upper())
             # What has no crawl, because a thread of some library says it, stands in all logs.
             handler.addFilter(lambda record: _crawl.get() in (None, crawl))
-            log.addHandler(handler)
-            stack.callback(log.removeHandler, handler)
+            _runs.addHandler(handler)
+            stack.callback(_runs.removeHandler, handler)
         yield
 
 
 @contextmanager
 def _logged_crawl(level: int) -> Iterator[object]:
-    """Let the logger pass what any of the crawls wants that are under way; as it was before when the last one ends."""
+    """Let the runs' logger pass what any of the crawls wants that are under way."""
     crawl = object()
     with _lock:
-        if not _levels:
-            _before.update(level=log.level, propagate=log.propagate)
         _levels[crawl] = level
-        log.setLevel(min(_levels.values()))
-        log.propagate = False
+        _runs.setLevel(min(_levels.values()))
     token = _crawl.set(crawl)
     try:
         yield crawl
@@ -242,5 +258,4 @@ def _logged_crawl(level: int) -> Iterator[object]:
         _crawl.reset(token)
         with _lock:
             del _levels[crawl]
-            log.setLevel(min(_levels.values(), default=_before["level"]))
-            log.propagate = not _levels and bool(_before["propagate"])
+            _runs.setLevel(min(_levels.values(), default=logging.CRITICAL + 1))

@@ -8,16 +8,14 @@ to lead to it. So a request has to name this machine (against DNS rebinding), an
 from __future__ import annotations
 
 import hmac
-import logging
 import secrets
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from crawler.log.crawl_log import tell_fault
 from crawler.settings.groups import is_loopback
-
-log = logging.getLogger("crawler")
 
 _OWN_PAGE = ("same-origin", "none")  # Sec-Fetch-Site: of the dashboard itself, or of the user who typed the address
 _HEADERS = {
@@ -54,8 +52,8 @@ class Access:
             return await handler(request)
         except web.HTTPException as error:
             return plain(error.status, error.reason, {k: v for k, v in error.headers.items() if k == "Allow"})
-        except Exception:  # a fault here is no reason to end a crawl
-            log.exception("the dashboard failed")
+        except Exception as error:  # a fault here is no reason to end a crawl
+            tell_fault("the dashboard failed", error)
             return plain(500, "The dashboard failed; crawl.log has the details.")
 
     def refusal(self, request: web.Request) -> web.Response | None:

@@ -23,11 +23,11 @@ from aiohttp import web
 
 from crawler.engine.engine import Ending, Engine
 from crawler.errors import UsageError
+from crawler.log.crawl_log import tell, tell_fault
 from crawler.settings.groups import DashboardSettings
 from crawler.view.access import Access, plain, protect
 from crawler.view.live import Live
 
-log = logging.getLogger("crawler")
 # Whoever can connect could fill the log with requests that are none, so these are not told of.
 _unheard = logging.getLogger(f"{__name__}.unheard")
 _unheard.addHandler(logging.NullHandler())
@@ -156,8 +156,8 @@ class Dashboard:
         """Take the records of a commit."""
         try:
             self._live.recent.take(lines)
-        except Exception:  # a fault here is no reason to end a crawl
-            log.exception("the dashboard failed")
+        except Exception as error:  # a fault here is no reason to end a crawl
+            tell_fault("the dashboard failed", error)
 
     async def end(self, ending: Ending | None) -> None:
         """Tell whoever looks how the crawl has ended, and end.
@@ -174,7 +174,7 @@ class Dashboard:
             try:
                 await step()
             except Exception as error:  # whatever goes wrong here, the crawl is over and good
-                log.warning("the dashboard did not end in order: %r", error)
+                tell(logging.WARNING, "dashboard", f"the dashboard did not end in order: {error!r}")
 
     async def _tell_end(self) -> None:
         if self._ticker is not None:
@@ -235,8 +235,8 @@ class Dashboard:
                 await self._live.survey()
                 self._send()
                 await asyncio.sleep(EVERY_S)
-        except Exception:  # a fault here is no reason to end a crawl
-            log.exception("the dashboard failed")
+        except Exception as error:  # a fault here is no reason to end a crawl
+            tell_fault("the dashboard failed", error)
 
     def _send(self) -> None:
         message = _event("state", self._live.state(self._ending))

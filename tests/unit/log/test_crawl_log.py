@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from crawler.errors import FetchError
-from crawler.log.crawl_log import EventLog, LogLevel, logging_to, tell
+from crawler.log.crawl_log import EventLog, LogLevel, logging_to, tell, tell_fault
 from crawler.models import Response
 from tests.unit.frontier.driver import request
 
@@ -149,21 +149,33 @@ def test_a_fault_brings_its_traceback_on_lines_of_its_own(tmp_path: Path) -> Non
     with logged:
         try:
             raise ValueError(EVIL)
-        except ValueError:
-            logging.getLogger("crawler").exception("it failed")
+        except ValueError as error:
+            tell_fault("it failed", error)
     (found,) = logged.objects
-    assert (found["event"], found["level"], found["message"]) == ("message", "error", "it failed")
+    assert (found["event"], found["level"], found["message"]) == ("fault", "error", "it failed")
     assert "ValueError" in found["traceback"]
     assert "Traceback" in logged._stream.getvalue()
 
 
-def test_the_programs_own_logging_is_as_it_was_afterwards(tmp_path: Path) -> None:
-    """Also if the crawl fails."""
-    logger = logging.getLogger("crawler")
-    before = logger.level, logger.propagate, list(logger.handlers)
-    with pytest.raises(KeyError), logging_to(tmp_path / "crawl.log", "debug"):
-        raise KeyError
-    assert (logger.level, logger.propagate, list(logger.handlers)) == before
+def test_the_programs_own_logging_is_never_touched(tmp_path: Path) -> None:
+    """Neither while a crawl has its log open nor afterwards, also if the crawl fails."""
+    logger, root = logging.getLogger("crawler"), logging.getLogger()
+    before = [(each.level, each.propagate, list(each.handlers)) for each in (logger, root)]
+    context = logging_to(tmp_path / "crawl.log", "debug")
+    context.__enter__()
+    assert [(each.level, each.propagate, list(each.handlers)) for each in (logger, root)] == before
+    context.__exit__(KeyError, KeyError(), None)
+    assert [(each.level, each.propagate, list(each.handlers)) for each in (logger, root)] == before
+
+
+def test_the_program_reads_what_its_own_level_lets_through(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever the level of the run's log is, and as often as it was said: once."""
+    caplog.set_level(logging.WARNING, "crawler")
+    with logging_to(tmp_path / "crawl.log", "debug"):
+        tell(logging.INFO, "started", "routine")
+        tell(logging.WARNING, "host_paused", "worth a word")
+    assert [record.getMessage() for record in caplog.records] == ["worth a word"]
+    assert len((tmp_path / "crawl.log").read_text().splitlines()) == 2
 
 
 def test_crawls_at_the_same_time_have_logs_of_their_own_and_leave_the_logger_as_it_was(tmp_path: Path) -> None:
