@@ -9,7 +9,7 @@ import io
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 
@@ -23,14 +23,7 @@ from crawler.run import folder as runs
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
 from crawler.settings.groups import GROUPS, Settings
-
-# Names that people expect where the settings' own carry a unit or another word.
-_ALIASES = {"delay": "delay_s", "timeout": "timeout_s", "max_time": "max_time_s", "patience": "patience_s"} | {
-    "parse": "mode",
-    "parse_workers": "workers",
-    "max_body": "max_body_bytes",
-    "max_crawl_delay": "max_crawl_delay_s",
-}
+from crawler.settings.keywords import ALIASES, Options
 
 
 class Result:
@@ -56,7 +49,7 @@ class Result:
         return self._run.records(Record)
 
 
-def crawl(urls: str | Sequence[str], *, run: str | Path = "", **options: Any) -> Result:
+def crawl(urls: str | Sequence[str], *, run: str | Path = "", **options: Unpack[Options]) -> Result:
     """Crawl and wait for the end.
 
     Args:
@@ -103,7 +96,7 @@ async def _crawl(chosen: Settings, given: seeds.Seeds, folder: runs.Run) -> tupl
     return engine, await engine.run([site.seed for site in given.sites])
 
 
-async def stream(urls: str | Sequence[str], **options: Any) -> AsyncIterator[Record]:
+async def stream(urls: str | Sequence[str], **options: Unpack[Options]) -> AsyncIterator[Record]:
     """Crawl on the running event loop and yield records as they are committed; nothing is kept on disk.
 
     Leaving the loop early ends the crawl.
@@ -147,10 +140,10 @@ def options_to_settings(options: Mapping[str, Any]) -> Settings:
         if name == "rules":
             tables["extract"] = value
             continue
-        key = _ALIASES.get(name, name)
+        key = ALIASES.get(name, name)
         owners = [group for group, kind in groups.items() if key in kind.__struct_fields__]
         if not owners:
-            known = [*_ALIASES, *(each for kind in groups.values() for each in kind.__struct_fields__)]
+            known = [*ALIASES, *(each for kind in groups.values() for each in kind.__struct_fields__)]
             close = difflib.get_close_matches(name, known, n=1)
             raise UsageError(f"there is no option {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
         tables.setdefault(owners[0], {})[key] = _extractor_name(value) if key == "extract" else value

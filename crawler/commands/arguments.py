@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from crawler.fetch import STRATEGIES
 from crawler.settings.options import add_settings
 
+_CHOICES = {"--strategy": tuple(STRATEGIES)}
 _FETCH_GROUPS = ("fetch", "politeness", "parse")  # of which `crawler fetch` takes the options
 
 
@@ -23,7 +25,7 @@ def crawl_arguments(parser: argparse.ArgumentParser) -> None:
         help="a new run of just the pages that failed in this one, with its settings",
     )
     _add_output_options(parser)
-    add_settings(parser)
+    add_settings(parser, choices=_CHOICES)
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,7 @@ def resume_arguments(parser: argparse.ArgumentParser) -> None:
         "run", nargs="?", metavar="RUN", help="the run's folder; the newest one under data/ if not given"
     )
     _add_output_options(parser)
-    add_settings(parser, shows_defaults=False, without=("--run",))
+    add_settings(parser, shows_defaults=False, without=("--run",), choices=_CHOICES)
     parser.epilog = "What is not given stays as the run was started; what is given counts for this session."
 
 
@@ -61,7 +63,7 @@ def fetch_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="obey robots.txt [on]",
     )
-    add_settings(parser, _FETCH_GROUPS)
+    add_settings(parser, _FETCH_GROUPS, choices=_CHOICES)
 
 
 def export_arguments(parser: argparse.ArgumentParser) -> None:

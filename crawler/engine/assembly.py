@@ -15,6 +15,7 @@ from crawler.engine.pipeline import Parts
 from crawler.errors import RunError, UsageError
 from crawler.fetch import check as check_fetcher
 from crawler.fetch import create as create_fetcher
+from crawler.fetch import strategy_of
 from crawler.fetch.archived import ArchivedAnswers
 from crawler.fetch.base import ByteCount, Fetcher
 from crawler.fetch.dial.guard import Guard, exempt_origins
@@ -123,9 +124,12 @@ def check(settings: Settings, seeds: Seeds) -> None:
     check_fetcher(settings.fetch.strategy)
     _addressing(settings, seeds)
     _wanted(settings)
-    if settings.fetch.strategy == "replay":
-        _archived_run(settings.fetch.replay)
-    elif settings.fetch.replay:
+    fetch = settings.fetch
+    if strategy_of(fetch.strategy).replays:
+        if not fetch.replay:
+            raise UsageError(f"--strategy {fetch.strategy} needs --replay PATH, the pages to answer from")
+        _archived_run(fetch.replay)
+    elif fetch.replay:
         raise UsageError("--replay answers no request of another strategy; add --strategy replay")
 
 
@@ -135,8 +139,8 @@ def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
     find_proxy(
         settings.fetch.proxy, settings.fetch.resolve, guard
     )  # the fetcher finds it again; here a mistake is found
-    is_replay = settings.fetch.strategy == "replay"
-    resolver = NoResolver() if is_replay else Resolver(settings.fetch.resolve, settings.fetch.dns_timeout_s)
+    replays = strategy_of(settings.fetch.strategy).replays
+    resolver = NoResolver() if replays else Resolver(settings.fetch.resolve, settings.fetch.dns_timeout_s)
     return guard, Targets(settings.fetch, resolver, guard, frozenset(origins))
 
 
@@ -160,7 +164,7 @@ def _outputs(settings: Settings, store: Store, run: Run | None) -> tuple[Journal
 
 def _fetcher(settings: Settings, guard: Guard, held: ByteCount) -> Fetcher:
     fetch = settings.fetch
-    if fetch.strategy == "replay" and (archived := _archived_run(fetch.replay)) is not None:
+    if strategy_of(fetch.strategy).replays and (archived := _archived_run(fetch.replay)) is not None:
         return ReplayFetcher(ArchivedAnswers(archived.warc, archived.committed_length(archived.warc)), held)
     return create_fetcher(fetch.strategy, settings, guard, held)
 

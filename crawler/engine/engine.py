@@ -21,6 +21,7 @@ from crawler import urls
 from crawler.engine.commit import Committer
 from crawler.engine.pipeline import Parts, Pipeline
 from crawler.errors import RunError
+from crawler.fetch import concurrency_of, strategy_of
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
 from crawler.log.crawl_log import tell, tell_fault
 from crawler.log.terminal import counted
@@ -104,10 +105,10 @@ class Engine:
         self.settings = settings
         self.scope = scope
         self.parts = parts
-        is_single = settings.fetch.strategy == "sequential"
+        slots = concurrency_of(settings.fetch)
         # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
-        probation = 0 if is_single else settings.concurrency
-        self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
+        probation = 0 if strategy_of(settings.fetch.strategy).is_one_at_a_time else slots
+        self.frontier = Frontier(scope, settings.crawl, settings.politeness, slots, probation)
         self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.gap_cause)
         self._sampler = Sampler(self.ledger.timeline, lambda: moment(self))
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states, parts.archive)

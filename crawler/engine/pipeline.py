@@ -21,6 +21,7 @@ from crawler.engine.commit import Committer
 from crawler.engine.downloads import Downloads
 from crawler.engine.site_files import Changes, SiteFiles
 from crawler.errors import FetchError, ParseError, RunError
+from crawler.fetch import strategy_of
 from crawler.fetch.base import REFUSED, ByteCount, Fetcher
 from crawler.fetch.dial.targets import Targets
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
@@ -103,7 +104,7 @@ class Pipeline:
         self.events = EventLog()
         self._aliases: list[tuple[str, str]] = []
         self.parsing = 0  # pages in the parse stage
-        self._is_replay = settings.fetch.strategy == "replay"  # then there is no server to spare
+        self._is_replay = strategy_of(settings.fetch.strategy).replays  # then there is no server to spare
         self.lone = 0  # the `seq` of the request that runs alone, 0 for none
         self._on_parsed = on_parsed
         self._on_failure = on_failure

@@ -23,7 +23,7 @@ from crawler.fetch.dial.proxy import Proxy, find_proxy
 from crawler.fetch.dial.target import Headers, Target
 from crawler.fetch.dial.workers import Call, Workers
 from crawler.models import Request, Response
-from crawler.settings.groups import DEFAULT_CONCURRENCY, Settings
+from crawler.settings.groups import Settings
 
 WATCHDOG_GRACE_S = 0.25  # after the deadline, so that the thread's own clock comes first
 ABANDON_S = 2.0  # and then for the thread to notice that its socket was shut down
@@ -210,7 +210,7 @@ def create(settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext
     """The fetcher that the settings ask for; see `crawler.fetch.create`."""
     proxy = find_proxy(settings.fetch.proxy, settings.fetch.resolve, guard)
     # Hosts that have never answered have as many slots again, and must not keep the others waiting for a thread.
-    threads = 2 * (settings.fetch.concurrency or DEFAULT_CONCURRENCY["threads"])
+    threads = 2 * settings.fetch.concurrency
     return ThreadsFetcher(guard, counter, tls or tls_context(), threads, proxy)
 
 

@@ -7,6 +7,7 @@ from math import ceil
 
 import msgspec
 
+from crawler.fetch import strategy_of
 from crawler.log.terminal import printable
 from crawler.measure.evidence import Evidence
 
@@ -124,12 +125,12 @@ def _more_slots(seen: Evidence) -> str:
 
 
 def _latency(seen: Evidence) -> list[str]:
-    if seen.strategy == "sequential":
+    if strategy_of(seen.strategy).is_one_at_a_time:
         return ["--strategy asyncio: it waits for up to 64 answers at a time, if the servers bear it"]
     if seen.concurrency >= MAX_CONCURRENCY:
         return []
     found = [more] if (more := _more_slots(seen)) else []
-    if seen.strategy == "threads":
+    if strategy_of(seen.strategy).takes_threads:
         found.append("--strategy asyncio: the same wait costs less memory, so that far more requests can wait")
     return found
 

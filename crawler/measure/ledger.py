@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from crawler.fetch import concurrency_of
 from crawler.frontier.decisions import Waits
 from crawler.frontier.politeness import GapCause
 from crawler.measure.evidence import Evidence
@@ -239,7 +240,7 @@ class Ledger:
             parser=settings.parse.parser,
             has_extractor=bool(settings.parse.extract),
             writes_warc=settings.output.warc,
-            concurrency=settings.concurrency,
+            concurrency=concurrency_of(settings.fetch),
             per_host=settings.politeness.per_host,
             delay_s=settings.politeness.delay_s,
             workers=settings.parse_workers,

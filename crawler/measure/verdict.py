@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from crawler.fetch import strategy_of
 from crawler.log.terminal import counted, duration, printable, size
 from crawler.measure import advice
 from crawler.measure.evidence import Evidence
@@ -104,7 +105,7 @@ def _unknown(seen: Evidence) -> str:
         return f"{much} was answered with a page: {failed} ({most}{reason})"
     if seen.is_unanswered and seen.elapsed_s >= MIN_S:
         return f"nothing was answered yet: {counted(seen.requests, 'request')}{spent}"
-    what = "answer" if seen.strategy == "replay" else "request"
+    what = "answer" if strategy_of(seen.strategy).replays else "request"
     return f"{counted(seen.requests, what)}{spent}: too short a crawl to tell what bound it"
 
 

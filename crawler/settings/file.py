@@ -166,8 +166,6 @@ def _check(settings: Settings) -> None:
     FileChoice(settings.output.files)
     if limits.scope == "any" and not (limits.max_pages or limits.max_time_s or limits.max_pages_per_site):
         raise UsageError("--scope any has no border: give --max-pages, --max-pages-per-site or --max-time with it")
-    if settings.fetch.strategy == "replay" and not settings.fetch.replay:
-        raise UsageError("--strategy replay needs --replay PATH, the pages to answer from")
     _check_dashboard(settings.dashboard)
 
 

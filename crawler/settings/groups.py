@@ -19,7 +19,6 @@ KIB = 1024
 MIB = 1024 * KIB
 MIN_TOKEN_CHARS = 16
 GROUPS = ("crawl", "fetch", "politeness", "parse", "output", "dashboard")
-DEFAULT_CONCURRENCY = {"asyncio": 64, "threads": 16, "sequential": 1, "curl": 64, "replay": 64}
 
 
 def _option(flag: str | None, help_text: str, *, bare: str | None = None, **limits: Any) -> Meta:
@@ -108,7 +107,7 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How pages are fetched, and the limits of one fetch."""
 
     strategy: Annotated[
-        Literal["asyncio", "threads", "sequential", "curl", "replay"],
+        str,
         _option(
             "--strategy",
             "how to wait for the network: an event loop (aiohttp), threads (requests), one by one, or libcurl (curl)",
@@ -305,11 +304,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dashboard: DashboardSettings = DashboardSettings()
     site: tuple[SiteSettings, ...] = ()
     extract: dict[str, ExtractRule] = {}
-
-    @property
-    def concurrency(self) -> int:
-        """Requests in flight in all, the strategy's default where none is set."""
-        return self.fetch.concurrency or DEFAULT_CONCURRENCY[self.fetch.strategy]
 
     @property
     def parse_workers(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Meta
@@ -34,8 +34,17 @@ def add_settings(
     *,
     shows_defaults: bool = True,
     without: Sequence[str] = (),
+    choices: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Add an option for every setting that has a flag."""
+    """Add an option for every setting that has a flag.
+
+    Args:
+        parser: Where to.
+        groups: The groups whose settings are wanted.
+        shows_defaults: Whether the help texts show the defaults.
+        without: Flags that are left out.
+        choices: The values that settings may have which their type does not say, by flag.
+    """
     for group in groups:
         kind = type(getattr(Settings(), group))
         section = parser.add_argument_group(f"{group} options", kind.__doc__)
@@ -49,6 +58,8 @@ def add_settings(
             arguments = _argument(get_args(hint)[0], default, meta.description or "", _METAVARS.get(flag))
             if (bare := (meta.extra or {})["bare"]) is not None:
                 arguments |= {"nargs": "?", "const": bare}
+            if flag in (choices or {}):
+                arguments |= {"choices": tuple((choices or {})[flag]), "metavar": None}
             section.add_argument(*flags, dest=f"{group}.{name}", default=None, **arguments)
 
 

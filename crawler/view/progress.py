@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from crawler.engine.engine import Engine
+from crawler.fetch import concurrency_of
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import WIDTH, counted, duration, printable, size, wrapped
 from crawler.view.eta import Eta
@@ -148,7 +149,7 @@ class Progress:
             f"{ledger.outcomes['http_error']:,} http errors",
         ]
         head = self._counts()
-        head[2] = f"{frontier.in_flight} of {engine.settings.concurrency} in flight"
+        head[2] = f"{frontier.in_flight} of {concurrency_of(engine.settings.fetch)} in flight"
         shown = _flowing(f"{duration(ledger.elapsed_s)}: ", [*head, *more], width)
         if shares := self._shares():
             shown += _flowing("time   ", shares, width)

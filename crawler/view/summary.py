@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crawler.engine.engine import Ending, Engine
+from crawler.fetch import concurrency_of, strategy_of
 from crawler.log.terminal import counted, duration, printable, size, wrapped
 from crawler.run.folder import Run
 from crawler.settings.groups import Settings
@@ -38,7 +39,7 @@ def figures(engine: Engine, ending: Ending, settings: Settings, run: Run) -> dic
         "strategy": settings.fetch.strategy,
         "parse": settings.parse.mode,
         "parser": settings.parse.parser,
-        "concurrency": settings.concurrency,
+        "concurrency": concurrency_of(settings.fetch),
         **ledger.as_dict(),
         "traps": [
             {
@@ -107,7 +108,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         return "\n".join([*_nothing_to_do(engine, ending, run), *made])
     ledger = engine.ledger
     guard = engine.frontier.traps
-    is_reparse = bool(engine.settings.output.parent) and engine.settings.fetch.strategy == "replay"
+    is_reparse = bool(engine.settings.output.parent) and strategy_of(engine.settings.fetch.strategy).replays
     lines = ["", _ending(ending, engine.settings, ledger.elapsed_s)]
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in ledger.outcomes.most_common())
     lines.append(f"  outcomes   {outcomes or 'none'}")
@@ -118,7 +119,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         lines += wrapped("  before     ", f"{earlier}; the figures here are those of this session")
     lines.append(
         f"  speed      {ledger.pages_per_s:,.1f} pages/s, {size(ledger.wire_bytes)} received, "
-        f"{ledger.effective_concurrency:.1f} of {engine.settings.concurrency} slots busy"
+        f"{ledger.effective_concurrency:.1f} of {concurrency_of(engine.settings.fetch)} slots busy"
     )
     lines += _times(engine)
     if ledger.outside and not is_reparse:  # which leaves out all links, because it asks for nothing

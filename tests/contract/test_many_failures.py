@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import FetchError
+from crawler.fetch import concurrency_of
 from crawler.fetch.dial.target import Limits
 from crawler.settings.groups import Settings
 
@@ -18,7 +19,7 @@ from .conftest import Client, Connect
 from .server import HANG, TELL, Drip, ScriptedServer, Step, answer
 
 AT_ONCE = 16
-THREADS = Settings().concurrency  # that a client of the tests may have
+THREADS = concurrency_of(Settings().fetch)  # that a client of the tests may have
 ROUNDS = 8
 OPEN_FILES = Path("/proc/self/fd")
 QUICK = Limits(first_byte_timeout_s=0.02, read_timeout_s=0.02)

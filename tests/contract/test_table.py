@@ -11,17 +11,22 @@ from crawler import fetch
 from crawler.errors import UsageError
 from crawler.fetch.base import ByteCount
 from crawler.fetch.dial.guard import Guard
-from crawler.settings.groups import DEFAULT_CONCURRENCY, Settings
+from crawler.settings.groups import FetchSettings, Settings
 
 
-def test_every_strategy_of_the_settings_is_in_the_table() -> None:
-    assert set(fetch.STRATEGIES) == set(DEFAULT_CONCURRENCY)
+@pytest.mark.parametrize(
+    ("name", "concurrency"), [("asyncio", 64), ("threads", 16), ("sequential", 1), ("curl", 64), ("replay", 64)]
+)
+def test_each_strategy_has_its_own_concurrency(name: str, concurrency: int) -> None:
+    assert fetch.concurrency_of(FetchSettings(strategy=name)) == concurrency
+    assert fetch.concurrency_of(FetchSettings(strategy=name, concurrency=5)) == 5
+    assert name in fetch.STRATEGIES
 
 
 async def test_an_unknown_strategy_and_one_that_is_not_installed_have_different_sentences(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(UsageError, match=r"no strategy 'carrier'; known are asyncio, threads"):
+    with pytest.raises(UsageError, match=r"no strategy 'carrier'; it is one of asyncio, threads"):
         fetch.create("carrier", Settings(), Guard(), ByteCount())
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     monkeypatch.delitem(sys.modules, "crawler.fetch.aio", raising=False)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import ceil, floor, log10
 
 from crawler.bench.compare.figures import US, About, Advice, Alone, Own, Row, Way, alone_of, row_of
-from crawler.settings.groups import DEFAULT_CONCURRENCY
+from crawler.fetch import strategy_of
 
 # Requests under way that a strategy can sensibly have: a thread for each is what the second is about.
 MOST_SLOTS = {"sequential": 1, "threads": 64, "asyncio": 1024, "curl": 1024}
@@ -48,7 +48,7 @@ def give(
     command = ["crawler", "crawl", *given, "--strategy", best.strategy, "--parse", best.parse]
     if own is not None and polite is not None and polite <= best.pages_per_s:
         return Advice(shlex.join(command), _polite(own, best, ways, polite), ways)
-    if best.slots > DEFAULT_CONCURRENCY[best.strategy]:
+    if best.slots > strategy_of(best.strategy).concurrency:
         command += ["--concurrency", str(best.slots)]
     return Advice(shlex.join(command), _fast(best, ways, latency_s) + _start(best, rows, ways, alone), ways)
 

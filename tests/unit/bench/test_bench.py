@@ -17,7 +17,7 @@ import pytest
 from crawler.bench import alone, apart, bare, figures, picture, scale, table, web
 from crawler.bench.figures import About, Report, Sample, Spread
 from crawler.errors import CrawlerError, UsageError
-from crawler.fetch import STRATEGIES
+from crawler.fetch import STRATEGIES, Strategy
 from crawler.measure import procfs
 
 ABOUT = About(
@@ -306,6 +306,6 @@ def test_a_store_of_known_urls_goes_on(tmp_path: Path) -> None:
 
 def test_a_strategy_whose_library_is_missing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence names the library and how to get it."""
-    monkeypatch.setitem(STRATEGIES, "threads", ("library_that_nobody_has", "pycurl"))
+    monkeypatch.setitem(STRATEGIES, "threads", Strategy("library_that_nobody_has:create", "pycurl"))
     with pytest.raises(UsageError, match=r"'threads' needs library_that_nobody_has.*pip install pycurl"):
         alone.check_strategy("threads", 4)

@@ -64,7 +64,7 @@ def test_values_of_the_command_line_may_be_text() -> None:
         ("[crawl]\nmax_depth = 1001\n", ["crawl.max_depth", "1000"]),
         ("[fetch]\ntimeout_s = 0\n", ["fetch.timeout_s", "0"]),
         ("[fetch]\nconcurrency = 'many'\n", ["fetch.concurrency", "whole number"]),
-        ("[fetch]\nstrategy = 'fibers'\n", ["fetch.strategy", "fibers"]),
+        ("[parse]\nmode = 'fibers'\n", ["parse.mode", "fibers"]),
         ("[crawl]\ninclude = 'a'\n", ["crawl.include"]),
         ("crawl = 3\n", ["crawl"]),
         ("[[site]]\nurl = 'a'\ndelay_s = -1\n", ["delay_s"]),
@@ -118,22 +118,10 @@ def test_any_scope_needs_a_limit_from_wherever(toml: Any) -> None:
         assert settings_file.load(path, {"crawl": {key: 10}}).crawl.scope == "any"
 
 
-def test_replay_needs_its_folder() -> None:
-    assert "--replay" in fault_of(None, fetch={"strategy": "replay"})
-
-
 @pytest.mark.parametrize("key", ["include", "exclude"])
 def test_a_faulty_regular_expression_is_named(key: str) -> None:
     message = fault_of(None, crawl={key: ["fine", "[a-"]})
     assert message.startswith(f"--{key} '[a-' is not a regular expression")
-
-
-@pytest.mark.parametrize(
-    ("strategy", "concurrency"), [("asyncio", 64), ("threads", 16), ("sequential", 1), ("curl", 64)]
-)
-def test_each_strategy_has_its_own_concurrency(strategy: str, concurrency: int) -> None:
-    assert settings_file.load(None, {"fetch": {"strategy": strategy}}).concurrency == concurrency
-    assert settings_file.load(None, {"fetch": {"strategy": strategy, "concurrency": 5}}).concurrency == 5
 
 
 ODD = 'a "quoted" \\ back\\\\slash \x7f\x01 tab\t line\n é \u2028 🕷'
