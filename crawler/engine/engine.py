@@ -95,7 +95,7 @@ class Engine:
         # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
         probation = 0 if is_single else settings.concurrency
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, settings.concurrency, probation)
-        self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.gap_cause)
+        self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.hosts.gap_cause)
         self._sampler = Sampler(self.ledger.timeline, lambda: moment(self))
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states)
         self.suspects: deque[Request] = deque()  # they may kill the process, so each runs last and alone
@@ -293,7 +293,7 @@ class Engine:
             if self._timer:
                 self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(max(0.0, wait.until - now), self._pump)
-        if self.frontier.is_limit_reached and not self.frontier.pages_open:
+        if self.frontier.limits.is_reached and not self.frontier.limits.open:
             self.stop("max_pages")
         elif self.frontier.finished:
             self.committer.flush()

@@ -43,11 +43,11 @@ def prepare(engine: Engine, store: SqliteStore, before: Settings) -> None:
         tell(logging.INFO, "revived", sentence, count=count)
     engine.suspects.extend(each for each in store.take_suspects(MAX_CRASHES) if each.seq != quarantined)
     engine.before = store.counts()
-    if engine.frontier.counts_pages_by_place:
+    if engine.frontier.limits.counts_by_place:
         pages = (url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
-        engine.frontier.count_earlier(pages)
+        engine.frontier.limits.count_earlier(pages)
     else:
-        engine.frontier.pages_done_earlier(engine.before.get("ok", 0) + engine.before.get("http_error", 0))
+        engine.frontier.limits.done_earlier(engine.before.get("ok", 0) + engine.before.get("http_error", 0))
     engine.frontier.restore(store.pending(), time.monotonic(), time.time())
     if not was_new:
         _ask_for_sitemaps(engine, store)

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from crawler.models import Outcome, Request
 
-Hold = Literal["turn", "slots", "nothing"]  # its host's turn, a free slot, or to be discovered
+# The next request waits for its host's turn, for a free slot, or for being discovered.
+Hold = Literal["turn", "slots", "nothing"]
 Admission = Literal["accepted", "in_store", "depth", "dead"]
 
 
@@ -40,23 +41,5 @@ class Drop(Struct, frozen=True):
     outcome: Outcome
     reason: str
 
-
-class Waits(Struct, frozen=True):
-    """What a request that is handed out has waited for, in seconds.
-
-    Args:
-        queue_s: For a free slot, or for room behind the fetch, while its host might have been asked.
-        politeness_s: For its host's turn: while its host was cooling down, or had as many requests as it may have; that
-            for its robots.txt and the look-up of its name are among them.
-        gap_s: What the host's pace alone kept it waiting since it was last busy; unlike `politeness_s`, what many
-            requests of one host wait for at the same time is in it once.
-    """
-
-    queue_s: float
-    politeness_s: float
-    gap_s: float
-
-
-NO_WAITS = Waits(0.0, 0.0, 0.0)
 
 Decision = Request | Wait | Refill | Resolve | Drop

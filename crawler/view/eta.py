@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from crawler.engine.engine import Engine
-from crawler.frontier.host import HostQueue
-from crawler.frontier.outlook import is_silent, least_s, period_s, time_for
+from crawler.frontier.outlook import HostView, time_for
 from crawler.log.terminal import counted, duration, printable
 
 SHARE_OF_TIME = 500  # looking through the hosts may take this fraction of the time
@@ -107,24 +106,24 @@ class Eta:
         now, is_shared = time.monotonic(), crawl.scope in ("domain", "any")
         queues: list[tuple[int, float]] = []
         longest, longest_s, longest_urls, known = None, 0.0, 0, 0
-        silent: list[HostQueue] = []
-        for host in frontier.hosts():
-            if is_silent(host, now):
+        silent: list[HostView] = []
+        for host in frontier.hosts:
+            if host.is_silent(now):
                 silent.append(host)
                 continue
-            if host.dead or not host.known:
+            if host.dead is not None or not host.known:
                 continue
-            count = frontier.pages_left(host)
+            count = host.pages_left
             known += host.known
-            queues.append((count, period_s(host, ledger.hosts.typical_s(host.key, usual_s), per_host)))
+            queues.append((count, host.period_s(ledger.hosts.typical_s(host.key, usual_s), per_host)))
             if is_shared and count < host.known:  # other hosts of its site can bring what the limit allows
                 continue
-            if (host_s := least_s(host, count, now)) > longest_s:
+            if (host_s := host.least_s(count, now)) > longest_s:
                 longest, longest_s, longest_urls = host, host_s, count
         urls = sum(count for count, _ in queues)
         words = silence(silent, now)
         if crawl.max_pages:
-            wanted = max(0, crawl.max_pages - frontier.pages_done)
+            wanted = max(0, crawl.max_pages - frontier.limits.done)
             # Of several hosts the fast ones can bring the pages for which a slow one would take long.
             if len(queues) > 1 and wanted < urls:
                 longest, longest_s = None, 0.0
@@ -136,23 +135,22 @@ class Eta:
             return Left(urls, rest_s, is_cut=True, is_limited=is_limited, silent=words)
         if longest is None or not longest_s:
             return Left(urls, seconds, is_limited=is_limited, silent=words)
-        longest_urls = min(longest_urls, round(longest.known * longest.allowed_share))
-        pace, longest_s = longest.pace, least_s(longest, longest_urls, now)
+        longest_urls = min(longest_urls, frontier.hosts.pages_allowed(longest.key))
+        longest_s = longest.least_s(longest_urls, now)
         return Left(
-            urls, seconds, longest.key, longest_urls, longest_s, pace.firm_gap_s, pace.has_crawl_delay,
+            urls, seconds, longest.key, longest_urls, longest_s, longest.firm_gap_s, longest.has_crawl_delay,
             is_limited=is_limited, silent=words,
         )  # fmt: skip
 
 
-def silence(hosts: Sequence[HostQueue], now: float) -> str:
+def silence(hosts: Sequence[HostView], now: float) -> str:
     """What hosts do not answer, in words; empty if there are none."""
     if not hosts:
         return ""
-    first = max(hosts, key=lambda each: each.pace.failures)
+    first = max(hosts, key=lambda each: each.failures)
     name = printable(first.key, 60)
-    lacks_robots = any(known.is_asked and known.rules is None for known in first.robots.values())
-    one = f"robots.txt of {name}" if lacks_robots else name
+    one = f"robots.txt of {name}" if first.lacks_robots else name
     said = f"{one} does not answer" if len(hosts) == 1 else f"{len(hosts):,} hosts do not answer, like {name}"
-    if first.pace.is_parked(now):
-        return f"{said}: it is asked again in {duration(first.pace.parked_until - now)}"
-    return f"{said} (try {first.pace.failures + 1})"
+    if first.is_parked(now):
+        return f"{said}: it is asked again in {duration(first.parked_until - now)}"
+    return f"{said} (try {first.failures + 1})"

@@ -143,7 +143,7 @@ class Progress:
         """
         engine, ledger, frontier = self._engine, self._engine.ledger, self._engine.frontier
         more = [
-            counted(frontier.host_count, "host"),
+            counted(frontier.hosts.met, "host"),
             f"{engine.pipeline.parsing} parsing",
             f"{ledger.outcomes['http_error']:,} http errors",
         ]

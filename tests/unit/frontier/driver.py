@@ -16,7 +16,8 @@ import msgspec
 
 from crawler import urls
 from crawler.frontier import robots
-from crawler.frontier.frontier import PROMPT_S, Decision, Drop, Frontier, Refill, Resolve, Wait
+from crawler.frontier.frontier import Decision, Drop, Frontier, Refill, Resolve, Wait
+from crawler.frontier.host import PROMPT_S
 from crawler.models import Link, Outcome, Request
 from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
@@ -119,7 +120,7 @@ class Crawl:
             times += [self._events[0][0]] if self._events else []
             if self.has_ended:
                 return self
-            assert times, f"stalled at {self.now - START:g} s: {self.frontier!r} {list(self.frontier.hosts())[:5]}"
+            assert times, f"stalled at {self.now - START:g} s: {self.frontier!r} {list(self.frontier.hosts)[:5]}"
             if min(times) > START + until:
                 self.now = START + until
                 return self
@@ -130,7 +131,7 @@ class Crawl:
 
     @property
     def has_ended(self) -> bool:
-        limited = self.frontier.is_limit_reached and not self.frontier.pages_open
+        limited = self.frontier.limits.is_reached and not self.frontier.limits.open
         return limited or (not self._events and self.frontier.finished)
 
     def _check_finished(self) -> None:
@@ -138,7 +139,7 @@ class Crawl:
             assert not self.flying
             assert not self.resolving
             assert self._known == self._settled
-            assert self.frontier.waiting == self.frontier.stored == 0
+            assert self.frontier.waiting == self.frontier.queued == 0
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         self._count += 1
@@ -223,9 +224,9 @@ class Crawl:
         fetch = Fetch(wanted, self.now, self.now + answer.elapsed_s, on_probation)
         self.fetches.append(fetch)
         self.flying.append(fetch)
-        host = next(host for host in self.frontier.hosts() if host.key == wanted.host)
-        window = len(host.pages) + sum(len(waiting) for waiting in host.aside.values())
-        self.largest_window = max(self.largest_window, window)
+        host = self.frontier.hosts.get(wanted.host)
+        assert host is not None
+        self.largest_window = max(self.largest_window, host.window)
         self.after(answer.elapsed_s, lambda: self._ended(fetch, answer))
 
     def _ended(self, fetch: Fetch, answer: Answer) -> None:

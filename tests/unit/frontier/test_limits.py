@@ -42,7 +42,7 @@ def test_the_page_limit_is_met_exactly(limit: int, bad: set[int], lags: list[flo
     crawl = Crawl(seeds, answer, limits(max_pages=limit), concurrency=8, retry_s=retry_s).run()
     counted = sum(outcome in ("ok", "http_error") for outcome, _, _ in crawl.outcomes.values())
     possible = {each.request.url for each in crawl.fetches if each.request.fingerprint % 10 not in bad}
-    assert counted == crawl.frontier.pages_done == len(possible)
+    assert counted == crawl.frontier.limits.done == len(possible)
     assert counted == limit or crawl.frontier.finished
 
 

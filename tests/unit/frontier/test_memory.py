@@ -68,13 +68,14 @@ def test_hosts_with_nothing_left_to_do_are_forgotten(monkeypatch: pytest.MonkeyP
 
     crawl = Crawl(["http://h0.example/"], answer, DEEP, NO_DELAY).run()
     assert len(crawl.fetches) == 800, "a page and a robots.txt of each"
-    assert crawl.frontier.host_count == 400
-    assert len(list(crawl.frontier.hosts())) <= 41
+    assert crawl.frontier.hosts.met == 400
+    assert len(crawl.frontier.hosts.keys) <= 41
     crawl.check_conservation()
 
 
-def test_a_host_whose_robots_txt_will_never_come_can_be_forgotten() -> None:
+def test_a_host_whose_robots_txt_will_never_come_can_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its pages have failed; a crawl of many such hosts keeps none of them in mind."""
+    monkeypatch.setattr(in_mind, "KEPT_HOSTS", 1)
     scope = Scope([SeedSite("https://bad.example/", "any")])
     frontier = Frontier(scope, ROBOTS, NO_DELAY, 4, 0)
     frontier.add(request("https://bad.example/", seq=1), START)
@@ -91,7 +92,8 @@ def test_a_host_whose_robots_txt_will_never_come_can_be_forgotten() -> None:
     assert (dropped.outcome, dropped.reason) == ("failed", "tls_failed")
     assert frontier.next(START + 2) is None
     assert frontier.finished
-    assert [host.is_idle for host in frontier.hosts()] == [True]
+    frontier.add(request("https://good.example/", seq=2), START + 2)
+    assert frontier.hosts.keys == ["good.example"]
 
 
 def test_a_forgotten_host_that_was_given_up_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:

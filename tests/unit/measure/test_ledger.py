@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.frontier.decisions import Waits
-from crawler.frontier.host import WaitClock
+from crawler.frontier.waits import WaitClock, Waits
 from crawler.measure import host_times, procfs
 from crawler.measure import machine as machine_module
 from crawler.measure.histogram import Histogram
