@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.frontier.outlook import time_for
+from crawler.frontier.politeness import own_delay_s
 from crawler.log.terminal import WIDTH, counted, duration, printable, wrapped
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import Settings
@@ -91,7 +92,7 @@ def _hosts(settings: Settings, seeds: Seeds) -> Mapping[str, _Host]:
     crawl = settings.crawl
     hosts: dict[str, _Host] = {}
     for site in seeds.sites:
-        delay_s = settings.politeness.delay_s if site.delay_s is None else site.delay_s
+        delay_s = own_delay_s(settings.politeness, site.delay_s)
         host = hosts.setdefault(urls.host_key(site.seed), _Host(delay_s))
         host.delay_s = min(host.delay_s, delay_s)
         host.seeds += 1
