@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable
 
 from crawler import urls
-from crawler.frontier.decisions import Admission, Decision, Drop, Hold, Refill, Resolve, Wait
+from crawler.frontier.decisions import NO_WAITS, Admission, Decision, Drop, Hold, Refill, Resolve, Wait
 from crawler.frontier.host import HostQueue, robots_request
 from crawler.frontier.hosts import Hosts, HostViews
 from crawler.frontier.lanes import Delays, Lanes
@@ -21,7 +21,6 @@ from crawler.frontier.limits import PageLimits
 from crawler.frontier.politeness import PARK_S
 from crawler.frontier.robots import Robots
 from crawler.frontier.traps import TrapGuard
-from crawler.frontier.waits import NO_WAITS
 from crawler.frontier.windows import MEMORY_REQUESTS, Windows
 from crawler.models import Outcome, Pending, Request
 from crawler.scope.scope import Scope

@@ -6,11 +6,12 @@ import math
 from collections import deque
 
 from crawler import urls
+from crawler.frontier.decisions import Waits
 from crawler.frontier.origins import Origins
 from crawler.frontier.outlook import HostView
 from crawler.frontier.politeness import Pace
 from crawler.frontier.robots import Robots
-from crawler.frontier.waits import WaitClock, Waits
+from crawler.frontier.wait_clock import WaitClock
 from crawler.models import Outcome, Request
 from crawler.settings.groups import PolitenessSettings
 

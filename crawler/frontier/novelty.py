@@ -11,13 +11,15 @@ class NoveltyFilter:
     30 million things.
     """
 
-    # Of each map: its size as a power of two, in bits; how much is filled before the next one begins; and where in the
-    # 64 bits of a signature its place stands (the last two share some bits, because there are no more).
+    # Each map has a size as a power of two, in bits, a share that is filled before the next one begins, and a place in
+    # the 64 bits of a signature; the places of the last two share some bits, because there are no more.
     _MAPS = ((13, 1 / 8, 0), (17, 1 / 8, 13), (21, 1 / 8, 30), (25, 1 / 2, 39))
 
     def __init__(self) -> None:
-        self._maps: list[tuple[bytearray, int, int]] = []  # bits; shift and mask of the signature
-        self._room = 0  # bits that may still be set in the last map
+        # Each map has its bits, and the shift and mask that find a signature's place in them.
+        self._maps: list[tuple[bytearray, int, int]] = []
+        # So many bits may still be set in the last map.
+        self._room = 0
         self.size_bytes = 0
         self._grow()
 

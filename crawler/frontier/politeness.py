@@ -259,5 +259,6 @@ def retry_after_s(value: str | None, now_wall: float) -> float | None:
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
         return max(0.0, when.timestamp() - now_wall)
-    except (ValueError, TypeError, IndexError, OverflowError):  # The date parser raises any of these on junk.
+    except (ValueError, TypeError, IndexError, OverflowError):
+        # The date parser raises any of these on junk.
         return None

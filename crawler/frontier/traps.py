@@ -20,7 +20,7 @@ F - 1 of them between two that are new and F after the last. Each that is new ha
 pattern pass without judgement. So the domain is left after S * (F + MAX_UNJUDGED) pages at most, and the `FIRST_PAGES`
 that are not judged, those without text and those under way. This holds whatever its URLs look like and however many
 hosts it has. Patterns only make it sooner: one endless pattern is left `limit` pages after its last news. What was
-heard is not kept from session to session, so the count begins again when a run goes on; what is closed stays closed.
+said is not kept from session to session, so the count begins again when a run goes on; what is closed stays closed.
 
 What it cannot see. Pages whose words are new each time (babble, or links labelled with random words) are news, endless
 news; and a domain that has said so much that `NoveltyFilter` is full is not judged any more. Pages without text are not
@@ -43,18 +43,30 @@ from crawler.frontier.novelty import NoveltyFilter
 from crawler.scope.patterns import NO_NOVELTY, pattern_of
 from crawler.urls import domain_of
 
-FOLDER_FACTOR: Final = 10  # a folder, a host or a domain closes after this many times as many pages as a pattern
-OWN_NAMES: Final = 64  # below one place; all others fold
-OWN_HOSTS: Final = 8  # of one domain
-OTHER: Final = "{other}"  # what folded names are called; no path has braces, they are escaped there
-FIRST_PAGES: Final = 100  # of a domain, which are only counted: most domains of a wide crawl have no more
-ONE_IN: Final = 4  # pages of a pattern is judged while it says something new
-MAX_UNJUDGED: Final = 64  # pages of a pattern that pass since one was judged; then each is to be
-MAX_KEY_CHARS: Final = 64  # of one name; longer ones are cut
-MAX_NAMED_NODES: Final = 2_000  # of one domain; further names fold at once
-MAX_NODES: Final = 4_000  # of one domain; below them nothing is told apart any more
-NODE_BYTES: Final = 300  # what a node with its name takes, about
-MAX_BYTES: Final = 256 * 1024 * 1024  # of all domains; the one longest without a page is forgotten first
+# A folder, a host or a domain closes after this many times as many pages as a pattern.
+FOLDER_FACTOR: Final = 10
+# So many names below one place are kept apart, and all others fold.
+OWN_NAMES: Final = 64
+# So many hosts of one domain are kept apart.
+OWN_HOSTS: Final = 8
+# Folded names are called so, since no path has braces: they are escaped there.
+OTHER: Final = "{other}"
+# The first pages of a domain are only counted, because most domains of a wide crawl have no more.
+FIRST_PAGES: Final = 100
+# One in so many pages of a pattern is judged while it says something new.
+ONE_IN: Final = 4
+# When so many pages of a pattern have passed since one was judged, each is to be.
+MAX_UNJUDGED: Final = 64
+# A name with more characters than this is cut.
+MAX_KEY_CHARS: Final = 64
+# When a domain has so many nodes, further names fold at once.
+MAX_NAMED_NODES: Final = 2_000
+# When a domain has so many nodes, nothing is told apart below them any more.
+MAX_NODES: Final = 4_000
+# A node with its name takes about this many bytes.
+NODE_BYTES: Final = 300
+# When all domains take more bytes than this, the one that has been longest without a page is forgotten.
+MAX_BYTES: Final = 256 * 1024 * 1024
 
 
 class Trap(Struct):
@@ -120,17 +132,17 @@ class _Domain:
     def __init__(self, name: str) -> None:
         self.name = name
         self.root = _Node()
-        self.heard = NoveltyFilter()
+        self.said = NoveltyFilter()
         self.nodes = 1
         self.traps: list[Trap] = []
 
     @property
     def size_bytes(self) -> int:
-        return self.nodes * NODE_BYTES + self.heard.size_bytes
+        return self.nodes * NODE_BYTES + self.said.size_bytes
 
     def wants(self, keys: list[str], limit: int) -> bool:
         """Whether the next page of a place is to be judged."""
-        if self.heard.is_full:
+        if self.said.is_full:
             return False
         way = self._way(keys)
         place = way[-1]
@@ -141,10 +153,11 @@ class _Domain:
 
     def saw(self, keys: list[str], url: str, novelty: int, limit: int) -> Trap | None:
         """Count a page; returns the trap that it closed, if it did."""
-        is_new = self.heard.add(novelty)
-        if self.heard.is_full:
+        is_new = self.said.add(novelty)
+        if self.said.is_full:
             return None
-        if self.traps and self.trap_of(keys) is not None:  # it was under way when the place closed
+        if self.traps and self.trap_of(keys) is not None:
+            # The page was under way when the place closed.
             return None
         path = self._path(keys)
         for node in path:
@@ -229,7 +242,8 @@ class _Domain:
         node.trap = trap
         self.traps.append(trap)
         self.nodes -= _count(node) - 1
-        node.children = {}  # nothing below it is asked for again
+        # Nothing below it is asked for again.
+        node.children = {}
         return trap
 
     def _text(self, keys: list[str]) -> str:
@@ -247,15 +261,22 @@ class TrapGuard:
 
     Args:
         limit: Pages of one pattern in a row that say nothing new before it is closed; 0 judges nothing.
+
+    Attributes:
+        size_bytes: About what the domains take that are not forgotten.
+        traps: How many places are closed; whoever keeps snapshots makes a new one when it changes.
     """
 
     def __init__(self, limit: int = 500) -> None:
         self.limit = limit
-        self._first_pages: dict[str, int] = {}  # domain → pages, while they are only counted
-        self._domains: dict[str, _Domain] = {}  # the one longest without a page first
-        self._closed: dict[str, _Domain] = {}  # those of all domains that have traps
-        self.size_bytes = 0  # what `_domains` take, about
-        self.traps = 0  # how many places are closed; whoever keeps snapshots makes a new one when it changes
+        # Each domain's pages are counted here while they are only counted.
+        self._first_pages: dict[str, int] = {}
+        # The domain that has been longest without a page is the first.
+        self._domains: dict[str, _Domain] = {}
+        # These are the domains that have traps, among them forgotten ones.
+        self._closed: dict[str, _Domain] = {}
+        self.size_bytes = 0
+        self.traps = 0
 
     def wants(self, url: str, host: str) -> bool:
         """Whether a page is to be judged; asked once for each page that is going to be read.
@@ -293,7 +314,8 @@ class TrapGuard:
         if domain is None:
             domain = self._closed.get(name) or _Domain(name)
             self.size_bytes += domain.size_bytes
-        self._domains[name] = domain  # again, as the last
+        # It becomes the last of them again.
+        self._domains[name] = domain
         size_bytes = domain.size_bytes
         if domain.saw(_keys(url, host), url, novelty, self.limit) is not None:
             self.traps += 1

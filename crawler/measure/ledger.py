@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from crawler.frontier.decisions import Waits
 from crawler.frontier.politeness import GapCause
-from crawler.frontier.waits import Waits
 from crawler.measure.evidence import Evidence
 from crawler.measure.extract_errors import ExtractErrors
 from crawler.measure.histogram import Histogram

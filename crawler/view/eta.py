@@ -11,11 +11,16 @@ from crawler.engine.engine import Engine
 from crawler.frontier.outlook import HostView, time_for
 from crawler.log.terminal import counted, duration, printable
 
-SHARE_OF_TIME = 500  # looking through the hosts may take this fraction of the time
-LOOK_S = 1.0  # and is not done more often than this
-TELL_S = 60.0  # a host that alone needs longer is worth a line
-TELL_AGAIN = 3  # and then one that needs this many times as long, or the same if more of it is known
-SITEMAPS_S = 30.0  # from the start, for which sitemaps that are being read are waited for, so that it is said once
+# Looking through the hosts takes at most one part in so many of the time.
+SHARE_OF_TIME = 500
+# So many seconds pass between two looks at least.
+LOOK_S = 1.0
+# A host that alone needs more seconds is worth a line.
+TELL_S = 60.0
+# The next one that is worth a line, which may be the same if more of it is known, needs this many times as long.
+TELL_AGAIN = 3
+# For so many seconds from the start sitemaps that are being read are waited for, so that a host is named only once.
+SITEMAPS_S = 30.0
 
 
 class Left(Struct, frozen=True):
@@ -77,7 +82,8 @@ class Eta:
         self._engine = engine
         self._left = Left()
         self._next_at = 0.0
-        self._told_s = 0.0  # the longest time that was said
+        # This is the longest time that was said.
+        self._told_s = 0.0
 
     def left(self, rate: float) -> Left:
         """What is left, from the last look or a new one; `rate` is how many pages a second are done now."""
@@ -116,7 +122,8 @@ class Eta:
             count = host.pages_left
             known += host.known
             queues.append((count, host.period_s(ledger.hosts.typical_s(host.key, usual_s), per_host)))
-            if is_shared and count < host.known:  # other hosts of its site can bring what the limit allows
+            if is_shared and count < host.known:
+                # Other hosts of its site can bring what the limit allows.
                 continue
             if (host_s := host.least_s(count, now)) > longest_s:
                 longest, longest_s, longest_urls = host, host_s, count

@@ -22,14 +22,22 @@ from crawler.version import VERSION
 from crawler.view.eta import Eta
 from crawler.view.summary import ENDINGS
 
-KEPT = 30  # pages, and failures, that are shown
-MAX_LINE_BYTES = 65_536  # longer records are read at once instead of being kept until somebody looks
+# So many pages, and so many failures, are shown.
+KEPT = 30
+# A record with more bytes is read at once instead of being kept until somebody looks.
+MAX_LINE_BYTES = 65_536
+# A text of the web is cut after so many characters.
 MAX_TEXT_CHARS = 300
+# So many of the hosts that take longest are shown.
 TOP_HOSTS = 25
+# So many of the most frequent reasons are shown.
 TOP_REASONS = 8
-HOSTS_AT_ONCE = 500  # looked at in one turn of the event loop
-RATE_S = 15.0  # over which the rate is taken at which a crawl goes on
-SURVEY_SHARE = 50  # looking at all hosts takes at most one part in so many of the time
+# So many hosts are looked at in one turn of the event loop.
+HOSTS_AT_ONCE = 500
+# The rate at which a crawl goes on is taken over so many seconds.
+RATE_S = 15.0
+# Looking at all hosts takes at most one part in so many of the time.
+SURVEY_SHARE = 50
 _URL_AT = len(b'{"url":"')
 _OUTCOME = b'","outcome":"'
 _GOOD = (b"ok", b"redirect")
@@ -73,7 +81,8 @@ class Recent:
     def _read(self, kept: deque[bytes | Shown]) -> list[Shown]:
         read = [self._decoded(each) if isinstance(each, bytes) else each for each in kept]
         kept.clear()
-        kept.extend(read)  # so that no line is read twice
+        # No line is read twice.
+        kept.extend(read)
         return read[::-1]
 
     def _decoded(self, line: bytes) -> Shown:

@@ -16,7 +16,8 @@ from crawler.log.terminal import WIDTH, counted, duration, printable, wrapped
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import Settings
 
-TELL_S = 10.0  # a crawl that takes less is not worth a line
+# A crawl that takes fewer seconds is not worth a line.
+TELL_S = 10.0
 
 
 class _Host(Struct):
@@ -52,9 +53,11 @@ def shortest(settings: Settings, seeds: Seeds) -> str:
     robots.txt may ask for more, and that is told when it has been read.
     """
     hosts = _hosts(settings, seeds)
-    asked = 1 if settings.crawl.robots else 0  # of each host, before its first page
+    # Each host may be asked for its robots.txt before its first page.
+    asked = 1 if settings.crawl.robots else 0
     limit = settings.crawl.max_pages or math.inf
-    if settings.crawl.scope in ("domain", "any"):  # other hosts may be found, which have a pace of their own
+    if settings.crawl.scope in ("domain", "any"):
+        # Other hosts may be found, which have a pace of their own.
         limit = math.inf if limit >= len(seeds.sites) else 0
     if limit < sum(host.pages for host in hosts.values()) and len(hosts) > 1:
         return _for_all(int(limit), hosts, asked)

@@ -2,26 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
-
-class Waits(Struct, frozen=True):
-    """What a request that is handed out has waited for, in seconds.
-
-    Args:
-        queue_s: For a free slot, or for room behind the fetch, while its host might have been asked.
-        politeness_s: For its host's turn: while its host was cooling down, or had as many requests as it may have; that
-            for its robots.txt and the look-up of its name are among them.
-        gap_s: What the host's pace alone kept it waiting since it was last busy; unlike `politeness_s`, what many
-            requests of one host wait for at the same time is in it once.
-    """
-
-    queue_s: float
-    politeness_s: float
-    gap_s: float
-
-
-NO_WAITS = Waits(0.0, 0.0, 0.0)
+from crawler.frontier.decisions import Waits
 
 
 class WaitClock:
