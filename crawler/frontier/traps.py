@@ -37,219 +37,17 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
-from crawler.frontier.novelty import NoveltyFilter
+from crawler.frontier.trap_tree import DomainTree, Trap
 from crawler.scope.patterns import NO_NOVELTY, pattern_of
 from crawler.urls import domain_of
 
-# A folder, a host or a domain closes after this many times as many pages as a pattern.
-FOLDER_FACTOR: Final = 10
-# So many names below one place are kept apart, and all others fold.
-OWN_NAMES: Final = 64
-# So many hosts of one domain are kept apart.
-OWN_HOSTS: Final = 8
-# Folded names are called so, since no path has braces: they are escaped there.
-OTHER: Final = "{other}"
 # The first pages of a domain are only counted, because most domains of a wide crawl have no more.
 FIRST_PAGES: Final = 100
-# One in so many pages of a pattern is judged while it says something new.
-ONE_IN: Final = 4
-# When so many pages of a pattern have passed since one was judged, each is to be.
-MAX_UNJUDGED: Final = 64
 # A name with more characters than this is cut.
 MAX_KEY_CHARS: Final = 64
-# When a domain has so many nodes, further names fold at once.
-MAX_NAMED_NODES: Final = 2_000
-# When a domain has so many nodes, nothing is told apart below them any more.
-MAX_NODES: Final = 4_000
-# A node with its name takes about this many bytes.
-NODE_BYTES: Final = 300
 # When all domains take more bytes than this, the one that has been longest without a page is forgotten.
 MAX_BYTES: Final = 256 * 1024 * 1024
-
-
-class Trap(Struct):
-    """A place that was closed.
-
-    Args:
-        domain: Its registrable domain.
-        pattern: Its shape; `**` at the end stands for everything below.
-        pages: Pages that were judged there.
-        last: The page that closed it.
-        saved: URLs that were left out since.
-        left_out: The first of them.
-        keys: The way from the domain down to it.
-        names: For each folded step of that way, in order, the names that are kept apart from it.
-    """
-
-    domain: str
-    pattern: str
-    pages: int
-    last: str
-    saved: int = 0
-    left_out: str = ""
-    keys: tuple[str, ...] = ()
-    names: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def examples(self) -> tuple[str, ...]:
-        """Two URLs of the place: the last that was fetched, and the first that was left out, if there is one."""
-        return (self.last, self.left_out) if self.left_out else (self.last,)
-
-    def sentence(self, limit: int) -> str:
-        """What the summary says of it.
-
-        Args:
-            limit: The guard's, pages.
-        """
-        return (
-            f"{self.pattern} is a trap: after {self.pages:,} pages nothing new was said there, and {self.saved:,} more "
-            f"URLs were left out, like {self.left_out or self.last}; to fetch them all the same: --no-trap-guard, or "
-            f"--trap-pages with more than {limit:,}"
-        )
-
-
-class _Node:
-    """One place: the pages under it, how many of them in a row said nothing new, and what closed it.
-
-    `passed` counts the pages of a pattern since the last that was judged.
-    """
-
-    __slots__ = ("children", "pages", "passed", "row", "trap")
-
-    def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
-        self.pages = 0
-        self.passed = 0
-        self.row = 0
-        self.trap: Trap | None = None
-
-
-class _Domain:
-    """The tree of one registrable domain."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.root = _Node()
-        self.said = NoveltyFilter()
-        self.nodes = 1
-        self.traps: list[Trap] = []
-
-    @property
-    def size_bytes(self) -> int:
-        return self.nodes * NODE_BYTES + self.said.size_bytes
-
-    def wants(self, keys: list[str], limit: int) -> bool:
-        """Whether the next page of a place is to be judged."""
-        if self.said.is_full:
-            return False
-        way = self._way(keys)
-        place = way[-1]
-        if len(way) <= len(keys) or place.row or any(node.row >= limit for node in way):
-            return True
-        place.passed += 1
-        return not place.passed % ONE_IN or place.passed > MAX_UNJUDGED
-
-    def saw(self, keys: list[str], url: str, novelty: int, limit: int) -> Trap | None:
-        """Count a page; returns the trap that it closed, if it did."""
-        is_new = self.said.add(novelty)
-        if self.said.is_full:
-            return None
-        if self.traps and self.trap_of(keys) is not None:
-            # The page was under way when the place closed.
-            return None
-        path = self._path(keys)
-        for node in path:
-            node.pages += 1
-            node.row = 0 if is_new else node.row + 1
-        path[-1].passed %= ONE_IN
-        limits = [limit * FOLDER_FACTOR] * len(keys) + [limit]
-        for depth in range(len(path) - 1, -1, -1):
-            if path[depth].row >= limits[depth]:
-                return self._close(path[depth], keys[:depth], url, is_pattern=depth == len(keys))
-        return None
-
-    def trap_of(self, keys: list[str]) -> Trap | None:
-        """The trap that a URL lies in."""
-        return self._way(keys)[-1].trap
-
-    def _way(self, keys: list[str]) -> list[_Node]:
-        """The places from the root down to that of a URL, as far as they were met, and not below a closed one."""
-        node = self.root
-        way = [node]
-        for key in keys:
-            if node.trap is not None:
-                break
-            child = node.children.get(key) or node.children.get(_folded(key))
-            if child is None:
-                break
-            way.append(node := child)
-        return way
-
-    def restore(self, trap: Trap) -> None:
-        """Close a place again, with the names beside its way that are no part of it."""
-        names = iter(trap.names)
-        node = self.root
-        for key in trap.keys:
-            for name in next(names) if key == _folded(key) else ():
-                self._child(node, name)
-            node = self._child(node, key)
-        node.trap = trap
-        self.traps.append(trap)
-
-    def _path(self, keys: list[str]) -> list[_Node]:
-        """The places from the root down; names that are met for the first time are kept apart or folded."""
-        node = self.root
-        path = [node]
-        room = OWN_HOSTS
-        for position, key in enumerate(keys):
-            children = node.children
-            child = children.get(key)
-            if child is None:
-                fold = _folded(key)
-                child = children.get(fold)
-                if child is None:
-                    if self.nodes >= MAX_NODES:
-                        break
-                    if len(children) >= room or self.nodes >= MAX_NAMED_NODES:
-                        key = fold
-                    child = self._child(node, key)
-                else:
-                    key = fold
-            keys[position] = key
-            path.append(child)
-            node = child
-            room = OWN_NAMES
-        return path
-
-    def _child(self, node: _Node, key: str) -> _Node:
-        child = node.children.get(key)
-        if child is None:
-            child = node.children[key] = _Node()
-            self.nodes += 1
-        return child
-
-    def _close(self, node: _Node, keys: list[str], url: str, *, is_pattern: bool) -> Trap:
-        names = []
-        above = self.root
-        for key in keys:
-            if key == _folded(key):
-                names.append(tuple(name for name in above.children if name != _folded(name)))
-            above = above.children[key]
-        pattern = self._text(keys) + ("" if is_pattern else "**")
-        trap = Trap(self.name, pattern, node.pages, url, keys=tuple(keys), names=tuple(names))
-        node.trap = trap
-        self.traps.append(trap)
-        self.nodes -= _count(node) - 1
-        # Nothing below it is asked for again.
-        node.children = {}
-        return trap
-
-    def _text(self, keys: list[str]) -> str:
-        if not keys:
-            return f"**.{self.name}/"
-        return f"{OTHER}.{self.name}/" + "".join(keys[1:]) if keys[0] == f"{OTHER}/" else "".join(keys)
 
 
 class TrapGuard:
@@ -272,9 +70,9 @@ class TrapGuard:
         # Each domain's pages are counted here while they are only counted.
         self._first_pages: dict[str, int] = {}
         # The domain that has been longest without a page is the first.
-        self._domains: dict[str, _Domain] = {}
+        self._domains: dict[str, DomainTree] = {}
         # These are the domains that have traps, among them forgotten ones.
-        self._closed: dict[str, _Domain] = {}
+        self._closed: dict[str, DomainTree] = {}
         self.size_bytes = 0
         self.traps = 0
 
@@ -312,7 +110,7 @@ class TrapGuard:
             return
         domain = self._domains.pop(name, None)
         if domain is None:
-            domain = self._closed.get(name) or _Domain(name)
+            domain = self._closed.get(name) or DomainTree(name)
             self.size_bytes += domain.size_bytes
         # It becomes the last of them again.
         self._domains[name] = domain
@@ -364,7 +162,7 @@ class TrapGuard:
         for name, _, text in rows:
             domain = self._closed.get(name)
             if domain is None:
-                domain = self._closed[name] = _Domain(name)
+                domain = self._closed[name] = DomainTree(name)
             domain.restore(msgspec.json.decode(text, type=Trap))
             self.traps += 1
 
@@ -375,7 +173,7 @@ class TrapGuard:
         self.size_bytes -= domain.size_bytes
         self._first_pages.pop(name, None)
         if name in self._closed:
-            again = self._closed[name] = _Domain(name)
+            again = self._closed[name] = DomainTree(name)
             for trap in domain.traps:
                 again.restore(trap)
 
@@ -389,16 +187,3 @@ def _keys(url: str, host: str) -> list[str]:
     if mark:
         keys.append(query[:MAX_KEY_CHARS])
     return keys
-
-
-def _folded(key: str) -> str:
-    """What a name is called when it is not kept apart: of its kind, folder, name before parameters, or name."""
-    return OTHER + key[-1] if key.endswith(("/", "?")) else OTHER
-
-
-def _count(node: _Node) -> int:
-    """How many places there are from here on down."""
-    found = [node]
-    for each in found:
-        found.extend(each.children.values())
-    return len(found)
