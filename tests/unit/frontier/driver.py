@@ -100,7 +100,7 @@ class Crawl:
         self._count = 0
         self._thread_free_at = START
         self._waking: float | None = None
-        self.flying: list[Fetch] = []
+        self.in_flight: list[Fetch] = []
         self.resolving: dict[str, bool] = {}
         self._proven: set[str] = set()
         self._known = self._settled = (
@@ -136,7 +136,7 @@ class Crawl:
 
     def _check_finished(self) -> None:
         if self.frontier.finished:
-            assert not self.flying
+            assert not self.in_flight
             assert not self.resolving
             assert self._known == self._settled
             assert self.frontier.waiting == self.frontier.queued == 0
@@ -209,21 +209,21 @@ class Crawl:
     def _check_lane(self, host: str) -> bool:
         """Whether the host is on probation, and has a slot."""
         on_probation = host not in self._proven and self.probation > 0
-        lanes = [fetch.on_probation for fetch in self.flying] + list(self.resolving.values())
+        lanes = [fetch.on_probation for fetch in self.in_flight] + list(self.resolving.values())
         assert lanes.count(on_probation) < (self.probation if on_probation else self.concurrency)
         return on_probation
 
     def fetch(self, wanted: Request) -> None:
         on_probation = self._check_lane(wanted.host)
-        mine = [fetch for fetch in self.flying if fetch.request.host == wanted.host]
+        mine = [fetch for fetch in self.in_flight if fetch.request.host == wanted.host]
         assert len(mine) < self.politeness.per_host
         address = self.resolve(wanted.host)
         if address:
-            assert sum(self.resolve(fetch.request.host) == address for fetch in self.flying) < self.politeness.per_ip
+            assert sum(self.resolve(fetch.request.host) == address for fetch in self.in_flight) < self.politeness.per_ip
         answer = self.answer(wanted, self.now)
         fetch = Fetch(wanted, self.now, self.now + answer.elapsed_s, on_probation)
         self.fetches.append(fetch)
-        self.flying.append(fetch)
+        self.in_flight.append(fetch)
         host = self.frontier.hosts.get(wanted.host)
         assert host is not None
         self.largest_window = max(self.largest_window, host.window)
@@ -231,7 +231,7 @@ class Crawl:
 
     def _ended(self, fetch: Fetch, answer: Answer) -> None:
         wanted = fetch.request
-        self.flying.remove(fetch)
+        self.in_flight.remove(fetch)
         if answer.is_silent:
             self._proven.discard(wanted.host)
             self.frontier.failed(wanted, self.now, is_network=True)
