@@ -170,7 +170,7 @@ class Frontier:
     def readmit(self, request: Request, now: float) -> None:
         """Take a page that was removed from the store's queue, to be fetched whatever its place in that was."""
         host = self._hosts.of(request, now)
-        self._windows.readmit(host, request, now)
+        self._windows.add_again(host, request, now)
         self._lanes.push(host, now)
 
     def add(self, request: Request, now: float) -> Admission:

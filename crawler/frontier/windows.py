@@ -69,7 +69,7 @@ class Windows:
     def add(self, host: HostQueue, request: Request, now: float) -> Admission:
         """Take a request that is new; of a page that has no room the store keeps the only copy."""
         if request.kind != "page":
-            return self._refuse(host, request) if host.dead else self._put(host, request)
+            return self._put(host, request)
         # What is not judged here is judged when a refill brings it, so that it is judged once.
         if host in self._with_more or host in self._refilling or host.window >= self._window:
             self._with_more.add(host)
@@ -80,16 +80,8 @@ class Windows:
         self._leave(host, 1)
         return "in_store"
 
-    def readmit(self, host: HostQueue, page: Request, now: float) -> Admission:
-        """Take a page whatever its place in the store is."""
-        if host.dead:
-            return self._refuse(host, page)
-        host.add_page(page, now)
-        self.queued += 1
-        return "accepted"
-
     def add_again(self, host: HostQueue, request: Request, now: float) -> None:
-        """Take a request that was tried before."""
+        """Take a request that was taken before, whatever its place in the store is; it waits before the others."""
         if host.dead:
             self._refuse(host, request)
         else:
@@ -137,6 +129,8 @@ class Windows:
         return "accepted"
 
     def _put(self, host: HostQueue, request: Request) -> Admission:
+        if host.dead:
+            return self._refuse(host, request)
         host.add(request)
         self.queued += 1
         return "accepted"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from crawler.engine.engine import Engine
 from crawler.frontier.outlook import HostView, time_for
@@ -109,45 +110,54 @@ class Eta:
         crawl, per_host = engine.settings.crawl, engine.settings.politeness.per_host
         ledger = engine.ledger
         usual_s = ledger.fetch_s / ledger.requests if ledger.requests else 0.0
-        now, is_shared = time.monotonic(), crawl.scope in ("domain", "any")
-        queues: list[tuple[int, float]] = []
-        longest, longest_s, longest_urls, known = None, 0.0, 0, 0
+        now = time.monotonic()
         silent: list[HostView] = []
+        hosts: list[HostView] = []
         for host in frontier.hosts:
             if host.is_silent(now):
                 silent.append(host)
-                continue
-            if host.dead is not None or not host.known:
-                continue
-            count = host.pages_left
-            known += host.known
-            queues.append((count, host.period_s(ledger.hosts.typical_s(host.key, usual_s), per_host)))
-            if is_shared and count < host.known:
-                # Other hosts of its site can bring what the limit allows.
-                continue
-            if (host_s := host.least_s(count, now)) > longest_s:
-                longest, longest_s, longest_urls = host, host_s, count
+            elif host.dead is None and host.known:
+                hosts.append(host)
+        queues = [
+            (host.pages_left, host.period_s(ledger.hosts.typical_s(host.key, usual_s), per_host)) for host in hosts
+        ]
         urls = sum(count for count, _ in queues)
-        words = silence(silent, now)
+        longest = self._longest(hosts, now)
         if crawl.max_pages:
             wanted = max(0, crawl.max_pages - frontier.limits.done)
             # Of several hosts the fast ones can bring the pages for which a slow one would take long.
             if len(queues) > 1 and wanted < urls:
-                longest, longest_s = None, 0.0
+                longest = None
             urls = min(urls, wanted)
-        is_limited = urls < known
-        seconds = max(time_for(urls, queues), urls / rate if rate > 0 else 0.0)
+        left = Left(
+            urls,
+            max(time_for(urls, queues), urls / rate if rate > 0 else 0.0),
+            is_limited=urls < sum(host.known for host in hosts),
+            silent=silence(silent, now),
+        )
         rest_s = max(0.0, crawl.max_time_s - ledger.elapsed_s)
-        if crawl.max_time_s and rest_s < seconds:
-            return Left(urls, rest_s, is_cut=True, is_limited=is_limited, silent=words)
-        if longest is None or not longest_s:
-            return Left(urls, seconds, is_limited=is_limited, silent=words)
-        longest_urls = min(longest_urls, frontier.hosts.pages_allowed(longest.key))
-        longest_s = longest.least_s(longest_urls, now)
-        return Left(
-            urls, seconds, longest.key, longest_urls, longest_s, longest.firm_gap_s, longest.has_crawl_delay,
-            is_limited=is_limited, silent=words,
-        )  # fmt: skip
+        if crawl.max_time_s and rest_s < left.seconds:
+            return replace(left, seconds=rest_s, is_cut=True)
+        return left if longest is None else self._with_longest(left, longest, now)
+
+    def _longest(self, hosts: Sequence[HostView], now: float) -> HostView | None:
+        """The host that needs longest, None if none has to wait between its requests."""
+        if self._engine.settings.crawl.scope in ("domain", "any"):
+            # Other hosts of a site can bring what its limit allows.
+            hosts = [host for host in hosts if host.pages_left == host.known]
+        longest = max(hosts, key=lambda host: host.least_s(host.pages_left, now), default=None)
+        return longest if longest and longest.least_s(longest.pages_left, now) else None
+
+    def _with_longest(self, left: Left, host: HostView, now: float) -> Left:
+        count = min(host.pages_left, self._engine.frontier.hosts.pages_allowed(host.key))
+        return replace(
+            left,
+            host=host.key,
+            host_urls=count,
+            host_s=host.least_s(count, now),
+            gap_s=host.firm_gap_s,
+            has_crawl_delay=host.has_crawl_delay,
+        )
 
 
 def silence(hosts: Sequence[HostView], now: float) -> str:
