@@ -18,7 +18,7 @@ from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.target import Limits, Target
 from crawler.frontier.decisions import Resolve
 from crawler.frontier.frontier import Frontier
-from crawler.frontier.traps import ONE_IN
+from crawler.frontier.trap_tree import ONE_IN
 from crawler.models import Link, Request, Response
 from crawler.parse.stage import PageParser, StageContext
 from crawler.scope.scope import Scope, SeedSite

@@ -109,7 +109,7 @@ class Engine:
         # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
         probation = 0 if strategy_of(settings.fetch.strategy).is_one_at_a_time else slots
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, slots, probation)
-        self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.gap_cause)
+        self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.hosts.gap_cause)
         self._sampler = Sampler(self.ledger.timeline, lambda: moment(self))
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states, parts.archive)
         self._suspects: deque[Request] = deque()
@@ -314,7 +314,7 @@ class Engine:
             if self._timer:
                 self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(max(0.0, wait.until - now), self.look)
-        if self.frontier.is_limit_reached and not self.frontier.pages_open:
+        if self.frontier.limits.is_reached and not self.frontier.limits.open:
             self.stop("max_pages")
         elif self.frontier.finished:
             self.committer.flush()

@@ -130,7 +130,7 @@ class Pipeline:
                 self.frontier.unresolved(wanted.host, now, SHED_PAUSE_S)
             elif error.is_retryable:
                 self.frontier.unresolved(wanted.host, now)
-                self.events.paused(wanted.host, self.frontier.parked_until(wanted.host), now)
+                self.events.paused(wanted.host, self.frontier.hosts.parked_until(wanted.host), now)
             else:
                 self.frontier.fail_host(wanted.host, error.reason, now)
             return
@@ -188,7 +188,7 @@ class Pipeline:
             sentence = f"{request.host} does not speak TLS; perhaps http://{request.host}/ is meant"
             self.ledger.note(f"tls {request.host}", sentence)
         self.frontier.failed(request, now, is_network=error.is_retryable)
-        self.events.paused(request.host, self.frontier.parked_until(request.host), now)
+        self.events.paused(request.host, self.frontier.hosts.parked_until(request.host), now)
         if self._try_again(request, now, error=error):
             return
         if request.kind == "page":
@@ -245,7 +245,7 @@ class Pipeline:
             self.ledger.note(f"retry-after {request.host}", sentence)
         self.frontier.answered(request, now, page.elapsed_s, status, wait_s)
         if status >= 400:
-            self.events.paused(request.host, self.frontier.parked_until(request.host), now)
+            self.events.paused(request.host, self.frontier.hosts.parked_until(request.host), now)
         if page.truncated == REFUSED:
             self._give_back(request, now)
         elif self._try_again(request, now, status=page.status, complete=page.complete, retry_after_s=wait_s):

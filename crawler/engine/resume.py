@@ -79,10 +79,10 @@ def take_over(engine: Engine, shards: Container[int]) -> Earlier:
             engine.pipeline.widen(site, host)
     frontier.traps.restore(territory.traps)
     counts = store.counts()
-    if frontier.counts_pages_by_place:
-        frontier.count_earlier(url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
+    if frontier.limits.counts_by_place:
+        frontier.limits.count_earlier(url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
     else:
-        frontier.pages_done_earlier(counts.get("ok", 0) + counts.get("http_error", 0))
+        frontier.limits.done_earlier(counts.get("ok", 0) + counts.get("http_error", 0))
     frontier.restore(territory.hosts, time.monotonic(), time.time())
     _ask_for_sitemaps(engine, territory.reading)
     return Earlier(counts, territory.suspects)

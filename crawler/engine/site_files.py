@@ -134,7 +134,8 @@ class SiteFiles:
                 f"{origin} asks for {delay:g} s between requests and is skipped; --max-crawl-delay {delay:g} obeys it"
             )
             self._ledger.note(f"crawl-delay {origin}", sentence)
-        if self._settings.crawl.sitemaps and self._frontier.max_depth(first) >= SITEMAP_DEPTH and delay <= longest:
+        follows_sitemaps = self._settings.crawl.sitemaps and self._frontier.limits.max_depth(first) >= SITEMAP_DEPTH
+        if follows_sitemaps and delay <= longest:
             for url in rules.sitemaps:
                 self._add_sitemap(url, key, origin)
 

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from crawler.models import Outcome, Request
 
-Hold = Literal["turn", "slots", "nothing"]  # its host's turn, a free slot, or to be discovered
+# The next request waits for its host's turn, for a free slot, or for being discovered.
+Hold = Literal["turn", "slots", "nothing"]
 Admission = Literal["accepted", "in_store", "depth", "dead"]
 
 

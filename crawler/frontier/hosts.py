@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from crawler.frontier.host import HostQueue
 from crawler.frontier.lanes import Delays
+from crawler.frontier.limits import PageLimits
+from crawler.frontier.outlook import HostView
+from crawler.frontier.politeness import GapCause
 from crawler.frontier.windows import Windows
 from crawler.models import Outcome, Request
 from crawler.scope.scope import Scope
 from crawler.settings.groups import PolitenessSettings
 
-KEPT_HOSTS = 10_000  # above it, hosts for which nothing is left to do are forgotten
+# Where there are more hosts than this, those at which nothing is left to do are forgotten.
+KEPT_HOSTS = 10_000
 
 
 class Hosts:
@@ -20,17 +25,20 @@ class Hosts:
     Args:
         scope: Its sites have delays of their own.
         politeness: Gaps and slots of a host.
-        stock: Shares the memory among them.
+        windows: Shares the memory among them.
         delays: Requests that will need their hosts again.
     """
 
-    def __init__(self, scope: Scope, politeness: PolitenessSettings, stock: Windows, delays: Delays) -> None:
+    def __init__(self, scope: Scope, politeness: PolitenessSettings, windows: Windows, delays: Delays) -> None:
         self._scope = scope
         self._politeness = politeness
-        self._stock = stock
+        self._windows = windows
         self._delays = delays
         self._hosts: dict[str, HostQueue] = {}
-        self._dead: dict[str, tuple[Outcome, str]] = {}  # forgotten ones that were given up
+        # These hosts were given up before they were forgotten.
+        self._dead: dict[str, tuple[Outcome, str]] = {}
+        # These gaps in seconds were kept by an earlier session, for hosts that have not been met in this one.
+        self._gaps: dict[str, float] = {}
         self._forgotten = 0
         self._forget_at = KEPT_HOSTS
 
@@ -56,20 +64,77 @@ class Hosts:
             return host
         if len(self._hosts) >= self._forget_at:
             self._forget_idle(now)
+        key = request.host
         site = self._scope.site_of(request.url)
         own_delay_s = None if site is None else self._scope.sites[site].delay_s
-        host = self._hosts[request.host] = HostQueue(request.host, self._politeness, own_delay_s)
-        host.dead = self._dead.pop(request.host, None)
-        self._stock.divide(len(self._hosts))
+        host = self._hosts[key] = HostQueue(key, self._politeness, own_delay_s, self._dead.pop(key, None))
+        if (gap_s := self._gaps.pop(key, None)) is not None:
+            host.restore_gap(gap_s)
+        self._windows.divide(len(self._hosts))
         return host
+
+    def restore_gap(self, key: str, gap_s: float) -> None:
+        """Let a host begin with a gap in seconds that an earlier session kept, now or as soon as it is met."""
+        host = self._hosts.get(key)
+        if host is None:
+            self._gaps[key] = gap_s
+        else:
+            host.restore_gap(gap_s)
 
     def _forget_idle(self, now: float) -> None:
         """Forget hosts that have nothing to do and may be visited; one that comes back begins with its robots.txt."""
         waiting = {request.host for request in self._delays}
         for host in list(self._hosts.values()):
-            if host.is_idle and host.next_at <= now and host.key not in waiting:
+            is_idle = host.is_idle and not self._windows.has_more(host)
+            if is_idle and host.pace.next_at <= now and host.key not in waiting:
                 del self._hosts[host.key]
                 self._forgotten += 1
                 if host.dead:
                     self._dead[host.key] = host.dead
         self._forget_at = max(KEPT_HOSTS, 2 * len(self._hosts))
+
+
+class HostViews:
+    """What others may know of the hosts that are in mind: values of one moment, by politeness key.
+
+    Args:
+        hosts: The hosts.
+        limits: Say how many of their pages are left.
+    """
+
+    def __init__(self, hosts: Hosts, limits: PageLimits) -> None:
+        self._hosts = hosts
+        self._limits = limits
+
+    def __iter__(self) -> Iterator[HostView]:
+        return (host.view(self._limits.left(host)) for host in self._hosts)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of all hosts that are in mind."""
+        return [host.key for host in self._hosts]
+
+    @property
+    def met(self) -> int:
+        """How many hosts there were; one that was forgotten meanwhile counts again."""
+        return self._hosts.met
+
+    def get(self, key: str) -> HostView | None:
+        """A host; None for one that is not in mind."""
+        host = self._hosts.get(key)
+        return None if host is None else host.view(self._limits.left(host))
+
+    def pages_allowed(self, key: str) -> int:
+        """About how many of the known pages of a host robots.txt allows, judged by those in memory; takes a while."""
+        host = self._hosts.get(key)
+        return 0 if host is None else round(host.known * host.allowed_share)
+
+    def gap_cause(self, key: str) -> GapCause | None:
+        """What makes the gap of a host as long as it is; None for one that is not in mind."""
+        host = self._hosts.get(key)
+        return None if host is None else host.pace.gap_cause
+
+    def parked_until(self, key: str) -> float:
+        """Until when a host is left alone for longer than its gap, monotonic seconds; minus infinity if it is not."""
+        host = self._hosts.get(key)
+        return -math.inf if host is None else host.pace.parked_until

@@ -1,19 +1,19 @@
 """Hosts sorted by when they may next be visited, and the slots that their requests take.
 
 There are two lanes: hosts that have answered before, and hosts on probation, so that those that never answer do not
-keep the others waiting.
+keep the others waiting. A request takes a slot of its lane, and one of its host's address where that has a limit.
 """
 
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Iterator
 
 from crawler.frontier.host import HostQueue
 from crawler.models import Request
 
-_LANES = (True, False)  # by whether the host has answered before
+# The lane of the hosts that have answered before comes first.
+_LANES = (True, False)
 
 
 class Lanes:
@@ -21,28 +21,32 @@ class Lanes:
 
     Args:
         per_host: Requests in flight for one host.
+        per_address: Requests in flight for one address, where that is limited.
         concurrency: Requests in flight to hosts that have answered before.
         probation: Requests in flight, beside those, to hosts that never have; 0 makes both share one lane.
     """
 
-    def __init__(self, per_host: int, concurrency: int, probation: int) -> None:
+    def __init__(self, per_host: int, per_address: int, concurrency: int, probation: int) -> None:
         self._per_host = per_host
+        self._addresses = AddressSlots(per_address)
         self._slots = {True: concurrency, False: probation}
         self._is_shared = probation == 0
-        self._flying = {True: 0, False: 0}
-        self._taken: dict[object, bool] = {}  # the lane of each slot that is taken
+        self._in_flight = {True: 0, False: 0}
+        # This is the lane of each slot that is taken.
+        self._taken: dict[object, bool] = {}
         self._full = dict(self._slots)
         self._heaps: dict[bool, list[tuple[float, int, HostQueue]]] = {True: [], False: []}
-        self._entries = 0  # orders hosts that are due at the same moment, and tells the valid entry of a host
+        # The number of an entry orders hosts that are due at the same moment, and tells the valid entry of a host.
+        self._entries = 0
 
     def __repr__(self) -> str:
-        proven, probing = (f"{self._flying[lane]} of {self._slots[lane]}" for lane in _LANES)
+        proven, probing = (f"{self._in_flight[lane]} of {self._slots[lane]}" for lane in _LANES)
         return f"<Lanes {proven} in flight, {probing} on probation>"
 
     @property
     def in_flight(self) -> int:
         """Slots that are taken, in both lanes."""
-        return self._flying[True] + self._flying[False]
+        return self._in_flight[True] + self._in_flight[False]
 
     @property
     def slots(self) -> int:
@@ -52,12 +56,13 @@ class Lanes:
     @property
     def has_room(self) -> bool:
         """Whether a host that has answered before would find a slot."""
-        return self._flying[True] < self._slots[True]
+        return self._in_flight[True] < self._slots[True]
 
     def is_kept_waiting(self, now: float) -> bool:
         """Whether the turn of a host has come, and its lane has no slot for it."""
         return any(
-            heap and heap[0][0] <= now and self._flying[lane] >= self._slots[lane] for lane, heap in self._heaps.items()
+            heap and heap[0][0] <= now and self._in_flight[lane] >= self._slots[lane]
+            for lane, heap in self._heaps.items()
         )
 
     def shed(self) -> int:
@@ -72,24 +77,21 @@ class Lanes:
 
     def push(self, host: HostQueue, now: float) -> None:
         """Let a host have its turn when it is due, if it has something to do and a slot of its own is free."""
-        if host.in_flight >= (self._per_host if host.is_resolved else 1) or host.peek() is None:
+        due = host.next_turn(now, self._per_host)
+        if due is None:
             return
-        # A host that has just been resolved comes before all that have not, or its look-up could be too old at last.
-        is_first = host.is_resolved and host.next_at == -math.inf
-        due, lane = -math.inf if is_first else max(host.next_at, now), self._lane(host)
-        if host.entry and host.due <= due and host.lane is lane:
-            return
-        self._entries += 1
-        host.entry, host.due, host.lane = self._entries, due, lane
-        heapq.heappush(self._heaps[lane], (due, host.entry, host))
+        is_proven_lane = host.is_proven or self._is_shared
+        entry = self._entries + 1
+        if host.enter(entry, due, is_proven_lane=is_proven_lane):
+            self._entries = entry
+            heapq.heappush(self._heaps[is_proven_lane], (due, entry, host))
 
     def pop(self, now: float) -> HostQueue | None:
         """Remove and return a host whose entry is due and for which a slot is free."""
         for lane, heap in self._heaps.items():
-            while heap and heap[0][0] <= now and self._flying[lane] < self._slots[lane]:
+            while heap and heap[0][0] <= now and self._in_flight[lane] < self._slots[lane]:
                 _, entry, host = heapq.heappop(heap)
-                if entry == host.entry:
-                    host.entry = 0
+                if host.leave_lane(entry):
                     return host
         return None
 
@@ -97,9 +99,9 @@ class Lanes:
         """When the next host is due for which a slot is free, monotonic seconds."""
         times = []
         for lane, heap in self._heaps.items():
-            while heap and heap[0][1] != heap[0][2].entry:
+            while heap and not heap[0][2].has_entry(heap[0][1]):
                 heapq.heappop(heap)
-            if heap and self._flying[lane] < self._slots[lane]:
+            if heap and self._in_flight[lane] < self._slots[lane]:
                 times.append(heap[0][0])
         return min(times, default=None)
 
@@ -107,25 +109,42 @@ class Lanes:
         """Whether a host that has its turn to come is only cooling down and not parked."""
         # The first entry settles it unless that host is parked.
         return any(
-            entry == host.entry and not host.pace.is_parked(now)
+            host.has_entry(entry) and not host.pace.is_parked(now)
             for heap in self._heaps.values()
             for _, entry, host in heap
         )
 
-    def fly(self, host: HostQueue, request: Request | None) -> None:
+    def waits_for_address(self, host: HostQueue) -> bool:
+        """Whether a host's address has all the requests that it bears; the host has its turn when one has ended."""
+        if not host.address or not self._addresses.is_full(host.address):
+            return False
+        self._addresses.wait(host)
+        return True
+
+    def take_slot(self, host: HostQueue, request: Request | None) -> None:
         """Take a slot for a request, or for looking the host up."""
-        lane = self._lane(host)
-        host.in_flight += 1
-        self._flying[lane] += 1
-        self._taken[_token(host, request)] = lane
+        is_proven_lane = host.is_proven or self._is_shared
+        host.begin()
+        self._in_flight[is_proven_lane] += 1
+        self._taken[_token(host, request)] = is_proven_lane
+        if request is not None and host.address:
+            self._addresses.take(host.address)
 
-    def land(self, host: HostQueue, request: Request | None) -> None:
+    def free_slot(self, host: HostQueue, request: Request | None, now: float) -> None:
         """Free a slot in the lane in which it was taken: the host may be in the other one by now."""
-        host.in_flight -= 1
-        self._flying[self._taken.pop(_token(host, request))] -= 1
+        host.end()
+        self._in_flight[self._taken.pop(_token(host, request))] -= 1
+        if request is not None and host.address:
+            self._addresses.free(host.address)
+            self.offer_address(host, now)
+        self.push(host, now)
 
-    def _lane(self, host: HostQueue) -> bool:
-        return host.is_proven or self._is_shared
+    def offer_address(self, host: HostQueue, now: float) -> None:
+        """Pass a free place at a host's address on to the hosts that wait for one, up to the first that can come."""
+        while host.address and (waiting := self._addresses.next_waiting(host.address)) is not None:
+            self.push(waiting, now)
+            if waiting.is_due(now):
+                return
 
 
 def _token(host: HostQueue, request: Request | None) -> object:
@@ -133,12 +152,55 @@ def _token(host: HostQueue, request: Request | None) -> object:
     return host.key if request is None else (request.kind, request.fingerprint, request.chain)
 
 
+class AddressSlots:
+    """Requests in flight for each address, which many hosts can share.
+
+    Args:
+        per_address: The most that one address bears.
+    """
+
+    def __init__(self, per_address: int) -> None:
+        self._per_address = per_address
+        self._busy: dict[str, int] = {}
+        self._waiting: dict[str, dict[HostQueue, None]] = {}
+
+    def is_full(self, address: str) -> bool:
+        """Whether an address has all the requests that it bears."""
+        return self._busy.get(address, 0) >= self._per_address
+
+    def take(self, address: str) -> None:
+        """Count a request that leaves."""
+        self._busy[address] = self._busy.get(address, 0) + 1
+
+    def free(self, address: str) -> None:
+        """Count a request that has ended."""
+        self._busy[address] -= 1
+        if not self._busy[address]:
+            del self._busy[address]
+
+    def wait(self, host: HostQueue) -> None:
+        """Remember a host whose turn came while its address was full."""
+        self._waiting.setdefault(host.address, {})[host] = None
+
+    def next_waiting(self, address: str) -> HostQueue | None:
+        """Remove and return the host that has waited longest, if there is one and its address has room."""
+        waiting = self._waiting.get(address)
+        if not waiting or self.is_full(address):
+            return None
+        host = next(iter(waiting))
+        del waiting[host]
+        if not waiting:
+            del self._waiting[address]
+        return host
+
+
 class Delays:
     """Requests by the monotonic time at which they are due."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Request]] = []
-        self._count = 0  # orders requests that are due at the same moment
+        # The number of each orders those that are due at the same moment.
+        self._count = 0
 
     def __len__(self) -> int:
         return len(self._heap)

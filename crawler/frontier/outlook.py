@@ -1,37 +1,82 @@
-"""How long a host's known URLs take at its pace, and which hosts do not answer. Pure arithmetic, no I/O."""
+"""What the frontier tells of a host, how long its known URLs take at its pace, and whether it answers."""
 
 from __future__ import annotations
 
 import math
 
-from crawler.frontier.host import HostQueue
+from msgspec import Struct
 
-HALVINGS = 20  # enough to find a time to a millionth
-SILENT_S = 3.0  # a first answer that takes longer than this is worth a word
-
-
-def is_silent(host: HostQueue, now: float) -> bool:
-    """Whether a host that something is wanted of does not answer, or not yet, though it has had the time."""
-    if host.dead or not (host.known or host.rules or host.in_flight):
-        return False
-    pace = host.pace
-    is_slow = host.in_flight > 0 and not host.is_proven and now - pace.last_at > SILENT_S
-    return pace.failures > 0 or is_slow or (pace.is_parked(now) and pace.park_reason in ("network", "robots"))
+# Halving a span of time so often finds a moment to a millionth of it.
+HALVINGS = 20
+# A first answer that takes more seconds than this is worth a word.
+SILENT_S = 3.0
 
 
-def least_s(host: HostQueue, count: int, now: float) -> float:
-    """Seconds that so many requests of a host take at least; of the first one's gap a part may have passed already."""
-    gap_s, last_at = host.pace.firm_gap_s, host.pace.last_at
-    # One that was never asked for anything has its robots.txt before them, which is what the first one waits for.
-    passed_s = 0.0 if last_at == -math.inf else min(gap_s, max(0.0, now - last_at))
-    return max(0.0, count * gap_s - passed_s)
+class HostView(Struct, frozen=True, kw_only=True):
+    """A host as it is at one moment; times are monotonic seconds, minus infinity where there is none.
 
+    Args:
+        key: Politeness key.
+        dead: Why all that is found there fails or is skipped, None while it is not given up.
+        window: Pages in memory.
+        known: Pages that wait in memory and in the store.
+        pages_left: How many of them the limits of crawl, site and domain let be asked for.
+        in_flight: Requests and look-ups that are under way.
+        is_proven: Whether it has answered, the last time promptly.
+        is_wanted: Whether anything is wanted of it.
+        waits_for_robots: Whether all its pages in memory wait for a robots.txt.
+        lacks_robots: Whether a robots.txt is asked for of which there is no copy.
+        gap_s: Seconds between the end of a response and the next request.
+        firm_gap_s: The part of it that never shrinks, because the user or robots.txt asks for it.
+        has_crawl_delay: Whether it is robots.txt that asks for that part.
+        last_at: When a request left or ended last.
+        next_at: When it may be asked again.
+        parked_until: Before when it is left alone altogether.
+        park_reason: Why it is, or was before it recovered.
+        failures: Network failures in a row.
+    """
 
-def period_s(host: HostQueue, typical_s: float, per_host: int) -> float:
-    """Seconds from one request of a host to its next one, if it takes `typical_s` to answer and slots are free."""
-    gap_s = host.pace.gap_s
-    # The gap runs from the end of the last answer, whichever of the requests under way that belongs to.
-    return max(gap_s, (gap_s + typical_s) / per_host)
+    key: str
+    dead: str | None
+    window: int
+    known: int
+    pages_left: int
+    in_flight: int
+    is_proven: bool
+    is_wanted: bool
+    waits_for_robots: bool
+    lacks_robots: bool
+    gap_s: float
+    firm_gap_s: float
+    has_crawl_delay: bool
+    last_at: float
+    next_at: float
+    parked_until: float
+    park_reason: str | None
+    failures: int
+
+    def is_parked(self, now: float) -> bool:
+        """Whether it is left alone for longer than its gap."""
+        return now < self.parked_until
+
+    def is_silent(self, now: float) -> bool:
+        """Whether something is wanted of it and it does not answer, or not yet, though it has had the time."""
+        if self.dead is not None or not self.is_wanted:
+            return False
+        is_slow = self.in_flight > 0 and not self.is_proven and now - self.last_at > SILENT_S
+        return self.failures > 0 or is_slow or (self.is_parked(now) and self.park_reason in ("network", "robots"))
+
+    def least_s(self, count: int, now: float) -> float:
+        """Seconds that so many requests take at least; of the first one's gap a part may have passed already."""
+        gap_s = self.firm_gap_s
+        # One that was never asked for anything has its robots.txt before them, which is what the first one waits for.
+        passed_s = 0.0 if self.last_at == -math.inf else min(gap_s, max(0.0, now - self.last_at))
+        return max(0.0, count * gap_s - passed_s)
+
+    def period_s(self, typical_s: float, per_host: int) -> float:
+        """Seconds from one request to the next one, if it takes `typical_s` to answer and slots are free."""
+        # The gap runs from the end of the last answer, whichever of the requests under way that belongs to.
+        return max(self.gap_s, (self.gap_s + typical_s) / per_host)
 
 
 def time_for(urls: int, queues: list[tuple[int, float]]) -> float:

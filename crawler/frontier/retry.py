@@ -7,8 +7,10 @@ from msgspec import Struct
 from crawler.errors import FetchError
 
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 522, 524})
-BUDGET_SHARE = 0.1  # retries for each request
-BUDGET_FLOOR = 50  # retries that every crawl has, so that small ones are not starved
+# All hosts together may have so many retries for each request.
+BUDGET_SHARE = 0.1
+# Every crawl has so many retries, so that small ones are not starved.
+BUDGET_FLOOR = 50
 
 
 class RetryPolicy(Struct, frozen=True):

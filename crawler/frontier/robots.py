@@ -14,10 +14,15 @@ from crawler.errors import UrlError
 from crawler.models import MAX_ROBOTS_BYTES
 
 KIB = 1024
-MAX_LINE_BYTES = 8 * 2083  # Google's limit: eight times the longest URL that browsers take
+# A line is cut after so many bytes, as by Google: eight times the longest URL that browsers take.
+MAX_LINE_BYTES = 8 * 2083
+# Rules beyond this number are not kept.
 MAX_RULES = 10_000
-MAX_WILDCARDS = 2_000  # rules; each can cost a long URL 5 µs
-MAX_PATTERN_CHARS = 2 * KIB  # longer ones are cut, as longer lines are
+# No more rules than this may have wildcards, since each can cost a long URL 5 µs.
+MAX_WILDCARDS = 2_000
+# A pattern with more characters is cut, as a longer line is.
+MAX_PATTERN_CHARS = 2 * KIB
+# Sitemaps beyond this number are not kept.
 MAX_SITEMAPS = 1_000
 ROBOTS_PATH = "/robots.txt"
 
@@ -68,14 +73,14 @@ class Robots:
         self.crawl_delay = crawl_delay
         self.sitemaps = sitemaps
         self.is_unreachable = is_unreachable
-        verdicts: dict[str, bool] = {}
+        allows: dict[str, bool] = {}
         for allow, pattern in _affordable(rules):
-            verdicts[pattern] = allow or verdicts.get(pattern, False)
-        self._plain = {pattern: allow for pattern, allow in verdicts.items() if not _has_wildcard(pattern)}
+            allows[pattern] = allow or allows.get(pattern, False)
+        self._plain = {pattern: allow for pattern, allow in allows.items() if not _has_wildcard(pattern)}
         self._lengths = tuple(sorted({len(pattern) for pattern in self._plain}, reverse=True))
-        # Longest first, and at the same length Allow first: the first that matches decides.
-        wild = sorted(verdicts.keys() - self._plain.keys(), key=lambda pattern: (-len(pattern), not verdicts[pattern]))
-        self._wild = tuple((len(pattern), verdicts[pattern], _Wildcard(pattern)) for pattern in wild)
+        # The first that matches decides: longest first, and at the same length Allow first.
+        wild = sorted(allows.keys() - self._plain.keys(), key=lambda pattern: (-len(pattern), not allows[pattern]))
+        self._wild = tuple((len(pattern), allows[pattern], _Wildcard(pattern)) for pattern in wild)
 
     def __repr__(self) -> str:
         state = "unreachable" if self.is_unreachable else f"{len(self._plain) + len(self._wild)} rules"
@@ -88,18 +93,18 @@ class Robots:
         path = _path(url)
         if path == ROBOTS_PATH:
             return True
-        best, verdict = -1, True
+        best, is_allowed = -1, True
         for length in self._lengths:
             allow = self._plain.get(path[:length])
             if allow is not None and length <= len(path):
-                best, verdict = length, allow
+                best, is_allowed = length, allow
                 break
         for length, allow, glob in self._wild:
             if length < best or (length == best and not allow):
                 break
             if glob.matches(path):
                 return allow
-        return verdict
+        return is_allowed
 
 
 def _has_wildcard(pattern: str) -> bool:
@@ -167,7 +172,8 @@ class _Group:
             self.rules.append((field == "allow", pattern))
             folder, slash, name = pattern.rpartition("/")
             if field == "allow" and slash and name.startswith("index.htm"):
-                self.rules.append((True, f"{folder}/$"))  # whoever allows a folder's index file allows the folder
+                # Whoever allows a folder's index file allows the folder.
+                self.rules.append((True, f"{folder}/$"))
 
 
 _ALLOW_ALL = Robots()
@@ -221,7 +227,8 @@ def parse(body: bytes, user_agent: str) -> Robots:
                 group.is_named = True
                 if group not in current:
                     current.append(group)
-        elif field == "sitemap":  # belongs to no group and ends none
+        elif field == "sitemap":
+            # A sitemap belongs to no group and ends none.
             if len(sitemaps) < MAX_SITEMAPS and (sitemap := _absolute(value)):
                 sitemaps[sitemap] = None
         else:
@@ -239,10 +246,12 @@ def _lines(body: bytes) -> Iterable[tuple[str, str]]:
     for match in _LINE.finditer(_text(body)):
         line = match[1].partition("#")[0].strip()
         name = _FIELD.match(line)
-        if name is None:  # the name itself was cut by a comment
+        if name is None:
+            # The name itself was cut by a comment.
             continue
         _, colon, value = line.partition(":")
-        if not colon:  # `disallow /` is understood, a sentence is not
+        if not colon:
+            # What reads `disallow /` is understood, and a sentence is not.
             words = line.split()
             if len(words) != 2 or " " in name[0]:
                 continue
@@ -254,11 +263,13 @@ def _text(body: bytes) -> str:
     head = body[:MAX_ROBOTS_BYTES]
     if len(body) > MAX_ROBOTS_BYTES and body[MAX_ROBOTS_BYTES] not in b"\r\n":
         border = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
-        if len(head) - border < MAX_LINE_BYTES:  # half a line would be another rule; of a longer one we use as much
+        # Half a line would be another rule, but of a longer one no more would be read anyway.
+        if len(head) - border < MAX_LINE_BYTES:
             head = head[:border]
     if head.startswith(_UTF16_BOMS):
         head = head[2:]
-    for byte in _UTF8_BOM:  # broken ones too
+    # A byte order mark may be broken.
+    for byte in _UTF8_BOM:
         if not head.startswith(bytes((byte,))):
             break
         head = head[1:]

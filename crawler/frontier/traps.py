@@ -20,7 +20,7 @@ F - 1 of them between two that are new and F after the last. Each that is new ha
 pattern pass without judgement. So the domain is left after S * (F + MAX_UNJUDGED) pages at most, and the `FIRST_PAGES`
 that are not judged, those without text and those under way. This holds whatever its URLs look like and however many
 hosts it has. Patterns only make it sooner: one endless pattern is left `limit` pages after its last news. What was
-heard is not kept from session to session, so the count begins again when a run goes on; what is closed stays closed.
+said is not kept from session to session, so the count begins again when a run goes on; what is closed stays closed.
 
 What it cannot see. Pages whose words are new each time (babble, or links labelled with random words) are news, endless
 news; and a domain that has said so much that `NoveltyFilter` is full is not judged any more. Pages without text are not
@@ -37,205 +37,17 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
-from crawler.frontier.novelty import NoveltyFilter
+from crawler.frontier.trap_tree import DomainTree, Trap
 from crawler.scope.patterns import NO_NOVELTY, pattern_of
 from crawler.urls import domain_of
 
-FOLDER_FACTOR: Final = 10  # a folder, a host or a domain closes after this many times as many pages as a pattern
-OWN_NAMES: Final = 64  # below one place; all others fold
-OWN_HOSTS: Final = 8  # of one domain
-OTHER: Final = "{other}"  # what folded names are called; no path has braces, they are escaped there
-FIRST_PAGES: Final = 100  # of a domain, which are only counted: most domains of a wide crawl have no more
-ONE_IN: Final = 4  # pages of a pattern is judged while it says something new
-MAX_UNJUDGED: Final = 64  # pages of a pattern that pass since one was judged; then each is to be
-MAX_KEY_CHARS: Final = 64  # of one name; longer ones are cut
-MAX_NAMED_NODES: Final = 2_000  # of one domain; further names fold at once
-MAX_NODES: Final = 4_000  # of one domain; below them nothing is told apart any more
-NODE_BYTES: Final = 300  # what a node with its name takes, about
-MAX_BYTES: Final = 256 * 1024 * 1024  # of all domains; the one longest without a page is forgotten first
-
-
-class Trap(Struct):
-    """A place that was closed.
-
-    Args:
-        domain: Its registrable domain.
-        pattern: Its shape; `**` at the end stands for everything below.
-        pages: Pages that were judged there.
-        last: The page that closed it.
-        saved: URLs that were left out since.
-        left_out: The first of them.
-        keys: The way from the domain down to it.
-        names: For each folded step of that way, in order, the names that are kept apart from it.
-    """
-
-    domain: str
-    pattern: str
-    pages: int
-    last: str
-    saved: int = 0
-    left_out: str = ""
-    keys: tuple[str, ...] = ()
-    names: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def examples(self) -> tuple[str, ...]:
-        """Two URLs of the place: the last that was fetched, and the first that was left out, if there is one."""
-        return (self.last, self.left_out) if self.left_out else (self.last,)
-
-    def sentence(self, limit: int) -> str:
-        """What the summary says of it.
-
-        Args:
-            limit: The guard's, pages.
-        """
-        return (
-            f"{self.pattern} is a trap: after {self.pages:,} pages nothing new was said there, and {self.saved:,} more "
-            f"URLs were left out, like {self.left_out or self.last}; to fetch them all the same: --no-trap-guard, or "
-            f"--trap-pages with more than {limit:,}"
-        )
-
-
-class _Node:
-    """One place: the pages under it, how many of them in a row said nothing new, and what closed it.
-
-    `passed` counts the pages of a pattern since the last that was judged.
-    """
-
-    __slots__ = ("children", "pages", "passed", "row", "trap")
-
-    def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
-        self.pages = 0
-        self.passed = 0
-        self.row = 0
-        self.trap: Trap | None = None
-
-
-class _Domain:
-    """The tree of one registrable domain."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.root = _Node()
-        self.heard = NoveltyFilter()
-        self.nodes = 1
-        self.traps: list[Trap] = []
-
-    @property
-    def size_bytes(self) -> int:
-        return self.nodes * NODE_BYTES + self.heard.size_bytes
-
-    def wants(self, keys: list[str], limit: int) -> bool:
-        """Whether the next page of a place is to be judged."""
-        if self.heard.is_full:
-            return False
-        way = self._way(keys)
-        place = way[-1]
-        if len(way) <= len(keys) or place.row or any(node.row >= limit for node in way):
-            return True
-        place.passed += 1
-        return not place.passed % ONE_IN or place.passed > MAX_UNJUDGED
-
-    def saw(self, keys: list[str], url: str, novelty: int, limit: int) -> Trap | None:
-        """Count a page; returns the trap that it closed, if it did."""
-        is_new = self.heard.add(novelty)
-        if self.heard.is_full:
-            return None
-        if self.traps and self.trap_of(keys) is not None:  # it was under way when the place closed
-            return None
-        path = self._path(keys)
-        for node in path:
-            node.pages += 1
-            node.row = 0 if is_new else node.row + 1
-        path[-1].passed %= ONE_IN
-        limits = [limit * FOLDER_FACTOR] * len(keys) + [limit]
-        for depth in range(len(path) - 1, -1, -1):
-            if path[depth].row >= limits[depth]:
-                return self._close(path[depth], keys[:depth], url, is_pattern=depth == len(keys))
-        return None
-
-    def trap_of(self, keys: list[str]) -> Trap | None:
-        """The trap that a URL lies in."""
-        return self._way(keys)[-1].trap
-
-    def _way(self, keys: list[str]) -> list[_Node]:
-        """The places from the root down to that of a URL, as far as they were met, and not below a closed one."""
-        node = self.root
-        way = [node]
-        for key in keys:
-            if node.trap is not None:
-                break
-            child = node.children.get(key) or node.children.get(_folded(key))
-            if child is None:
-                break
-            way.append(node := child)
-        return way
-
-    def restore(self, trap: Trap) -> None:
-        """Close a place again, with the names beside its way that are no part of it."""
-        names = iter(trap.names)
-        node = self.root
-        for key in trap.keys:
-            for name in next(names) if key == _folded(key) else ():
-                self._child(node, name)
-            node = self._child(node, key)
-        node.trap = trap
-        self.traps.append(trap)
-
-    def _path(self, keys: list[str]) -> list[_Node]:
-        """The places from the root down; names that are met for the first time are kept apart or folded."""
-        node = self.root
-        path = [node]
-        room = OWN_HOSTS
-        for position, key in enumerate(keys):
-            children = node.children
-            child = children.get(key)
-            if child is None:
-                fold = _folded(key)
-                child = children.get(fold)
-                if child is None:
-                    if self.nodes >= MAX_NODES:
-                        break
-                    if len(children) >= room or self.nodes >= MAX_NAMED_NODES:
-                        key = fold
-                    child = self._child(node, key)
-                else:
-                    key = fold
-            keys[position] = key
-            path.append(child)
-            node = child
-            room = OWN_NAMES
-        return path
-
-    def _child(self, node: _Node, key: str) -> _Node:
-        child = node.children.get(key)
-        if child is None:
-            child = node.children[key] = _Node()
-            self.nodes += 1
-        return child
-
-    def _close(self, node: _Node, keys: list[str], url: str, *, is_pattern: bool) -> Trap:
-        names = []
-        above = self.root
-        for key in keys:
-            if key == _folded(key):
-                names.append(tuple(name for name in above.children if name != _folded(name)))
-            above = above.children[key]
-        pattern = self._text(keys) + ("" if is_pattern else "**")
-        trap = Trap(self.name, pattern, node.pages, url, keys=tuple(keys), names=tuple(names))
-        node.trap = trap
-        self.traps.append(trap)
-        self.nodes -= _count(node) - 1
-        node.children = {}  # nothing below it is asked for again
-        return trap
-
-    def _text(self, keys: list[str]) -> str:
-        if not keys:
-            return f"**.{self.name}/"
-        return f"{OTHER}.{self.name}/" + "".join(keys[1:]) if keys[0] == f"{OTHER}/" else "".join(keys)
+# The first pages of a domain are only counted, because most domains of a wide crawl have no more.
+FIRST_PAGES: Final = 100
+# A name with more characters than this is cut.
+MAX_KEY_CHARS: Final = 64
+# When all domains take more bytes than this, the one that has been longest without a page is forgotten.
+MAX_BYTES: Final = 256 * 1024 * 1024
 
 
 class TrapGuard:
@@ -247,15 +59,22 @@ class TrapGuard:
 
     Args:
         limit: Pages of one pattern in a row that say nothing new before it is closed; 0 judges nothing.
+
+    Attributes:
+        size_bytes: About what the domains take that are not forgotten.
+        traps: How many places are closed; whoever keeps snapshots makes a new one when it changes.
     """
 
     def __init__(self, limit: int = 500) -> None:
         self.limit = limit
-        self._first_pages: dict[str, int] = {}  # domain → pages, while they are only counted
-        self._domains: dict[str, _Domain] = {}  # the one longest without a page first
-        self._closed: dict[str, _Domain] = {}  # those of all domains that have traps
-        self.size_bytes = 0  # what `_domains` take, about
-        self.traps = 0  # how many places are closed; whoever keeps snapshots makes a new one when it changes
+        # Each domain's pages are counted here while they are only counted.
+        self._first_pages: dict[str, int] = {}
+        # The domain that has been longest without a page is the first.
+        self._domains: dict[str, DomainTree] = {}
+        # These are the domains that have traps, among them forgotten ones.
+        self._closed: dict[str, DomainTree] = {}
+        self.size_bytes = 0
+        self.traps = 0
 
     def wants(self, url: str, host: str) -> bool:
         """Whether a page is to be judged; asked once for each page that is going to be read.
@@ -291,9 +110,10 @@ class TrapGuard:
             return
         domain = self._domains.pop(name, None)
         if domain is None:
-            domain = self._closed.get(name) or _Domain(name)
+            domain = self._closed.get(name) or DomainTree(name)
             self.size_bytes += domain.size_bytes
-        self._domains[name] = domain  # again, as the last
+        # It becomes the last of them again.
+        self._domains[name] = domain
         size_bytes = domain.size_bytes
         if domain.saw(_keys(url, host), url, novelty, self.limit) is not None:
             self.traps += 1
@@ -342,7 +162,7 @@ class TrapGuard:
         for name, _, text in rows:
             domain = self._closed.get(name)
             if domain is None:
-                domain = self._closed[name] = _Domain(name)
+                domain = self._closed[name] = DomainTree(name)
             domain.restore(msgspec.json.decode(text, type=Trap))
             self.traps += 1
 
@@ -353,7 +173,7 @@ class TrapGuard:
         self.size_bytes -= domain.size_bytes
         self._first_pages.pop(name, None)
         if name in self._closed:
-            again = self._closed[name] = _Domain(name)
+            again = self._closed[name] = DomainTree(name)
             for trap in domain.traps:
                 again.restore(trap)
 
@@ -367,16 +187,3 @@ def _keys(url: str, host: str) -> list[str]:
     if mark:
         keys.append(query[:MAX_KEY_CHARS])
     return keys
-
-
-def _folded(key: str) -> str:
-    """What a name is called when it is not kept apart: of its kind, folder, name before parameters, or name."""
-    return OTHER + key[-1] if key.endswith(("/", "?")) else OTHER
-
-
-def _count(node: _Node) -> int:
-    """How many places there are from here on down."""
-    found = [node]
-    for each in found:
-        found.extend(each.children.values())
-    return len(found)

@@ -92,22 +92,22 @@ def names_author(rel: str | None) -> bool:
     return rel is not None and "author" in rel.lower().split()
 
 
-def document_of(facts: Facts, url: str, targets: LinkJoiner, max_links: int, wanted: ExtractOptions) -> Document:
+def document_of(facts: Facts, url: str, joiner: LinkJoiner, max_links: int, wanted: ExtractOptions) -> Document:
     """Make the Document of a page.
 
     Args:
         facts: What the parser found.
         url: Canonical URL of the page.
-        targets: The worker's memory of links.
+        joiner: The worker's memory of links.
         max_links: Distinct links that are kept.
         wanted: What is taken besides text and links.
 
     Source: WHATWG HTML, 4.2.3 (base), 4.2.5.3 (refresh); the first base with a usable URL wins, wherever it stands.
     """
-    base = targets.base(url)
+    base = joiner.base(url)
     if own := next(filter(None, map(base.join, facts.bases)), None):
-        base = targets.base(own)
-    hrefs, nofollow_hrefs = _links(facts.anchors, base, targets, max_links)
+        base = joiner.base(own)
+    hrefs, nofollow_hrefs = _links(facts.anchors, base, joiner, max_links)
     named = _metas_by_name(facts.metas)
     robots = {word for name in wanted.names for content in named.get(name, ()) for word in _words(content)}
     text = lines(facts.text)
@@ -126,22 +126,22 @@ def document_of(facts: Facts, url: str, targets: LinkJoiner, max_links: int, wan
         nofollow=not robots.isdisjoint(("nofollow", "none")),
         noindex=not robots.isdisjoint(("noindex", "none")),
         refresh=_refresh(facts.metas, base),
-        embedded=_embedded(facts, base, targets, max_links, wanted),
-        metadata=_metadata(facts, url, base, targets, max_links, wanted),
+        embedded=_embedded(facts, base, joiner, max_links, wanted),
+        metadata=_metadata(facts, url, base, joiner, max_links, wanted),
     )
 
 
-def _embedded(facts: Facts, base: Base, targets: LinkJoiner, max_links: int, wanted: ExtractOptions) -> list[str]:
+def _embedded(facts: Facts, base: Base, joiner: LinkJoiner, max_links: int, wanted: ExtractOptions) -> list[str]:
     if wanted.embedded is None:
         return []
-    join = partial(targets.target, base)
+    join = partial(joiner.target, base)
     return embedded_of(facts.images, facts.embedded, facts.links, join, wanted.embedded, max_links)
 
 
 def _metadata(
-    facts: Facts, url: str, base: Base, targets: LinkJoiner, max_links: int, wanted: ExtractOptions
+    facts: Facts, url: str, base: Base, joiner: LinkJoiner, max_links: int, wanted: ExtractOptions
 ) -> Metadata:
-    join = partial(targets.target, base)
+    join = partial(joiner.target, base)
     found = NO_METADATA
     if wanted.metadata:
         found = metadata_of(facts.metas, facts.links, facts.jsonld, facts.times, facts.author, join)
@@ -167,7 +167,7 @@ def _headings(headings: Iterable[tuple[int, str]], room: int) -> list[tuple[int,
 
 
 def _links(
-    anchors: list[tuple[str, str | None]], base: Base, targets: LinkJoiner, max_links: int
+    anchors: list[tuple[str, str | None]], base: Base, joiner: LinkJoiner, max_links: int
 ) -> tuple[list[str], frozenset[str]]:
     rooted, places, starts = base.rooted, base.places, base.starts
     found: dict[str, bool] = {}  # target → whether it stands in nofollow links only
@@ -175,7 +175,7 @@ def _links(
         target = rooted.get(href)  # what `LinkJoiner.target` does, without a call for each
         if target is None:
             place = places.get(href)
-            target = starts[place[0]] + place[1] if place is not None else targets.learn(base, href)
+            target = starts[place[0]] + place[1] if place is not None else joiner.learn(base, href)
         if not target:
             continue
         if target not in found and len(found) == max_links:

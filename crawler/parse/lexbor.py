@@ -41,18 +41,18 @@ def _kinds(has_metadata: bool, has_images: bool, has_embedded: bool) -> dict[int
     return {tree.create_node(name).tag_id: kind for name, kind in kinds.items()}
 
 
-def read(html: bytes, url: str, targets: LinkJoiner, max_links: int, wanted: ExtractOptions = USUAL) -> Document:
+def read(html: bytes, url: str, joiner: LinkJoiner, max_links: int, wanted: ExtractOptions = USUAL) -> Document:
     """Read a page.
 
     Args:
         html: UTF-8 without byte-order mark.
         url: Canonical URL of the page.
-        targets: The worker's memory of links.
+        joiner: The worker's memory of links.
         max_links: Distinct links that are kept.
         wanted: What is taken besides text and links.
     """
     tree = LexborHTMLParser(html, options=_WITHOUT_EVENTS)
-    return document_of(_facts(tree, wanted), url, targets, max_links, wanted)
+    return document_of(_facts(tree, wanted), url, joiner, max_links, wanted)
 
 
 def _facts(tree: LexborHTMLParser, wanted: ExtractOptions) -> Facts:

@@ -21,18 +21,18 @@ _OPAQUE = (HIDDEN - {"noscript"}) | {"textarea"}
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")  # for `match` alone: a search would read white space over and over
 
 
-def read(html: bytes, url: str, targets: LinkJoiner, max_links: int, wanted: ExtractOptions = USUAL) -> Document:
+def read(html: bytes, url: str, joiner: LinkJoiner, max_links: int, wanted: ExtractOptions = USUAL) -> Document:
     """Read a page.
 
     Args:
         html: UTF-8 without byte-order mark.
         url: Canonical URL of the page.
-        targets: The worker's memory of links.
+        joiner: The worker's memory of links.
         max_links: Distinct links that are kept.
         wanted: What is taken besides text and links.
     """
     tree = tree_of(html, multi_valued_attributes=None)
-    return document_of(_facts(tree, wanted), url, targets, max_links, wanted)
+    return document_of(_facts(tree, wanted), url, joiner, max_links, wanted)
 
 
 def tree_of(html: bytes, **options: Any) -> BeautifulSoup:

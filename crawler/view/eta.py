@@ -6,17 +6,22 @@ import time
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from crawler.engine.engine import Engine
-from crawler.frontier.host import HostQueue
-from crawler.frontier.outlook import is_silent, least_s, period_s, time_for
+from crawler.frontier.outlook import HostView, time_for
 from crawler.log.terminal import counted, duration, printable
 
-SHARE_OF_TIME = 500  # looking through the hosts may take this fraction of the time
-LOOK_S = 1.0  # and is not done more often than this
-TELL_S = 60.0  # a host that alone needs longer is worth a line
-TELL_AGAIN = 3  # and then one that needs this many times as long, or the same if more of it is known
-SITEMAPS_S = 30.0  # from the start, for which sitemaps that are being read are waited for, so that it is said once
+# Looking through the hosts takes at most one part in so many of the time.
+SHARE_OF_TIME = 500
+# So many seconds pass between two looks at least.
+LOOK_S = 1.0
+# A host that alone needs more seconds is worth a line.
+TELL_S = 60.0
+# The next one that is worth a line, which may be the same if more of it is known, needs this many times as long.
+TELL_AGAIN = 3
+# For so many seconds from the start sitemaps that are being read are waited for, so that a host is named only once.
+SITEMAPS_S = 30.0
 
 
 class Left(Struct, frozen=True):
@@ -78,7 +83,8 @@ class Eta:
         self._engine = engine
         self._left = Left()
         self._next_at = 0.0
-        self._told_s = 0.0  # the longest time that was said
+        # This is the longest time that was said.
+        self._told_s = 0.0
 
     def left(self, rate: float) -> Left:
         """What is left, from the last look or a new one; `rate` is how many pages a second are done now."""
@@ -104,55 +110,64 @@ class Eta:
         crawl, per_host = engine.settings.crawl, engine.settings.politeness.per_host
         ledger = engine.ledger
         usual_s = ledger.fetch_s / ledger.requests if ledger.requests else 0.0
-        now, is_shared = time.monotonic(), crawl.scope in ("domain", "any")
-        queues: list[tuple[int, float]] = []
-        longest, longest_s, longest_urls, known = None, 0.0, 0, 0
-        silent: list[HostQueue] = []
-        for host in frontier.hosts():
-            if is_silent(host, now):
+        now = time.monotonic()
+        silent: list[HostView] = []
+        hosts: list[HostView] = []
+        for host in frontier.hosts:
+            if host.is_silent(now):
                 silent.append(host)
-                continue
-            if host.dead or not host.known:
-                continue
-            count = frontier.pages_left(host)
-            known += host.known
-            queues.append((count, period_s(host, ledger.hosts.typical_s(host.key, usual_s), per_host)))
-            if is_shared and count < host.known:  # other hosts of its site can bring what the limit allows
-                continue
-            if (host_s := least_s(host, count, now)) > longest_s:
-                longest, longest_s, longest_urls = host, host_s, count
+            elif host.dead is None and host.known:
+                hosts.append(host)
+        queues = [
+            (host.pages_left, host.period_s(ledger.hosts.typical_s(host.key, usual_s), per_host)) for host in hosts
+        ]
         urls = sum(count for count, _ in queues)
-        words = silence(silent, now)
+        longest = self._longest(hosts, now)
         if crawl.max_pages:
-            wanted = max(0, crawl.max_pages - frontier.pages_done)
+            wanted = max(0, crawl.max_pages - frontier.limits.done)
             # Of several hosts the fast ones can bring the pages for which a slow one would take long.
             if len(queues) > 1 and wanted < urls:
-                longest, longest_s = None, 0.0
+                longest = None
             urls = min(urls, wanted)
-        is_limited = urls < known
-        seconds = max(time_for(urls, queues), urls / rate if rate > 0 else 0.0)
+        left = Left(
+            urls,
+            max(time_for(urls, queues), urls / rate if rate > 0 else 0.0),
+            is_limited=urls < sum(host.known for host in hosts),
+            silent=silence(silent, now),
+        )
         rest_s = max(0.0, crawl.max_time_s - ledger.elapsed_s)
-        if crawl.max_time_s and rest_s < seconds:
-            return Left(urls, rest_s, is_cut=True, is_limited=is_limited, silent=words)
-        if longest is None or not longest_s:
-            return Left(urls, seconds, is_limited=is_limited, silent=words)
-        longest_urls = min(longest_urls, round(longest.known * longest.allowed_share))
-        pace, longest_s = longest.pace, least_s(longest, longest_urls, now)
-        return Left(
-            urls, seconds, longest.key, longest_urls, longest_s, pace.firm_gap_s, pace.has_crawl_delay,
-            is_limited=is_limited, silent=words,
-        )  # fmt: skip
+        if crawl.max_time_s and rest_s < left.seconds:
+            return replace(left, seconds=rest_s, is_cut=True)
+        return left if longest is None else self._with_longest(left, longest, now)
+
+    def _longest(self, hosts: Sequence[HostView], now: float) -> HostView | None:
+        """The host that needs longest, None if none has to wait between its requests."""
+        if self._engine.settings.crawl.scope in ("domain", "any"):
+            # Other hosts of a site can bring what its limit allows.
+            hosts = [host for host in hosts if host.pages_left == host.known]
+        longest = max(hosts, key=lambda host: host.least_s(host.pages_left, now), default=None)
+        return longest if longest and longest.least_s(longest.pages_left, now) else None
+
+    def _with_longest(self, left: Left, host: HostView, now: float) -> Left:
+        count = min(host.pages_left, self._engine.frontier.hosts.pages_allowed(host.key))
+        return replace(
+            left,
+            host=host.key,
+            host_urls=count,
+            host_s=host.least_s(count, now),
+            gap_s=host.firm_gap_s,
+            has_crawl_delay=host.has_crawl_delay,
+        )
 
 
-def silence(hosts: Sequence[HostQueue], now: float) -> str:
+def silence(hosts: Sequence[HostView], now: float) -> str:
     """What hosts do not answer, in words; empty if there are none."""
     if not hosts:
         return ""
-    first = max(hosts, key=lambda each: each.pace.failures)
+    first = max(hosts, key=lambda each: each.failures)
     name = printable(first.key, 60)
-    lacks_robots = any(known.is_asked and known.rules is None for known in first.robots.values())
-    one = f"robots.txt of {name}" if lacks_robots else name
+    one = f"robots.txt of {name}" if first.lacks_robots else name
     said = f"{one} does not answer" if len(hosts) == 1 else f"{len(hosts):,} hosts do not answer, like {name}"
-    if first.pace.is_parked(now):
-        return f"{said}: it is asked again in {duration(first.pace.parked_until - now)}"
-    return f"{said} (try {first.pace.failures + 1})"
+    if first.is_parked(now):
+        return f"{said}: it is asked again in {duration(first.parked_until - now)}"
+    return f"{said} (try {first.failures + 1})"

@@ -15,22 +15,29 @@ import msgspec
 from msgspec import Struct
 
 from crawler.engine.engine import Ending, Engine, moment
-from crawler.frontier.host import HostQueue
-from crawler.frontier.outlook import period_s
+from crawler.frontier.outlook import HostView
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES
 from crawler.version import VERSION
 from crawler.view.eta import Eta
 from crawler.view.summary import ENDINGS
 
-KEPT = 30  # pages, and failures, that are shown
-MAX_LINE_BYTES = 65_536  # longer records are read at once instead of being kept until somebody looks
+# So many pages, and so many failures, are shown.
+KEPT = 30
+# A record with more bytes is read at once instead of being kept until somebody looks.
+MAX_LINE_BYTES = 65_536
+# A text of the web is cut after so many characters.
 MAX_TEXT_CHARS = 300
+# So many of the hosts that take longest are shown.
 TOP_HOSTS = 25
+# So many of the most frequent reasons are shown.
 TOP_REASONS = 8
-HOSTS_AT_ONCE = 500  # looked at in one turn of the event loop
-RATE_S = 15.0  # over which the rate is taken at which a crawl goes on
-SURVEY_SHARE = 50  # looking at all hosts takes at most one part in so many of the time
+# So many hosts are looked at in one turn of the event loop.
+HOSTS_AT_ONCE = 500
+# The rate at which a crawl goes on is taken over so many seconds.
+RATE_S = 15.0
+# Looking at all hosts takes at most one part in so many of the time.
+SURVEY_SHARE = 50
 _URL_AT = len(b'{"url":"')
 _OUTCOME = b'","outcome":"'
 _GOOD = (b"ok", b"redirect")
@@ -74,7 +81,8 @@ class Recent:
     def _read(self, kept: deque[bytes | Shown]) -> list[Shown]:
         read = [self._decoded(each) if isinstance(each, bytes) else each for each in kept]
         kept.clear()
-        kept.extend(read)  # so that no line is read twice
+        # No line is read twice.
+        kept.extend(read)
         return read[::-1]
 
     def _decoded(self, line: bytes) -> Shown:
@@ -164,7 +172,7 @@ class Live:
             **dict(zip(self.engine.ledger.timeline.columns, moment(self.engine), strict=True)),
             "retries": self.engine.ledger.retries,
             "commits": self.engine.committer.commits,
-            "hosts_met": self.engine.frontier.host_count,
+            "hosts_met": self.engine.frontier.hosts.met,
             "workers": self.workers,
         }
 
@@ -181,51 +189,51 @@ class Live:
         begun = time.monotonic()
         if begun < self._next_survey:
             return
-        hosts = list(self.engine.frontier.hosts())
-        top: list[tuple[float, int, HostQueue]] = []
+        hosts = self.engine.frontier.hosts
+        keys = hosts.keys
+        top: list[tuple[float, int, HostView]] = []
         spent_s = 0.0
-        for at in range(0, len(hosts), HOSTS_AT_ONCE):
+        for at in range(0, len(keys), HOSTS_AT_ONCE):
             started = time.monotonic()
-            chunk = ((self._rank(host), at + n, host) for n, host in enumerate(hosts[at : at + HOSTS_AT_ONCE]))
-            top = heapq.nlargest(TOP_HOSTS, [*top, *chunk])
+            chunk = ((n, hosts.get(key)) for n, key in enumerate(keys[at : at + HOSTS_AT_ONCE], at))
+            ranked = ((self._rank(host), n, host) for n, host in chunk if host is not None)
+            top = heapq.nlargest(TOP_HOSTS, [*top, *ranked])
             spent_s += time.monotonic() - started
             await asyncio.sleep(0)
         self.take_hosts([host for _, _, host in top])
         self._next_survey = begun + SURVEY_SHARE * spent_s
 
-    def take_hosts(self, hosts: Sequence[HostQueue]) -> None:
+    def take_hosts(self, hosts: Sequence[HostView]) -> None:
         """Show these hosts."""
         self._hosts = [self._host(host, time.monotonic()) for host in hosts]
 
-    def _needs_s(self, host: HostQueue) -> float:
+    def _needs_s(self, host: HostView) -> float:
         """How long a host alone takes from now on, about, seconds."""
         ledger = self.engine.ledger
         typical_s = ledger.fetch_s / ledger.requests if ledger.requests else 0.0
-        each_s = period_s(host, typical_s, self.engine.settings.politeness.per_host)
-        return self.engine.frontier.pages_left(host) * each_s
+        return host.pages_left * host.period_s(typical_s, self.engine.settings.politeness.per_host)
 
-    def _rank(self, host: HostQueue) -> float:
+    def _rank(self, host: HostView) -> float:
         """Orders hosts by how long they take, so roughly that they do not change places all the time."""
-        if host.dead:
+        if host.dead is not None:
             return -1.0
-        needs_s = self._needs_s(host) + max(0.0, host.pace.parked_until - time.monotonic())
+        needs_s = self._needs_s(host) + max(0.0, host.parked_until - time.monotonic())
         return math.floor(2 * math.log2(1 + needs_s))
 
-    def _host(self, host: HostQueue, now: float) -> dict[str, Any]:
+    def _host(self, host: HostView, now: float) -> dict[str, Any]:
         """What is shown of a host."""
-        pace = host.pace
         return {
             "host": printable(host.key, MAX_TEXT_CHARS),
-            "queue": self.engine.frontier.pages_left(host),
+            "queue": host.pages_left,
             "needs_s": round(self._needs_s(host), 1),
             "in_flight": host.in_flight,
-            "waits_for_robots": host.aside_count > 0 and not host.pages,
-            "delay_s": round(pace.gap_s, 3),
+            "waits_for_robots": host.waits_for_robots,
+            "delay_s": round(host.gap_s, 3),
             "wait_s": round(max(0.0, host.next_at - now), 2),
-            "is_parked": pace.is_parked(now),
-            "park_reason": pace.park_reason,
-            "failures": pace.failures,
-            "dead": host.dead[1] if host.dead else None,
+            "is_parked": host.is_parked(now),
+            "park_reason": host.park_reason,
+            "failures": host.failures,
+            "dead": host.dead,
         }
 
 

@@ -11,11 +11,13 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.frontier.outlook import time_for
+from crawler.frontier.politeness import own_delay_s
 from crawler.log.terminal import WIDTH, counted, duration, printable, wrapped
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import Settings
 
-TELL_S = 10.0  # a crawl that takes less is not worth a line
+# A crawl that takes fewer seconds is not worth a line.
+TELL_S = 10.0
 
 
 class _Host(Struct):
@@ -51,9 +53,11 @@ def shortest(settings: Settings, seeds: Seeds) -> str:
     robots.txt may ask for more, and that is told when it has been read.
     """
     hosts = _hosts(settings, seeds)
-    asked = 1 if settings.crawl.robots else 0  # of each host, before its first page
+    # Each host may be asked for its robots.txt before its first page.
+    asked = 1 if settings.crawl.robots else 0
     limit = settings.crawl.max_pages or math.inf
-    if settings.crawl.scope in ("domain", "any"):  # other hosts may be found, which have a pace of their own
+    if settings.crawl.scope in ("domain", "any"):
+        # Other hosts may be found, which have a pace of their own.
         limit = math.inf if limit >= len(seeds.sites) else 0
     if limit < sum(host.pages for host in hosts.values()) and len(hosts) > 1:
         return _for_all(int(limit), hosts, asked)
@@ -91,7 +95,7 @@ def _hosts(settings: Settings, seeds: Seeds) -> Mapping[str, _Host]:
     crawl = settings.crawl
     hosts: dict[str, _Host] = {}
     for site in seeds.sites:
-        delay_s = settings.politeness.delay_s if site.delay_s is None else site.delay_s
+        delay_s = own_delay_s(settings.politeness, site.delay_s)
         host = hosts.setdefault(urls.host_key(site.seed), _Host(delay_s))
         host.delay_s = min(host.delay_s, delay_s)
         host.seeds += 1

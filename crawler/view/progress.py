@@ -20,16 +20,26 @@ from crawler.log.crawl_log import tell
 from crawler.log.terminal import WIDTH, counted, duration, printable, size, wrapped
 from crawler.view.eta import Eta
 
+# The live view is drawn again after so many seconds.
 REDRAW_S = 0.25
-LOOK_S = 1.0  # between two looks for news where nothing is drawn
-LINE_S = 10.0  # between two plain lines, at first
-MAX_LINE_S = 60.0  # and in a long crawl
-LINE_SHARE = 10  # of the time so far that passes between two of them
-RATE_WINDOW_S = 30.0  # a polite crawl has a page in seconds, and over less its rate would jump
-FIRST_RATE_S = 1.0  # before so much has passed there is no rate
+# So many seconds pass between two looks for news.
+LOOK_S = 1.0
+# At first so many seconds pass between two plain lines.
+LINE_S = 10.0
+# In a long crawl no more seconds than this pass between two plain lines.
+MAX_LINE_S = 60.0
+# One part in so many of the time so far passes between two plain lines.
+LINE_SHARE = 10
+# The rate is taken over so many seconds: a polite crawl has a page in seconds, and over less its rate would jump.
+RATE_WINDOW_S = 30.0
+# Before so many seconds have passed there is no rate.
+FIRST_RATE_S = 1.0
+# The verdict takes no more lines than this.
 MAX_VERDICT_LINES = 3
-VERDICT_S = 1.0  # between two looks at all hosts for the verdict
-MIN_WIDTH = 20  # columns; what is narrower is not drawn for
+# So many seconds pass between two looks at all hosts for the verdict.
+VERDICT_S = 1.0
+# A terminal with fewer columns than this is drawn for as if it had so many.
+MIN_WIDTH = 20
 
 _SERVERS = ("dns", "connect", "tls", "first_byte", "download")
 _COMPUTING = ("decode", "parse", "extract", "serialise")
@@ -48,7 +58,7 @@ class Progress:
         self._engine = engine
         self._stream = stream
         console = Console(file=stream, highlight=False, markup=False, emoji=False, no_color=True)
-        # What only says that it is a terminal, by the environment, gets no commands for one.
+        # A stream that only the environment calls a terminal gets no commands for one.
         can_redraw = stream.isatty() and console.is_terminal and not console.is_dumb_terminal and not is_plain
         self._live = Live(console=console, auto_refresh=False, transient=True) if can_redraw else None
         self._every_s = REDRAW_S if self._live else LOOK_S
@@ -63,7 +73,8 @@ class Progress:
         """Begin to draw."""
         if self._live:
             self._live.start()
-            self._draw()  # now, while there are files left to import what it needs
+            # It is drawn at once, while there are files left to import what that needs.
+            self._draw()
         self._timer = asyncio.get_running_loop().call_later(self._every_s, self._tick)
 
     def stop(self) -> None:
@@ -100,7 +111,7 @@ class Progress:
     def _draw(self) -> None:
         assert self._live is not None
         columns, rows = shutil.get_terminal_size((WIDTH, 24))
-        # One row less than there are: a terminal that is full scrolls, and what was drawn could not be cleared.
+        # One row stays free: a terminal that is full scrolls, and what was drawn could not be cleared.
         lines = self.lines(columns - 1)[: max(1, rows - 1)]
         self._live.update(Text("\n".join(lines), no_wrap=True, overflow="crop"), refresh=True)
 
@@ -144,7 +155,7 @@ class Progress:
         """
         engine, ledger, frontier = self._engine, self._engine.ledger, self._engine.frontier
         more = [
-            counted(frontier.host_count, "host"),
+            counted(frontier.hosts.met, "host"),
             f"{engine.pipeline.parsing} parsing",
             f"{ledger.outcomes['http_error']:,} http errors",
         ]
@@ -186,7 +197,7 @@ def _flowing(label: str, parts: Sequence[str], width: int) -> list[str]:
     for part in parts:
         if line in (label, indent):
             line += part
-        elif len(line) + 2 + len(part) < width:  # with a comma behind it
+        elif len(line) + len(", ") + len(part) < width:
             line += f", {part}"
         else:
             lines.append(line + ",")

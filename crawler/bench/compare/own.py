@@ -16,6 +16,7 @@ from crawler.bench.compare.figures import Own
 from crawler.commands import crawl as commands
 from crawler.commands.exit import Exit
 from crawler.errors import CrawlerError, RunError
+from crawler.frontier.politeness import steady_gap_s
 from crawler.run import folder as runs
 from crawler.run.folder import Run
 from crawler.scope.seeds import Seeds
@@ -119,10 +120,8 @@ def _polite_per_s(chosen: Settings, hosts: set[str], latency_s: float) -> float 
     own = {urls.host_key(site.url): site.delay_s for site in chosen.site if site.delay_s is not None}
     total = 0.0
     for host in hosts:
-        delay_s = own.get(host, pace.delay_s)
-        if not delay_s:
+        gap_s = steady_gap_s(pace, own.get(host), latency_s)
+        if not gap_s:
             return None
-        # As the frontier does: a slow server is given longer rests.
-        adaptive_s = min(pace.adaptive_factor * latency_s, pace.max_adaptive_delay_s)
-        total += pace.per_host / (max(delay_s, adaptive_s) + latency_s)
+        total += pace.per_host / (gap_s + latency_s)
     return total

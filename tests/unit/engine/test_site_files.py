@@ -12,11 +12,12 @@ from crawler.engine import site_files
 from crawler.engine.commit import Committer
 from crawler.engine.site_files import MAX_SITEMAPS_PER_HOST, SiteFiles
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.limits import PageLimits
 from crawler.frontier.robots import Robots
 from crawler.measure.ledger import Ledger
 from crawler.models import Parsed, Request, Response
 from crawler.scope.scope import Scope, SeedSite
-from crawler.settings.groups import Settings
+from crawler.settings.groups import CrawlSettings, Settings
 from crawler.store.base import Found
 
 OWN = "https://a.example/"
@@ -27,6 +28,7 @@ class Waiting:
 
     def __init__(self, *seeds: str) -> None:
         self.scope = Scope([SeedSite(seed) for seed in seeds])
+        self.limits = PageLimits(CrawlSettings(), self.scope)
         self.requests: list[Request] = []
 
     def add(self, request: Request, now: float) -> None:
@@ -37,9 +39,6 @@ class Waiting:
 
     def set_robots(self, origin: str, key: str, rules: Robots, now: float) -> None:
         pass
-
-    def max_depth(self, url: str) -> int:
-        return 20
 
 
 class Crawl:

@@ -16,7 +16,8 @@ import msgspec
 
 from crawler import urls
 from crawler.frontier import robots
-from crawler.frontier.frontier import PROMPT_S, Decision, Drop, Frontier, Refill, Resolve, Wait
+from crawler.frontier.frontier import Decision, Drop, Frontier, Refill, Resolve, Wait
+from crawler.frontier.host import PROMPT_S
 from crawler.models import Link, Outcome, Request
 from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
@@ -99,7 +100,7 @@ class Crawl:
         self._count = 0
         self._thread_free_at = START
         self._waking: float | None = None
-        self.flying: list[Fetch] = []
+        self.in_flight: list[Fetch] = []
         self.resolving: dict[str, bool] = {}
         self._proven: set[str] = set()
         self._known = self._settled = (
@@ -119,7 +120,7 @@ class Crawl:
             times += [self._events[0][0]] if self._events else []
             if self.has_ended:
                 return self
-            assert times, f"stalled at {self.now - START:g} s: {self.frontier!r} {list(self.frontier.hosts())[:5]}"
+            assert times, f"stalled at {self.now - START:g} s: {self.frontier!r} {list(self.frontier.hosts)[:5]}"
             if min(times) > START + until:
                 self.now = START + until
                 return self
@@ -130,15 +131,15 @@ class Crawl:
 
     @property
     def has_ended(self) -> bool:
-        limited = self.frontier.is_limit_reached and not self.frontier.pages_open
+        limited = self.frontier.limits.is_reached and not self.frontier.limits.open
         return limited or (not self._events and self.frontier.finished)
 
     def _check_finished(self) -> None:
         if self.frontier.finished:
-            assert not self.flying
+            assert not self.in_flight
             assert not self.resolving
             assert self._known == self._settled
-            assert self.frontier.waiting == self.frontier.stored == 0
+            assert self.frontier.waiting == self.frontier.queued == 0
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         self._count += 1
@@ -208,29 +209,29 @@ class Crawl:
     def _check_lane(self, host: str) -> bool:
         """Whether the host is on probation, and has a slot."""
         on_probation = host not in self._proven and self.probation > 0
-        lanes = [fetch.on_probation for fetch in self.flying] + list(self.resolving.values())
+        lanes = [fetch.on_probation for fetch in self.in_flight] + list(self.resolving.values())
         assert lanes.count(on_probation) < (self.probation if on_probation else self.concurrency)
         return on_probation
 
     def fetch(self, wanted: Request) -> None:
         on_probation = self._check_lane(wanted.host)
-        mine = [fetch for fetch in self.flying if fetch.request.host == wanted.host]
+        mine = [fetch for fetch in self.in_flight if fetch.request.host == wanted.host]
         assert len(mine) < self.politeness.per_host
         address = self.resolve(wanted.host)
         if address:
-            assert sum(self.resolve(fetch.request.host) == address for fetch in self.flying) < self.politeness.per_ip
+            assert sum(self.resolve(fetch.request.host) == address for fetch in self.in_flight) < self.politeness.per_ip
         answer = self.answer(wanted, self.now)
         fetch = Fetch(wanted, self.now, self.now + answer.elapsed_s, on_probation)
         self.fetches.append(fetch)
-        self.flying.append(fetch)
-        host = next(host for host in self.frontier.hosts() if host.key == wanted.host)
-        window = len(host.pages) + sum(len(waiting) for waiting in host.aside.values())
-        self.largest_window = max(self.largest_window, window)
+        self.in_flight.append(fetch)
+        host = self.frontier.hosts.get(wanted.host)
+        assert host is not None
+        self.largest_window = max(self.largest_window, host.window)
         self.after(answer.elapsed_s, lambda: self._ended(fetch, answer))
 
     def _ended(self, fetch: Fetch, answer: Answer) -> None:
         wanted = fetch.request
-        self.flying.remove(fetch)
+        self.in_flight.remove(fetch)
         if answer.is_silent:
             self._proven.discard(wanted.host)
             self.frontier.failed(wanted, self.now, is_network=True)

@@ -126,7 +126,7 @@ def test_100000_requests_that_time_out_leave_no_slot_taken() -> None:
     crawl.check_conservation()
     assert len(crawl.fetches) == 100_000
     assert crawl.frontier.in_flight == crawl.frontier.open == crawl.frontier.queued == 0
-    assert crawl.flying == []
+    assert crawl.in_flight == []
 
 
 def test_hosts_on_one_address_share_its_limit_and_others_do_not_wait_for_them() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.frontier.frontier import Frontier, Refill, Resolve
+from crawler.frontier.host import HostQueue
 from crawler.frontier.windows import WINDOW_REQUESTS
 from crawler.models import Request
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
@@ -43,7 +44,7 @@ def test_http_and_https_of_a_host_have_robots_of_their_own_but_one_pace() -> Non
     ).run()
     assert Counter(crawl.order) == Counter([*seeds, "http://a.example/robots.txt", "https://a.example/robots.txt"])
     assert min(gaps(crawl.fetches)) >= 1.0
-    assert len(list(crawl.frontier.hosts())) == 1
+    assert len(list(crawl.frontier.hosts)) == 1
 
 
 def test_a_robots_redirect_does_not_wait_for_the_robots_of_where_it_leads() -> None:
@@ -310,4 +311,7 @@ def test_a_sitemap_for_a_dead_host_is_dropped() -> None:
 def test_repr_tells_the_state() -> None:
     crawl = Crawl(pages("a.example", 3)).run(until=0.05)
     assert repr(crawl.frontier) == "<Frontier 1 hosts, 2 queued, 1 open, 1 in flight, 0 pages done>"
-    assert "2+0+0 queued, 0 aside, 1 in flight" in repr(next(iter(crawl.frontier.hosts())))
+    host = HostQueue("a.example", PolitenessSettings(), None)
+    host.add_page(request("http://a.example/"), START)
+    host.begin()
+    assert repr(host) == "<HostQueue a.example 1+0+0 queued, 0 aside, 1 in flight, next at -inf>"

@@ -42,7 +42,7 @@ def test_the_page_limit_is_met_exactly(limit: int, bad: set[int], lags: list[flo
     crawl = Crawl(seeds, answer, limits(max_pages=limit), concurrency=8, retry_s=retry_s).run()
     counted = sum(outcome in ("ok", "http_error") for outcome, _, _ in crawl.outcomes.values())
     possible = {each.request.url for each in crawl.fetches if each.request.fingerprint % 10 not in bad}
-    assert counted == crawl.frontier.pages_done == len(possible)
+    assert counted == crawl.frontier.limits.done == len(possible)
     assert counted == limit or crawl.frontier.finished
 
 
@@ -100,7 +100,7 @@ def test_a_scope_that_grows_while_a_page_is_open_does_not_upset_the_count() -> N
         sites=[SeedSite("http://a.example/")],
     )
     crawl.run(until=0.15)
-    assert crawl.flying[0].request.host == "b.example"
+    assert crawl.in_flight[0].request.host == "b.example"
     crawl.frontier.scope.add_alias(0, "b.example")
     crawl.run()
     # One of b while it was nobody's, then those of the site until its five are used up.
@@ -267,7 +267,7 @@ def test_a_host_that_has_just_one_answer_left_keeps_the_crawl_unfinished_until_i
     crawl = Crawl(["http://a.example/"], lambda wanted, now: Answer(links=["http://a.example/x"] * (not wanted.depth)))
     crawl.store_s = lambda: 5.0
     crawl.run(until=12.0)  # the answer came at 10.1 s, its commit comes at 20.1
-    assert crawl.flying == []
+    assert crawl.in_flight == []
     assert crawl.frontier.next(crawl.now) is None
     assert not crawl.frontier.finished
     crawl.run()

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 
 from crawler.frontier import hosts as in_mind
+from crawler.frontier import robots
 from crawler.frontier.frontier import Drop, Frontier, Resolve
-from crawler.models import Request
+from crawler.models import Pending, Request
 from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
-from tests.unit.frontier.driver import NO_DELAY, START, Answer, Crawl, pages, request
+from tests.unit.frontier.driver import NO_DELAY, START, Answer, Crawl, pages, request, with_robots
 
 ROBOTS = CrawlSettings(sitemaps=False)
 DEEP = CrawlSettings(sitemaps=False, max_depth=1000)
@@ -68,13 +69,14 @@ def test_hosts_with_nothing_left_to_do_are_forgotten(monkeypatch: pytest.MonkeyP
 
     crawl = Crawl(["http://h0.example/"], answer, DEEP, NO_DELAY).run()
     assert len(crawl.fetches) == 800, "a page and a robots.txt of each"
-    assert crawl.frontier.host_count == 400
-    assert len(list(crawl.frontier.hosts())) <= 41
+    assert crawl.frontier.hosts.met == 400
+    assert len(crawl.frontier.hosts.keys) <= 41
     crawl.check_conservation()
 
 
-def test_a_host_whose_robots_txt_will_never_come_can_be_forgotten() -> None:
+def test_a_host_whose_robots_txt_will_never_come_can_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its pages have failed; a crawl of many such hosts keeps none of them in mind."""
+    monkeypatch.setattr(in_mind, "KEPT_HOSTS", 1)
     scope = Scope([SeedSite("https://bad.example/", "any")])
     frontier = Frontier(scope, ROBOTS, NO_DELAY, 4, 0)
     frontier.add(request("https://bad.example/", seq=1), START)
@@ -91,7 +93,8 @@ def test_a_host_whose_robots_txt_will_never_come_can_be_forgotten() -> None:
     assert (dropped.outcome, dropped.reason) == ("failed", "tls_failed")
     assert frontier.next(START + 2) is None
     assert frontier.finished
-    assert [host.is_idle for host in frontier.hosts()] == [True]
+    frontier.add(request("https://good.example/", seq=2), START + 2)
+    assert frontier.hosts.keys == ["good.example"]
 
 
 def test_a_forgotten_host_that_was_given_up_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,3 +118,63 @@ def test_a_forgotten_host_that_was_given_up_stays_so(monkeypatch: pytest.MonkeyP
     assert crawl.resolves["gone.example"] == 1
     lost = [reason for outcome, reason, _ in crawl.outcomes.values() if outcome == "failed"]
     assert lost == ["not_found"] * 100
+
+
+# The gap of an earlier session
+
+DELAY_7 = "User-agent: *\nCrawl-delay: 7"
+USUAL = PolitenessSettings(adaptive_factor=0)
+
+
+def resumed(gap_s: float, text: str, crawl: CrawlSettings = ROBOTS, *, is_gap_first: bool = False) -> Crawl:
+    """A crawl that goes on with five pages of one host, whose robots.txt says now what `text` does."""
+    made = Crawl(pages("a.example", 5), lambda wanted, now: Answer(body=text.encode(), elapsed_s=0.0), crawl, USUAL)
+    if is_gap_first:
+        made.frontier.restore_gap("a.example", gap_s)
+    made.frontier.restore([Pending("a.example", "http://a.example/", None, 0)], START, 0.0)
+    if not is_gap_first:
+        made.frontier.restore_gap("a.example", gap_s)
+    return made
+
+
+def starts(crawl: Crawl) -> list[float]:
+    return [fetch.start - START for fetch in crawl.fetches]
+
+
+@pytest.mark.parametrize("is_gap_first", [True, False])
+def test_a_crawl_delay_survives_a_resume(is_gap_first: bool) -> None:
+    """The robots.txt of the host is the first that waits for it, and what is to be kept stays what it was."""
+    before = Crawl(pages("a.example", 9), with_robots(lambda wanted, now: Answer(), DELAY_7), ROBOTS, USUAL)
+    before.run(until=20)
+    kept_s = before.frontier.gap_s("a.example")
+    assert kept_s == 7.0
+    crawl = resumed(kept_s, DELAY_7, is_gap_first=is_gap_first)
+    assert crawl.frontier.gap_s("a.example") == 7.0
+    assert starts(crawl.run()) == [7, 14, 21, 28, 35, 42]
+    assert crawl.frontier.gap_s("a.example") == 7.0
+    crawl.check_conservation()
+
+
+def test_a_crawl_delay_that_is_no_longer_asked_for_holds_until_robots_txt_says_so() -> None:
+    assert starts(resumed(7.0, "").run()) == [7, 8, 9, 10, 11, 12]
+
+
+def test_a_kept_gap_does_not_shorten_the_delay_that_the_user_asks_for_now() -> None:
+    assert starts(resumed(0.25, "").run()) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_crawl_that_reads_no_robots_txt_has_no_use_for_the_gap_of_one_that_did() -> None:
+    assert starts(resumed(7.0, "", CrawlSettings(robots=False)).run()) == [1, 2, 3, 4, 5]
+
+
+def test_a_host_that_is_met_later_begins_with_its_kept_gap_until_its_robots_txt_is_read() -> None:
+    """A robots.txt that was read in this session knows better."""
+    frontier = Frontier(Scope([SeedSite("http://a.example/", "any")]), ROBOTS, USUAL, 4, 0)
+    frontier.restore_gap("a.example", 7.0)
+    assert frontier.gap_s("a.example") is None
+    frontier.add(request("http://a.example/", seq=1), START)
+    assert frontier.gap_s("a.example") == 7.0
+    frontier.set_robots("http://a.example", "a.example", robots.allow_all(), START)
+    assert frontier.gap_s("a.example") == 1.0
+    frontier.restore_gap("a.example", 7.0)
+    assert frontier.gap_s("a.example") == 1.0

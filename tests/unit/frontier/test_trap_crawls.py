@@ -8,7 +8,8 @@ import pytest
 from msgspec import Struct
 
 from crawler import urls
-from crawler.frontier.traps import Trap, TrapGuard
+from crawler.frontier.trap_tree import Trap
+from crawler.frontier.traps import TrapGuard
 from crawler.lab import World, WorldSpec
 from crawler.lab.traps import HOSTS, SHOP_ITEMS
 from crawler.parse import lexbor

@@ -9,16 +9,17 @@ import pytest
 
 from crawler.frontier import traps
 from crawler.frontier.limits import DomainBudget
-from crawler.frontier.novelty import NoveltyFilter
-from crawler.frontier.traps import (
-    FIRST_PAGES,
+from crawler.frontier.trap_tree import (
     FOLDER_FACTOR,
+    MAX_NODES,
     MAX_UNJUDGED,
+    NODE_BYTES,
     ONE_IN,
     OWN_HOSTS,
     OWN_NAMES,
-    TrapGuard,
+    NoveltyFilter,
 )
+from crawler.frontier.traps import FIRST_PAGES, TrapGuard
 from crawler.scope.patterns import NO_NOVELTY
 
 LIMIT = 500
@@ -369,7 +370,7 @@ def test_one_domain_cannot_make_the_tree_grow_without_end() -> None:
     guard, draws = TrapGuard(50), random.Random(5)
     for path in random_paths(30_000):
         guard.saw(f"http://{HOST}{path}", HOST, draws.getrandbits(64))
-    assert guard.size_bytes < traps.MAX_NODES * traps.NODE_BYTES + 300_000
+    assert guard.size_bytes < MAX_NODES * NODE_BYTES + 300_000
     assert feed(guard, [f"/{number}/" for number in range(10_000)]) <= FOLDER_FACTOR * 50
 
 

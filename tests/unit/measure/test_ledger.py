@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.frontier.decisions import Waits
-from crawler.frontier.host import WaitClock
+from crawler.frontier.wait_clock import WaitClock
 from crawler.measure import host_times, procfs
 from crawler.measure import machine as machine_module
 from crawler.measure.histogram import Histogram
@@ -109,21 +109,21 @@ def test_hosts_that_took_least_time_become_one_when_there_are_many(monkeypatch: 
 
 def test_a_page_waits_for_its_turn_or_for_a_slot() -> None:
     """What its host allowed and nobody did is the queue; the rest is politeness."""
-    arrivals = WaitClock()
-    arrivals.came(now=0.0)
-    arrivals.came(now=0.0)
+    clock = WaitClock()
+    clock.came(now=0.0)
+    clock.came(now=0.0)
     # The host's turn had come at 1, a slot was free at 3; the gap had run from the beginning.
-    assert arrivals.waits(now=3.0, due=1.0, busy_at=float("-inf")) == Waits(2.0, 1.0, 1.0)
+    assert clock.waits(now=3.0, due=1.0, busy_at=float("-inf")) == Waits(2.0, 1.0, 1.0)
     # A request ended at 4, the gap is 5: the second page has waited for the slot of the first as well.
-    assert arrivals.waits(now=9.0, due=9.0, busy_at=4.0) == Waits(2.0, 7.0, 5.0)
+    assert clock.waits(now=9.0, due=9.0, busy_at=4.0) == Waits(2.0, 7.0, 5.0)
 
 
 def test_a_page_that_comes_late_has_not_waited_for_what_was_before() -> None:
     """Nor does a host with nothing to do wait for anything."""
-    arrivals = WaitClock()
-    arrivals.came(now=100.0)
-    assert arrivals.waits(now=100.5, due=2.0, busy_at=1.0) == Waits(0.5, 0.0, 0.0)
-    assert arrivals.waits(now=101.0, due=2.0, busy_at=1.0) == Waits(0.0, 0.0, 0.0)
+    clock = WaitClock()
+    clock.came(now=100.0)
+    assert clock.waits(now=100.5, due=2.0, busy_at=1.0) == Waits(0.5, 0.0, 0.0)
+    assert clock.waits(now=101.0, due=2.0, busy_at=1.0) == Waits(0.0, 0.0, 0.0)
 
 
 def test_stages_add_up_to_the_time_of_a_page() -> None:

@@ -39,7 +39,7 @@ def resume(path: Path) -> int:
         scope = Scope([SeedSite(f"http://h{number}.example/") for number in range(HOSTS)])
         frontier = Frontier(scope, CrawlSettings(robots=False), PolitenessSettings(), 64, 64)
         frontier.restore(store.take_over(ALL_SHARDS, 3).hosts, 0.0, 0.0)
-        assert frontier.host_count == HOSTS
+        assert frontier.hosts.met == HOSTS
         assert len(store.take("h7.example", 0, 64)) == 64
         store.close(is_clean=True)
         return tracemalloc.get_traced_memory()[1]

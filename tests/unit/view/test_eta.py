@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.frontier.frontier import Frontier
+from crawler.frontier.frontier import Frontier, Resolve
 from crawler.frontier.outlook import time_for
 from crawler.frontier.robots import parse
 from crawler.measure.ledger import Ledger
@@ -35,12 +35,20 @@ def made_engine(sites: tuple[SeedSite, ...] = (), **tables: Any) -> Any:
     return SimpleNamespace(frontier=frontier, ledger=Ledger(), settings=settings, pipeline=line)
 
 
-def fill(engine: Any, host: str, count: int) -> list[Request]:
+def fill(engine: Any, host: str, count: int, now: float = NOW) -> None:
     """Let the frontier know so many pages of a host."""
-    known = [request(url, seq=number) for number, url in enumerate(pages(host, count), 1)]
-    for each in known:
-        engine.frontier.add(each, NOW)
-    return known
+    for number, url in enumerate(pages(host, count), 1):
+        engine.frontier.add(request(url, seq=number), now)
+
+
+def ask(engine: Any, now: float) -> Request:
+    """Let the frontier look the only host up and ask it for something."""
+    wanted = engine.frontier.next(now)
+    assert isinstance(wanted, Resolve)
+    engine.frontier.resolved(wanted.host, ("192.0.2.1",), limits_address=False, now=now)
+    asked = engine.frontier.next(now)
+    assert isinstance(asked, Request)
+    return asked
 
 
 def test_a_host_needs_its_delay_for_each_page_that_is_known_in_memory_or_not() -> None:
@@ -59,8 +67,8 @@ def test_what_a_refill_brings_was_counted_already() -> None:
     crawl = Crawl(pages("a.example", 500), politeness=PolitenessSettings(delay_s=1.0), store_s=lambda: 0.7)
     crawl.run(until=100)
     frontier = crawl.frontier
-    assert frontier.stored > 0
-    assert frontier.waiting == frontier.queued + frontier.stored == 500 - len(crawl.fetches)
+    assert frontier.waiting > frontier.queued
+    assert frontier.waiting == 500 - len(crawl.fetches)
     crawl.run()
 
 
@@ -129,7 +137,7 @@ def test_what_will_never_be_asked_for_keeps_no_host() -> None:
 def test_the_limit_of_a_site_holds_before_any_of_its_pages_is_in_memory() -> None:
     """A run that goes on has them all in its store."""
     engine = made_engine(crawl={"max_pages_per_site": 100}, sites=(SeedSite("http://a.example/"),))
-    engine.frontier.count_earlier([f"http://a.example/{number}" for number in range(95)])
+    engine.frontier.limits.count_earlier([f"http://a.example/{number}" for number in range(95)])
     engine.frontier.restore([Pending("a.example", "http://a.example/", None, 5000)], NOW, 0.0)
     assert Eta(engine).left(0.0).urls == 5
 
@@ -160,35 +168,34 @@ def test_urls_that_a_limit_leaves_are_not_told_as_all_that_are_known() -> None:
 
 def test_of_a_host_that_does_not_answer_it_is_said_and_no_time() -> None:
     """What failed is its robots.txt; after more failures it is left alone for a while."""
-    engine = made_engine()
-    fill(engine, "a.example", 1)
-    now = time.monotonic()
-    host = next(iter(engine.frontier.hosts()))
-    host.ask_robots("http://a.example")
+    engine, now = made_engine(politeness={"delay_s": 0.0}), time.monotonic()
+    fill(engine, "a.example", 1, now)
+    asked = ask(engine, now)
+    assert asked.kind == "robots"
     assert "does not answer" not in Eta(engine).left(0.0).sentence()
-    host.pace.failed(now, is_network=True)
+    engine.frontier.failed(asked, now, is_network=True)
     assert Eta(engine).left(0.0).sentence() == "robots.txt of a.example does not answer (try 2)"
     for _ in range(4):
-        host.pace.failed(now, is_network=True)
+        engine.frontier.retry(asked, now)
+        assert engine.frontier.next(now) == asked
+        engine.frontier.failed(asked, now, is_network=True)
     assert Eta(engine).left(0.0).sentence() == "robots.txt of a.example does not answer: it is asked again in 5 min 0 s"
 
 
 def test_a_host_that_does_not_answer_adds_nothing_to_the_time_of_the_others() -> None:
     """It is told behind it."""
-    engine = made_engine()
-    fill(engine, "a.example", 10)
-    fill(engine, "b.example", 50)
-    list(engine.frontier.hosts())[1].pace.failed(time.monotonic(), is_network=True)
+    engine, now = made_engine(crawl={"robots": False}), time.monotonic()
+    fill(engine, "b.example", 50, now)
+    engine.frontier.failed(ask(engine, now), now, is_network=True)
+    fill(engine, "a.example", 10, now)
     assert Eta(engine).left(0.0).sentence() == "about 10 s for what is queued; b.example does not answer (try 2)"
 
 
 def test_a_first_answer_that_has_taken_long_is_told() -> None:
     """No try has failed yet."""
-    engine = made_engine()
-    fill(engine, "a.example", 1)
-    host = next(iter(engine.frontier.hosts()))
-    host.in_flight = 1
-    host.pace.asked(time.monotonic() - 5)
+    engine, began = made_engine(crawl={"robots": False}), time.monotonic() - 5
+    fill(engine, "a.example", 1, began)
+    ask(engine, began)
     assert Eta(engine).left(0.0).sentence() == "a.example does not answer (try 1)"
 
 
