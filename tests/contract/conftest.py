@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -27,6 +28,8 @@ from .downloading import CUT, Save, Saver
 from .server import ScriptedServer
 
 STRATEGIES = ("asyncio", "threads", "sequential", "curl")
+# What a strategy does not promise: the tests with these markers are not for it.
+LACKS = {"plain": {"keeps_connections", "knows_proxies", "tells_dial_times"}}
 BODY_DEADLINE_S = 1.5  # of fetches that have to come as far as a body first, on a busy machine too
 FIELDS = (("User-Agent", "crawler/test"), ("Accept", "text/html"), ("Accept-Encoding", "gzip"), ("X-Extra", "1"))
 
@@ -36,10 +39,24 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
     return {"uvloop": uvloop.new_event_loop}
 
 
-@pytest.fixture(params=STRATEGIES)
-def strategy(request: pytest.FixtureRequest) -> str:
-    """The name of a strategy that speaks HTTP."""
-    return str(request.param)
+@pytest.fixture(params=[*STRATEGIES, "plain"])
+def strategy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a strategy that speaks HTTP: each that there is, and the one that the README writes."""
+    name = str(request.param)
+    if lacking := LACKS.get(name, set()) & {marker.name for marker in request.node.iter_markers()}:
+        pytest.skip(f"the strategy {name} has not: {', '.join(lacking)}")
+    if name == "plain":
+        monkeypatch.setitem(fetch.STRATEGIES, name, fetch.Strategy(readme_fetcher()))
+    return name
+
+
+@cache
+def readme_fetcher() -> Any:
+    """The class that the README's section on fetchers writes."""
+    section = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").partition("## Write a fetcher")[2]
+    names: dict[str, Any] = {}
+    exec(section.partition("```python\n")[2].partition("```")[0], names)
+    return names["PlainFetcher"]
 
 
 @pytest.fixture

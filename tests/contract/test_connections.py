@@ -25,6 +25,7 @@ async def reason_of(client: Client, url: str, **options: object) -> str:
     return caught.value.reason
 
 
+@pytest.mark.keeps_connections
 async def test_a_connection_is_kept_for_the_next_request(client: Client, server: ScriptedServer) -> None:
     server.script("/", answer())
     for _ in range(5):
@@ -50,6 +51,7 @@ async def test_a_connection_that_the_server_will_close_is_not_kept(
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET], ids=["close", "reset"])
+@pytest.mark.keeps_connections
 async def test_a_kept_connection_that_dies_as_it_is_used_again_is_replaced_once(
     client: Client, server: ScriptedServer, end: object
 ) -> None:
@@ -63,6 +65,7 @@ async def test_a_kept_connection_that_dies_as_it_is_used_again_is_replaced_once(
     assert (len(server.seen.heads), server.seen.connections) == (3, 2)
 
 
+@pytest.mark.keeps_connections
 async def test_the_silent_retry_is_one_and_on_a_fresh_connection(client: Client, server: ScriptedServer) -> None:
     """Not on another connection of the pool, and not again when the fresh one is lost too."""
     # scenario 9
@@ -183,6 +186,7 @@ def _client_tls(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.keeps_connections
 async def test_a_valid_certificate_is_accepted_and_its_connection_kept(connect: Connect, authority: trustme.CA) -> None:
     """The certificate is checked against the name, whatever address is dialled."""
     client = await connect(tls=_client_tls(authority))
@@ -195,6 +199,7 @@ async def test_a_valid_certificate_is_accepted_and_its_connection_kept(connect: 
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET], ids=["close", "reset"])
+@pytest.mark.keeps_connections
 async def test_a_kept_tls_connection_that_dies_is_replaced(
     connect: Connect, authority: trustme.CA, end: object
 ) -> None:
@@ -254,6 +259,7 @@ async def _proxied(connect: Connect, proxy: ScriptedServer, **options: object) -
     return await connect(guard=Guard(), fetch_settings=FetchSettings(proxy=url), **options)
 
 
+@pytest.mark.knows_proxies
 async def test_a_proxy_gets_the_whole_url_and_its_own_credentials(connect: Connect, server: ScriptedServer) -> None:
     """It is dialled although it is private, because the user named it."""
     # scenario 74
@@ -266,6 +272,7 @@ async def test_a_proxy_gets_the_whole_url_and_its_own_credentials(connect: Conne
     assert server.seen.fields()["Proxy-Authorization"] == "Basic bWU6c2VjcmV0"
 
 
+@pytest.mark.knows_proxies
 async def test_a_proxy_that_opens_no_tunnel_fails_the_fetch(connect: Connect, server: ScriptedServer) -> None:
     client = await _proxied(connect, server)
     server.script("site.example:443", b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", CLOSE)
@@ -278,6 +285,7 @@ async def test_a_proxy_that_opens_no_tunnel_fails_the_fetch(connect: Connect, se
     assert server.seen.fields()["Proxy-Authorization"] == "Basic bWU6c2VjcmV0"
 
 
+@pytest.mark.knows_proxies
 async def test_a_dead_proxy_fails_the_fetch(connect: Connect) -> None:
     settings = FetchSettings(proxy=f"127.0.0.1:{closed_port()}")
     client = await connect(fetch_settings=settings)
@@ -285,12 +293,14 @@ async def test_a_dead_proxy_fails_the_fetch(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["https://127.0.0.1:8080", "socks5://127.0.0.1:1080", "http://"])
+@pytest.mark.knows_proxies
 async def test_a_proxy_that_cannot_be_used_is_a_usage_error(connect: Connect, proxy: str) -> None:
     with pytest.raises(UsageError, match="--proxy"):
         await connect(fetch_settings=FetchSettings(proxy=proxy))
 
 
 @pytest.mark.parametrize("rest", ["127.0.0.1:25", "no host:8080", "[::1:8080"])
+@pytest.mark.knows_proxies
 async def test_the_password_of_a_proxy_is_in_no_message(connect: Connect, rest: str) -> None:
     with pytest.raises(UsageError) as caught:
         await connect(fetch_settings=FetchSettings(proxy=f"http://me:secret@{rest}"))
@@ -343,6 +353,7 @@ async def test_one_request_at_a_time_is_what_sequential_means(connect: Connect, 
         assert server.seen.connections == 1
 
 
+@pytest.mark.keeps_connections
 async def test_idle_connections_are_closed_when_descriptors_are_short_and_no_others(
     client: Client, server: ScriptedServer
 ) -> None:

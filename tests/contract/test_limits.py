@@ -94,6 +94,7 @@ async def test_bodies_of_other_types_are_read(client: Client, server: ScriptedSe
         (answer(b"", "302 Found", "Location: /"), b"", 1),
     ],
 )
+@pytest.mark.keeps_connections
 async def test_what_is_not_needed_is_read_only_to_keep_the_connection(
     client: Client, server: ScriptedServer, script: bytes, body: bytes, connections: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trustme
 
 from .conftest import Client, Connect
@@ -9,6 +10,7 @@ from .server import ScriptedServer, answer
 from .test_tls import client_tls, server_tls
 
 
+@pytest.mark.tells_dial_times
 async def test_a_new_connection_takes_time_and_a_kept_one_takes_none(client: Client, server: ScriptedServer) -> None:
     """Plain HTTP has no TLS that could take any."""
     url = server.script("/", answer())
@@ -19,6 +21,7 @@ async def test_a_new_connection_takes_time_and_a_kept_one_takes_none(client: Cli
     assert (second.connect_s, second.tls_s) == (0, 0)
 
 
+@pytest.mark.tells_dial_times
 async def test_tls_is_told_apart_from_the_connection(connect: Connect, authority: trustme.CA) -> None:
     """Both are part of the time until the head is there."""
     client = await connect(tls=client_tls(authority))

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 import trustme
 
@@ -66,6 +67,7 @@ async def tunnels() -> AsyncIterator[Tunnels]:
     await asyncio.gather(*under_way)
 
 
+@pytest.mark.knows_proxies
 async def test_https_passes_through_a_tunnel_that_is_kept(
     connect: Connect, authority: trustme.CA, tunnels: Tunnels
 ) -> None:

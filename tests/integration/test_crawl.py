@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from crawler import crawl
+from crawler.fetch import STRATEGIES as STRATEGIES_BY_NAME
+from crawler.fetch import Strategy
 from crawler.lab.process import LabProcess
 from crawler.run.verify import verify
+from tests.contract.conftest import readme_fetcher
 from tests.integration.conftest import COMMAND, HANGS_S, LAB_OPTIONS, ROOT, read_records, run_cli, settled
 
 STRATEGIES = ("asyncio", "threads", "sequential", "curl")
@@ -41,6 +45,25 @@ def test_a_crawl_gives_the_truth(reference: dict[str, dict[str, object]], lab: L
             assert record["outcome"] == "ok"
             assert record["title"] == truth.title, url
             assert record["links"] == list(truth.links), url
+
+
+def test_a_fetcher_of_ones_own_gives_the_records_of_the_others(
+    reference: dict[str, dict[str, object]], seeds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that the README writes, under a name that only this process knows."""
+    monkeypatch.setitem(STRATEGIES_BY_NAME, "plain", Strategy(readme_fetcher(), concurrency=8))
+    result = crawl(
+        seeds,
+        run=tmp_path / "run",
+        strategy="plain",
+        resolve=["*.lab:127.0.0.1"],
+        allow_private=["127.0.0.0/8"],
+        delay=0,
+    )
+    assert result.ending.why == "finished"
+    assert settled(read_records(result.folder)) == reference
+    assert {record.strategy for record in result.records()} == {"plain"}
+    assert result.stats["concurrency"] == 8
 
 
 @pytest.mark.parametrize(
