@@ -76,7 +76,7 @@ def crawl(urls: str | Sequence[str], *, run: str | Path = "", **options: Unpack[
     session = run_session(chosen, folder, partial(_crawl, chosen, given, folder))
     if session.ending.error is not None:
         raise session.ending.error
-    return Result(folder, session.ending, session.stats)
+    return Result(folder, session.ending, msgspec.to_builtins(session.stats))
 
 
 def _listed(urls: str | Sequence[str]) -> Sequence[str]:

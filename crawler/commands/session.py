@@ -13,6 +13,7 @@ from crawler.engine.engine import Ending, Engine
 from crawler.engine.loop import run_loop
 from crawler.export import formats
 from crawler.log.crawl_log import logging_to, tell
+from crawler.measure.stats import Stats
 from crawler.run.folder import Run, locked
 from crawler.settings.groups import Settings
 from crawler.view import summary
@@ -36,7 +37,7 @@ class Session(Struct, frozen=True):
 
     engine: Engine
     ending: Ending
-    stats: dict[str, object]
+    stats: Stats
     written: list[Path]
     kept: list[Path]
 
@@ -60,7 +61,7 @@ def run_session(settings: Settings, run: Run, crawl: Crawl, log_to: TextIO | Non
     level = "debug" if log_to else output.log_level
     with locked(run), logging_to(run.log, level, output.log_format, log_to):
         engine, ending = run_loop(crawl)
-        stats = summary.figures(engine, ending, settings, run)
+        stats = summary.figures(engine, ending, run)
         written = [run.journal, run.warc] if output.warc else [run.journal]
         kept: list[Path] = []
         if ending.error is None:

@@ -20,8 +20,17 @@ from crawler.models import Outcome, Request, Response
 
 log = logging.getLogger("crawler")  # the host program's: level, handlers and propagation are its own
 log.addHandler(logging.NullHandler())
-# The runs' own logs hang on a logger that nobody else's configuration reaches, and that reaches nobody else's.
-_runs = logging.Logger("crawler", logging.CRITICAL + 1)
+
+
+class _RunsLogger(logging.Logger):
+    """What the runs' own logs hang on: nobody else's configuration reaches it, and it reaches nobody else's."""
+
+    def isEnabledFor(self, level: int) -> bool:
+        """Whether a log is open that wants lines of this level; the library's own answer is remembered for too long."""
+        return level >= self.level
+
+
+_runs = _RunsLogger("crawler", logging.CRITICAL + 1)
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]

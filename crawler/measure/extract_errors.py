@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from crawler.log.terminal import counted, printable
+from crawler.measure.stats import ExtractErrorsStats, ExtractErrorStats
 
 MAX_REASONS = 1_000  # that are counted one by one; an extractor may fail at each page with other words
 MAX_TOLD = 20  # of them that are new enough to be told at once
@@ -42,12 +43,8 @@ class ExtractErrors:
         who = f"{counted(self.pages, 'page')} {'has' if self.pages == 1 else 'have'} an extract_error"
         return f"{who}; {most}{printable(reason, _REASON_CHARS)}; see {where}"
 
-    def as_dict(self) -> dict[str, object]:
+    def stats(self) -> ExtractErrorsStats:
         """The figures for stats.json, the commonest reasons first."""
         listed = self._reasons.most_common(MAX_LISTED)
-        return {
-            "pages": self.pages,
-            "reasons": [
-                {"reason": reason, "count": count, "example": self._examples[reason]} for reason, count in listed
-            ],
-        }
+        reasons = [ExtractErrorStats(reason, count, self._examples[reason]) for reason, count in listed]
+        return ExtractErrorsStats(self.pages, reasons)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import frexp
 
+from crawler.measure.stats import StageStats
+
 _PER_OCTAVE = 4  # buckets between a number and its double, so that a quantile is off by at most a quarter
 _LOWEST = -20  # exponent of two: what takes less than a microsecond counts as that
 _HIGHEST = 20  # what takes longer than twelve days counts as that
@@ -56,17 +58,11 @@ class Histogram:
         """The buckets that hold something: their upper ends in seconds, and how many durations are in each."""
         return [(_upper_s(index), count) for index, count in enumerate(self._counts) if count]
 
-    def as_dict(self) -> dict[str, object]:
-        """The figures for stats.json; of the buckets those that hold something, by their upper ends."""
-        return {
-            "count": self.count,
-            "total_s": round(self.total_s, 6),
-            "max_s": round(self.max_s, 6),
-            "p50_s": round(self.quantile(0.5), 6),
-            "p90_s": round(self.quantile(0.9), 6),
-            "p99_s": round(self.quantile(0.99), 6),
-            "buckets": self.buckets(),
-        }
+    def stats(self) -> StageStats:
+        """The figures for stats.json."""
+        half, most, nearly_all = (round(self.quantile(share), 6) for share in (0.5, 0.9, 0.99))
+        sums = (round(self.total_s, 6), round(self.max_s, 6))
+        return StageStats(self.count, *sums, half, most, nearly_all, self.buckets())
 
 
 def _upper_s(index: int) -> float:

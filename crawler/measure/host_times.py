@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
+from crawler.measure.stats import HostStats
+
 KEPT_HOSTS = 10_000  # twice as many are counted one by one, then those that took least time become one
 SHOWN_HOSTS = 1_000
 OTHER_HOSTS = "(others)"
@@ -60,19 +62,11 @@ class HostTimes:
         for name in self._SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
-    def as_dict(self, host: str, delay_s: float) -> dict[str, object]:
+    def stats(self, host: str, delay_s: float) -> HostStats:
         """The row for stats.json."""
-        return {
-            "host": host,
-            "requests": self.requests,
-            "pages": self.pages,
-            "failures": self.failures,
-            "bytes": self.bytes,
-            "fetch_s": round(self.fetch_s, 3),
-            "first_byte_s": round(self.first_byte_s, 3),
-            "politeness_s": round(self.politeness_s, 3),
-            "delay_s": round(delay_s, 3),
-        }
+        times = (self.fetch_s, self.first_byte_s, self.politeness_s, delay_s)
+        counts = (self.requests, self.pages, self.failures, self.bytes)
+        return HostStats(host, *counts, *(round(each, 3) for each in times))
 
 
 class HostTable:
@@ -120,13 +114,13 @@ class HostTable:
                 others.add(times)
         self._hosts = {**kept, OTHER_HOSTS: others}
 
-    def as_list(self, delay_of: Callable[[str], float]) -> list[dict[str, object]]:
+    def stats(self, delay_of: Callable[[str], float]) -> list[HostStats]:
         """The rows for stats.json.
 
         Args:
             delay_of: Seconds between two requests to a host.
         """
-        rows = [times.as_dict(host, delay_of(host)) for host, times in self.by_cost(SHOWN_HOSTS)]
+        rows = [times.stats(host, delay_of(host)) for host, times in self.by_cost(SHOWN_HOSTS)]
         if others := self._hosts.get(OTHER_HOSTS):
-            rows.append(others.as_dict(OTHER_HOSTS, 0.0))
+            rows.append(others.stats(OTHER_HOSTS, 0.0))
         return rows

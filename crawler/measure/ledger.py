@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from crawler.measure.histogram import Histogram
 from crawler.measure.host_times import HostTable
 from crawler.measure.machine import Machine
 from crawler.measure.occupancy import Hold, Occupancy, Timeline
+from crawler.measure.stats import BottleneckStats, LedgerStats, MergedStats, OutsideStats, ReasonStats
 from crawler.measure.verdict import Bottleneck, judge
 from crawler.models import EXAMPLES, Outcome, Parsed, Response
 from crawler.settings.groups import Settings, cores
@@ -28,6 +30,7 @@ STAGES = (
     "hand_off", "decode", "parse", "extract", "serialise", "commit",
 )  # fmt: skip
 
+MAX_LISTED_OUTSIDE = 1_000  # hosts outside of the scope that stats.json lists, those with most links
 MAX_OUTSIDE = 10_000  # hosts outside of the scope that are counted one by one
 OTHER_HOSTS = "(others)"
 MAX_NOTES = 1_000
@@ -301,48 +304,42 @@ class Ledger:
         gap_s = self._gap_of(host)
         return self._settings.politeness.delay_s if gap_s is None else gap_s
 
-    def as_dict(self) -> dict[str, object]:
-        """All figures for stats.json."""
-        outside = Counter[str]()
+    def stats(self) -> LedgerStats:
+        """All figures, for stats.json."""
+        by_reason = Counter[str]()
         for (_, reason), (count, _) in self.outside.items():
-            outside[reason] += count
-        return {
-            "elapsed_s": round(self.elapsed_s, 3),
-            "pages": self.pages,
-            "pages_per_s": round(self.pages_per_s, 2),
-            "outcomes": dict(self.outcomes),
-            "reasons": [
-                {"outcome": outcome, "reason": reason, "count": count}
-                for (outcome, reason), count in self.reasons.most_common()
-            ],
-            "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
-            "requests": self.requests,
-            "retries": self.retries,
-            "robots": self.robots,
-            "sitemaps": self.sitemaps,
-            "wire_bytes": self.wire_bytes,
-            "links": self.links,
-            "urls_discovered": self.new_urls,
-            "fetch_s": round(self.fetch_s, 3),
-            "first_byte_s": round(self.first_byte_s, 3),
-            "parse_cpu_s": round(self.parse_cpu_s, 3),
-            "main_cpu_s": round(self.main_cpu_s, 3),
-            "effective_concurrency": round(self.effective_concurrency, 2),
-            "outside": [
-                {"host": host, "reason": reason, "count": count, "examples": examples}
-                for (host, reason), (count, examples) in sorted(
-                    self.outside.items(), key=lambda item: item[1][0], reverse=True
-                )[:1000]
-            ],
-            "outside_by_reason": dict(outside),
-            "merged": [
-                {"rule": rule, "count": count, "examples": examples}
-                for rule, (count, examples) in sorted(self.merged.items())
-            ],
-            "extract_errors": self.extract_errors.as_dict(),
-            "notes": list(self.notes.values()),
-            "stages": {name: histogram.as_dict() for name, histogram in self._stages.items()},
-            "timeline": self.timeline.as_dict(),
-            "verdict": msgspec.to_builtins(self.verdict()),
-            "hosts": self.hosts.as_list(self._delay_of),
-        }
+            by_reason[reason] += count
+        outside = heapq.nlargest(MAX_LISTED_OUTSIDE, self.outside.items(), key=lambda item: item[1][0])
+        return LedgerStats(
+            strategy=self._settings.fetch.strategy,
+            parse=self._settings.parse.mode,
+            parser=self._settings.parse.parser,
+            concurrency=concurrency_of(self._settings.fetch),
+            elapsed_s=round(self.elapsed_s, 3),
+            pages=self.pages,
+            pages_per_s=round(self.pages_per_s, 2),
+            outcomes={outcome: count for outcome, count in self.outcomes.items()},
+            reasons=[ReasonStats(*key, count) for key, count in self.reasons.most_common()],
+            statuses={str(status): count for status, count in sorted(self.statuses.items())},
+            requests=self.requests,
+            retries=self.retries,
+            robots=self.robots,
+            sitemaps=self.sitemaps,
+            wire_bytes=self.wire_bytes,
+            links=self.links,
+            urls_discovered=self.new_urls,
+            fetch_s=round(self.fetch_s, 3),
+            first_byte_s=round(self.first_byte_s, 3),
+            parse_cpu_s=round(self.parse_cpu_s, 3),
+            main_cpu_s=round(self.main_cpu_s, 3),
+            effective_concurrency=round(self.effective_concurrency, 2),
+            outside=[OutsideStats(*key, count, examples) for key, (count, examples) in outside],
+            outside_by_reason=dict(by_reason),
+            merged=[MergedStats(rule, count, examples) for rule, (count, examples) in sorted(self.merged.items())],
+            extract_errors=self.extract_errors.stats(),
+            notes=list(self.notes.values()),
+            stages={name: histogram.stats() for name, histogram in self._stages.items()},
+            timeline=self.timeline.stats(),
+            verdict=msgspec.convert(msgspec.to_builtins(self.verdict()), BottleneckStats),
+            hosts=self.hosts.stats(self._delay_of),
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from crawler.measure.stats import TimelineStats
+
 Hold = Literal["turn", "slots", "hand_off", "nothing"]
 # turn: a slot is free, and what waits is for hosts that may not be asked yet; slots: all are taken; hand_off: what was
 # fetched and is not written yet fills the memory for it; nothing: no URL is known that could be asked for.
@@ -71,6 +73,6 @@ class Timeline:
             del self.rows[::2]
             self.step_s *= 2
 
-    def as_dict(self) -> dict[str, object]:
+    def stats(self) -> TimelineStats:
         """The table for stats.json."""
-        return {"columns": list(self.columns), "rows": [list(row) for row in self.rows]}
+        return TimelineStats(list(self.columns), list(self.rows))

@@ -10,9 +10,10 @@ from contextlib import closing
 from msgspec import Struct
 
 from crawler.errors import RunError
+from crawler.measure.stats import Stats
 from crawler.report import joins, sources, tally
 from crawler.report.joins import MAX_NODES, Group, Host, Linked
-from crawler.report.sources import Reason, Sources, Stats
+from crawler.report.sources import Reason, Sources
 from crawler.report.tally import Tally
 from crawler.run.folder import Run
 from crawler.store import snapshot

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler.errors import CrawlerError, RunError
+from crawler.measure.stats import Stats
 from crawler.run.folder import Run
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
@@ -23,96 +24,6 @@ EXAMPLES = 3  # URLs kept of each reason
 MAX_REASONS = 1_000
 
 Reason = tuple[str, str]  # outcome and reason
-
-
-class Stage(Struct, frozen=True):
-    """The times of one stage of the line."""
-
-    count: int = 0
-    total_s: float = 0.0
-    max_s: float = 0.0
-    p50_s: float = 0.0
-    p90_s: float = 0.0
-    p99_s: float = 0.0
-
-
-class Timeline(Struct, frozen=True):
-    """What the counters stood at, row after row."""
-
-    columns: list[str] = []
-    rows: list[list[float]] = []
-
-
-class Verdict(Struct, frozen=True):
-    """What the crawl was bound by."""
-
-    bound_by: str = "unknown"
-    host: str | None = None
-    sentence: str = ""
-    advice: list[str] = []
-    shares: dict[str, float] = {}
-
-
-class HostTimes(Struct, frozen=True):
-    """Where the time of one host went."""
-
-    host: str
-    requests: int = 0
-    first_byte_s: float = 0.0
-    politeness_s: float = 0.0
-    delay_s: float = 0.0
-
-
-class Session(Struct, frozen=True):
-    """One session of a run."""
-
-    started_at: str = ""
-    elapsed_s: float = 0.0
-    pages: int = 0
-    why: str = ""
-
-
-class Outside(Struct, frozen=True):
-    """Links to one host that were left out."""
-
-    host: str
-    reason: str = ""
-    count: int = 0
-    examples: list[str] = []
-
-
-class TrapFigures(Struct, frozen=True):
-    """A place that was closed because it goes on for ever."""
-
-    domain: str = ""
-    pattern: str = ""
-    pages: int = 0
-    left_out: int = 0
-    examples: list[str] = []
-
-
-class Stats(Struct, frozen=True):
-    """What the report takes from stats.json; whatever is missing there is empty here."""
-
-    why: str = ""
-    error: str | None = None
-    strategy: str = ""
-    concurrency: int = 0
-    elapsed_s: float = 0.0
-    pages: int = 0
-    pages_per_s: float = 0.0
-    requests: int = 0
-    retries: int = 0
-    effective_concurrency: float = 0.0
-    outside: list[Outside] = []
-    outside_by_reason: dict[str, int] = {}
-    notes: list[str] = []
-    traps: list[TrapFigures] = []
-    stages: dict[str, Stage] = {}
-    timeline: Timeline = Timeline()
-    verdict: Verdict = Verdict()
-    hosts: list[HostTimes] = []
-    sessions: list[Session] = []
 
 
 class State(Struct):

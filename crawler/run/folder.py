@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from crawler.errors import RunError, UsageError
 from crawler.frontier.retry import RETRYABLE_STATUSES
@@ -115,7 +116,7 @@ class Run:
             return []
         return sessions if isinstance(sessions, list) else []
 
-    def write_stats(self, stats: Mapping[str, object]) -> None:
+    def write_stats(self, stats: Struct) -> None:
         """Replace stats.json."""
         _replace(self.stats, msgspec.json.format(msgspec.json.encode(stats), indent=2) + b"\n", 0o644)
 

@@ -246,8 +246,8 @@ class Dashboard:
     # What programs ask for
 
     async def _figures(self, request: web.Request) -> web.StreamResponse:
-        ledger = self._live.engine.ledger
-        body = msgspec.json.encode({**self._live.state(self._ending), **ledger.as_dict(), **self._live.figures()})
+        counted = msgspec.structs.asdict(self._live.engine.ledger.stats())
+        body = msgspec.json.encode({**self._live.state(self._ending), **counted, **self._live.figures()})
         response = web.Response(body=body, content_type="application/json", charset="utf-8")
         protect(response)
         return response

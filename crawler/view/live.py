@@ -129,7 +129,7 @@ class Live:
             "parser": settings.parse.parser,
             "mode": settings.parse.mode,
             "delay_s": settings.politeness.delay_s,
-            "timeline": self.engine.ledger.timeline.as_dict(),
+            "timeline": self.engine.ledger.timeline.stats(),
         }
 
     def state(self, ending: Ending | None = None) -> dict[str, Any]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
+
+import msgspec
 
 from crawler.engine.engine import Ending, Engine
 from crawler.fetch import concurrency_of, strategy_of
 from crawler.log.terminal import counted, duration, printable, size, wrapped
+from crawler.measure.stats import SessionStats, Stats, TrapStats
 from crawler.run.folder import Run
 from crawler.settings.groups import Settings
 
@@ -24,38 +28,26 @@ ENDINGS = {
 }
 
 
-def figures(engine: Engine, ending: Ending, settings: Settings, run: Run) -> dict[str, object]:
+def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
     """The figures of stats.json; those of earlier sessions are in the one that it replaces."""
-    ledger = engine.ledger
-    session = {
-        "started_at": ledger.started_at.isoformat(timespec="seconds"),
-        "elapsed_s": round(ledger.elapsed_s, 3),
-        "pages": ledger.pages,
-        "why": ending.why,
-    }
-    return {
-        "why": ending.why,
-        "error": None if ending.error is None else str(ending.error),
-        "strategy": settings.fetch.strategy,
-        "parse": settings.parse.mode,
-        "parser": settings.parse.parser,
-        "concurrency": concurrency_of(settings.fetch),
-        **ledger.as_dict(),
-        "traps": [
-            {
-                "domain": trap.domain,
-                "pattern": trap.pattern,
-                "pages": trap.pages,
-                "left_out": trap.saved,
-                "examples": trap.examples,
-            }
+    ledger, committer = engine.ledger, engine.committer
+    started_at = ledger.started_at.isoformat(timespec="seconds")
+    session = SessionStats(started_at, round(ledger.elapsed_s, 3), ledger.pages, ending.why)
+    # The rows of earlier sessions are written as they were read, whatever another version has put into them.
+    earlier = cast("list[SessionStats]", run.earlier_sessions())
+    return Stats(
+        **msgspec.structs.asdict(ledger.stats()),
+        why=ending.why,
+        error=None if ending.error is None else str(ending.error),
+        traps=[
+            TrapStats(trap.domain, trap.pattern, trap.pages, trap.saved, trap.examples)
             for trap in engine.frontier.traps.reports()
         ],
-        "commits": engine.committer.commits,
-        "commit_cpu_s": round(engine.committer.busy_s, 3),
-        "commit_s": round(engine.committer.wall_s, 3),
-        "sessions": [*run.earlier_sessions(), session],
-    }
+        commits=committer.commits,
+        commit_cpu_s=round(committer.busy_s, 3),
+        commit_s=round(committer.wall_s, 3),
+        sessions=[*earlier, session],
+    )
 
 
 def _ending(ending: Ending, settings: Settings, elapsed_s: float) -> str:

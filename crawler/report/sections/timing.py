@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from crawler.log.terminal import duration, size
+from crawler.measure.stats import StageStats
 from crawler.report import charts
 from crawler.report.findings import Findings
 from crawler.report.sections.markup import (
@@ -23,7 +24,6 @@ from crawler.report.sections.markup import (
     section,
     table,
 )
-from crawler.report.sources import Stage
 from crawler.report.tally import DELAYS_MS
 
 # Stages by what a page waits for or is worked on by, in the order in which it goes through them.
@@ -149,7 +149,7 @@ def stages(facts: Findings) -> Html:
     kinds = {kind: [name for name in names if name in found] for kind, names in KINDS.items()}
     pictures = [_stage_bars(facts, _TITLES[kind], names) for kind, names in kinds.items() if names]
     rows = [_stage_row(name, kind, found[name]) for kind, names in kinds.items() for name in names]
-    columns = [("Stage", LEFT), ("Kind", LEFT), ("Times", RIGHT), ("In all", RIGHT), ("Median", RIGHT)]
+    columns = [("StageStats", LEFT), ("Kind", LEFT), ("Times", RIGHT), ("In all", RIGHT), ("Median", RIGHT)]
     columns += [("90 %", RIGHT), ("99 %", RIGHT), ("Longest", RIGHT)]
     explained = note(
         "What pages wait for overlaps, so a sum can be longer than the crawl. Nine of ten times were no longer than "
@@ -164,7 +164,7 @@ def _stage_bars(facts: Findings, title: str, names: Sequence[str]) -> Html:
     return figure(lambda width: charts.bars(title, _totals(facts, names), "summed over pages", width), HALF)
 
 
-def _stage_row(name: str, kind: str, stage: Stage) -> Sequence[object]:
+def _stage_row(name: str, kind: str, stage: StageStats) -> Sequence[object]:
     times = (stage.p50_s, stage.p90_s, stage.p99_s, stage.max_s)
     return name.replace("_", " "), kind, f"{stage.count:,}", duration(stage.total_s), *map(_ms, times)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from crawler.measure.extract_errors import MAX_LISTED, MAX_REASONS, MAX_TOLD, OTHERS, ExtractErrors
 
 
 def test_without_such_a_page_there_is_nothing_to_say() -> None:
     assert ExtractErrors().sentence == ""
-    assert ExtractErrors().as_dict() == {"pages": 0, "reasons": []}
+    assert msgspec.to_builtins(ExtractErrors().stats()) == {"pages": 0, "reasons": []}
 
 
 def test_the_commonest_reason_is_named_with_its_first_page() -> None:
@@ -23,7 +25,7 @@ def test_an_extractor_that_fails_with_other_words_each_time_takes_no_memory() ->
     errors = ExtractErrors()
     told = sum(errors.add(f"http://a.example/{n}", f"KeyError: {n}") for n in range(MAX_REASONS + 50))
     assert told == MAX_TOLD
-    figures = errors.as_dict()
+    figures = msgspec.to_builtins(errors.stats())
     assert figures["pages"] == MAX_REASONS + 50
     reasons = figures["reasons"]
     assert isinstance(reasons, list)

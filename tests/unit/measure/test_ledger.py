@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_a_quantile_is_off_by_a_quarter_at_most(durations: list[float], share: f
 
 def test_an_empty_histogram_has_figures_too() -> None:
     """All are zero."""
-    assert histogram().as_dict() == {
+    assert msgspec.to_builtins(histogram().stats()) == {
         "count": 0,
         "total_s": 0,
         "max_s": 0,
@@ -100,7 +101,7 @@ def test_hosts_that_took_least_time_become_one_when_there_are_many(monkeypatch: 
         times = table.of(f"{number}.example")
         times.requests += 1
         times.fetch_s += number
-    rows = table.as_list(lambda host: 1.0)
+    rows = msgspec.to_builtins(table.stats(lambda host: 1.0))
     assert len(table) <= 8
     assert rows[0]["host"] == "19.example"
     assert rows[-1]["host"] == OTHER_HOSTS
@@ -150,7 +151,7 @@ def test_stages_add_up_to_the_time_of_a_page() -> None:
 
 def test_figures_are_there_before_anything_has_happened() -> None:
     """Every key of stats.json, and a verdict that says nothing."""
-    figures = Ledger().as_dict()
+    figures = msgspec.to_builtins(Ledger().stats())
     assert list(figures["stages"]) == list(STAGES)  # type: ignore[call-overload]
     assert figures["timeline"] == {"columns": list(COLUMNS), "rows": []}
     assert figures["verdict"]["bound_by"] == "unknown"  # type: ignore[index]

@@ -1,0 +1,175 @@
+"""The shape of stats.json: made by what measures a crawl, written into the run's folder, read by the report.
+
+Fields have defaults, so that a file of an older version is read as far as it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+
+class StageStats(Struct, frozen=True):
+    """The times of one stage of the pipeline, in seconds.
+
+    Args:
+        count: How often it was passed.
+        total_s, max_s: Their sum, and the longest.
+        p50_s, p90_s, p99_s: Half, 90 % and 99 % of them are no longer than this.
+        buckets: Upper ends of the buckets that hold something, and how many times are in each.
+    """
+
+    count: int = 0
+    total_s: float = 0.0
+    max_s: float = 0.0
+    p50_s: float = 0.0
+    p90_s: float = 0.0
+    p99_s: float = 0.0
+    buckets: Sequence[tuple[float, int]] = ()
+
+
+class TimelineStats(Struct, frozen=True):
+    """What the counters stood at, row after row."""
+
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[float]] = ()
+
+
+class BottleneckStats(Struct, frozen=True):
+    """What bound the crawl; see `crawler.measure.bottleneck.Bottleneck`."""
+
+    bound_by: str = "unknown"
+    host: str | None = None
+    sentence: str = ""
+    advice: Sequence[str] = ()
+    shares: dict[str, float] = {}
+
+
+class HostStats(Struct, frozen=True):
+    """Where the time of one host went; see `crawler.measure.host_times.HostTimes`."""
+
+    host: str
+    requests: int = 0
+    pages: int = 0
+    failures: int = 0
+    bytes: int = 0
+    fetch_s: float = 0.0
+    first_byte_s: float = 0.0
+    politeness_s: float = 0.0
+    delay_s: float = 0.0
+
+
+class ReasonStats(Struct, frozen=True):
+    """How many pages have an outcome for one reason."""
+
+    outcome: str = ""
+    reason: str = ""
+    count: int = 0
+
+
+class OutsideStats(Struct, frozen=True):
+    """Links to one host that were left out."""
+
+    host: str
+    reason: str = ""
+    count: int = 0
+    examples: Sequence[str] = ()
+
+
+class MergedStats(Struct, frozen=True):
+    """Links that a rule changed, with pairs of what they were and what they became."""
+
+    rule: str = ""
+    count: int = 0
+    examples: Sequence[tuple[str, str]] = ()
+
+
+class ExtractErrorStats(Struct, frozen=True):
+    """Pages whose `extract_error` says the same."""
+
+    reason: str = ""
+    count: int = 0
+    example: str = ""
+
+
+class ExtractErrorsStats(Struct, frozen=True):
+    """Pages from which something could not be extracted."""
+
+    pages: int = 0
+    reasons: Sequence[ExtractErrorStats] = ()
+
+
+class TrapStats(Struct, frozen=True):
+    """A crawler trap that was closed."""
+
+    domain: str = ""
+    pattern: str = ""
+    pages: int = 0
+    left_out: int = 0
+    examples: Sequence[str] = ()
+
+
+class SessionStats(Struct, frozen=True):
+    """One session of a run."""
+
+    started_at: str = ""
+    elapsed_s: float = 0.0
+    pages: int = 0
+    why: str = ""
+
+
+class LedgerStats(Struct, frozen=True, kw_only=True):
+    """What the ledger counted of a session; see `crawler.measure.ledger.Ledger`."""
+
+    strategy: str = ""
+    parse: str = ""
+    parser: str = ""
+    concurrency: int = 0
+    elapsed_s: float = 0.0
+    pages: int = 0
+    pages_per_s: float = 0.0
+    outcomes: dict[str, int] = {}
+    reasons: Sequence[ReasonStats] = ()
+    statuses: dict[str, int] = {}
+    requests: int = 0
+    retries: int = 0
+    robots: int = 0
+    sitemaps: int = 0
+    wire_bytes: int = 0
+    links: int = 0
+    urls_discovered: int = 0
+    fetch_s: float = 0.0
+    first_byte_s: float = 0.0
+    parse_cpu_s: float = 0.0
+    main_cpu_s: float = 0.0
+    effective_concurrency: float = 0.0
+    outside: Sequence[OutsideStats] = ()
+    outside_by_reason: dict[str, int] = {}
+    merged: Sequence[MergedStats] = ()
+    extract_errors: ExtractErrorsStats = ExtractErrorsStats()
+    notes: Sequence[str] = ()
+    stages: dict[str, StageStats] = {}
+    timeline: TimelineStats = TimelineStats()
+    verdict: BottleneckStats = BottleneckStats()
+    hosts: Sequence[HostStats] = ()
+
+
+class Stats(LedgerStats, frozen=True, kw_only=True):
+    """All of stats.json: the figures of the last session, and a row for each session of the run.
+
+    Args:
+        why: How the session ended (`crawler.engine.engine.Ending`).
+        error: What failed, if it did.
+        commits: How many commits it made.
+        commit_cpu_s, commit_s: What they took, in CPU time and by the clock, seconds.
+        sessions: Those of the whole run; rows of earlier sessions stay as they were written.
+    """
+
+    why: str = ""
+    error: str | None = None
+    traps: Sequence[TrapStats] = ()
+    commits: int = 0
+    commit_cpu_s: float = 0.0
+    commit_s: float = 0.0
+    sessions: Sequence[SessionStats] = ()
