@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-Kind = Literal["page", "robots", "sitemap"]
+Kind = Literal["page", "robots", "sitemap"]  # a file is a page until the head of its answer says otherwise
 Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
 # Their places are numbers in the state of runs: none may move, and a new one comes last.
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -40,7 +40,7 @@ class Request(Struct, frozen=True, array_like=True):
         url: Canonical URL; it goes on the wire byte for byte.
         host: Politeness key (`urls.host_key`).
         fingerprint: Identity (`urls.fingerprint`), signed 64 bits.
-        kind: page, robots, sitemap or file.
+        kind: page, robots or sitemap.
         depth: Links between the seed and this URL; redirects add none.
         via: The URL on which this one was first found, None for seeds.
         chain: The URLs that redirected here, oldest first.

@@ -55,6 +55,7 @@ class Seen(Struct):
     digest: str | None = None
     title: str | None = None
     text_length: int | None = None
+    description: str | None = None
     noindex: bool | None = None
 
     @property
@@ -108,6 +109,7 @@ class Tally:
         self.wire_bytes = 0
         self.parsed = 0
         self.untitled = 0
+        self.undescribed = 0
         self.noindex = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
@@ -172,6 +174,7 @@ class Tally:
         if seen.text_length is not None:
             self.parsed += 1
             self.untitled += not seen.title
+            self.undescribed += not seen.description
             self.noindex += bool(seen.noindex)
 
 

@@ -6,7 +6,6 @@ Defaults < TOML file < command line. An unknown key or a value out of range is a
 from __future__ import annotations
 
 import os
-import sys
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
@@ -221,7 +220,9 @@ class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where the run and its exports go."""
 
     run: Annotated[str, _option("--run", "the run's folder; a new one under data/ if not given")] = ""
-    parent: Annotated[str, _option(None, "the run whose failures this one tries again; set by --retry-failed")] = ""
+    parent: Annotated[str, _option(None, "the run that this one was made of; set by --retry-failed and by reparse")] = (
+        ""
+    )
     outputs: Annotated[
         tuple[str, ...],
         _option("--output", "a file to export to, format by suffix, or - to stream records (repeatable)"),
@@ -313,7 +314,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def cores() -> int:
     """Processors that this process may use."""
-    if sys.platform == "linux":
+    if hasattr(os, "sched_getaffinity"):  # macOS has none
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 

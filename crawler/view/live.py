@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from crawler.engine.engine import Ending, Engine, moment
 from crawler.frontier.outlook import HostView
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES
+from crawler.settings.groups import cores
 from crawler.version import VERSION
 from crawler.view.eta import Eta
 from crawler.view.summary import ENDINGS
@@ -182,7 +182,7 @@ class Live:
         parse = self.engine.settings.parse
         if parse.mode == "inline":
             return 1
-        return parse.workers or len(os.sched_getaffinity(0))
+        return parse.workers or cores()
 
     async def survey(self) -> None:
         """Look at the hosts again, a few at a time, unless that was done a moment ago."""

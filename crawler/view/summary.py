@@ -167,7 +167,7 @@ def _times(engine: Engine) -> list[str]:
         cpu = f"CPU: main process {duration(ledger.main_cpu_s)}, parsing {duration(ledger.parse_cpu_s)}"
         lines += wrapped("  computing  ", f"{computing}; {cpu}")
     verdict = ledger.verdict()
-    lines += wrapped("  verdict    ", printable(verdict.sentence))
+    lines += wrapped("  bottleneck ", printable(verdict.sentence))
     for each in verdict.advice:
         lines += wrapped("  advice     ", printable(each))
     return lines

@@ -159,7 +159,7 @@ def test_broken_pages_stand_with_the_number_of_pages_that_link_to_them(crawled: 
 def test_the_report_says_what_bound_the_crawl_and_where_time_went(crawled: Path, told: Reader) -> None:
     stats = json.loads((crawled / "stats.json").read_text())
     sentence = stats["verdict"]["sentence"]
-    assert sentence[1:] in told.text("verdict")
+    assert sentence[1:] in told.text("bottleneck")
     for name, stage in stats["stages"].items():
         if stage["count"]:
             assert re.search(rf"{name.replace('_', ' ')} [a-z-]+ {stage['count']:,} ", told.text("stages"))
@@ -232,7 +232,7 @@ def test_without_stats_the_report_is_made_of_records_and_state(tmp_path: Path) -
     assert reader.figure("pages") == "5"
     assert "failed dns_not_found 1 " in reader.text("reasons")
     assert "skipped robots 1 " in reader.text("reasons")
-    assert "verdict" not in reader.sections
+    assert "bottleneck" not in reader.sections
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_redirects_in_a_circle_are_a_loop(small: Reader) -> None:
 
 
 def test_titles_that_different_pages_share_are_shown(small: Reader) -> None:
-    assert "One title 2 / /c" in small.text("alike")
+    assert "One title 2 / /c" in small.text("duplicates")
 
 
 def test_a_small_site_is_drawn_with_all_its_pages(small: Reader) -> None:

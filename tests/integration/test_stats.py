@@ -42,9 +42,25 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> Sessions:
 def test_the_summary_says_where_the_time_went_and_what_bound_the_crawl(sessions: Sessions) -> None:
     """On lines that fit a terminal of eighty columns, paths aside."""
     lines = sessions.first.stderr.splitlines()
-    for label in ("waiting", "computing", "verdict"):
+    for label in ("waiting", "computing", "bottleneck"):
         assert any(line.startswith(f"  {label} ") for line in lines), sessions.first.stderr
     assert all(len(line) <= 80 for line in lines if "/" not in line)
+
+
+def test_the_keys_of_stats_json_are_those_that_programs_know(sessions: Sessions) -> None:
+    """None is renamed, whatever moves in the code."""
+    known = (
+        "why error strategy parse parser concurrency elapsed_s pages pages_per_s outcomes reasons statuses requests"
+        " retries robots sitemaps wire_bytes links urls_discovered fetch_s first_byte_s parse_cpu_s main_cpu_s"
+        " effective_concurrency outside outside_by_reason merged extract_errors notes stages timeline verdict hosts"
+        " traps commits commit_cpu_s commit_s sessions"
+    )
+    assert sessions.stats.keys() == set(known.split())
+    assert list(sessions.stats["verdict"]) == ["bound_by", "host", "sentence", "advice", "shares"]
+    assert list(sessions.stats["sessions"][0]) == ["started_at", "elapsed_s", "pages", "why"]
+    row = "host requests pages failures bytes fetch_s first_byte_s politeness_s delay_s"
+    assert list(sessions.stats["hosts"][0]) == row.split()
+    assert list(sessions.stats["stages"]["parse"]) == "count total_s max_s p50_s p90_s p99_s buckets".split()
 
 
 def test_every_stage_of_every_page_is_counted(sessions: Sessions) -> None:

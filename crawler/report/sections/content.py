@@ -38,7 +38,10 @@ def pages(facts: Findings) -> Html:
         figure(lambda width: charts.bars("Size", _sizes(facts), "pages, content decoded", width), HALF),
         figure(lambda width: charts.bars("Content type", _types(facts), "pages", width), HALF),
     ]
-    said = f"{tally.parsed:,} pages were parsed; {tally.untitled:,} have no title, {tally.noindex:,} want no index."
+    said = (
+        f"{tally.parsed:,} pages were parsed. Missing titles: {tally.untitled:,}. "
+        f"Missing descriptions: {tally.undescribed:,}. Noindex: {tally.noindex:,}."
+    )
     if tally.records > joins.MAX_NODES:
         said += f" The site is drawn as a graph where it has no more than {joins.MAX_NODES} pages."
     return section("content", "Content", pair(*parts), note(said))
@@ -86,15 +89,15 @@ def alike(facts: Findings) -> Html:
     if shared:
         rows = [(group.name, f"{group.count:,}", _members(facts, group)) for group in shared]
         columns = [("Title", LEFT), ("Pages", RIGHT), ("For example", LEFT)]
-        parts = [folded("Same title, different contents", columns, rows)]
+        parts = [folded("Duplicate titles", columns, rows)]
         parts.append(more(len(rows), total, "titles", facts.command("export", "- --fields title,url")))
-    parts += _groups(facts, "same", "Same content", "No two pages have the same content.")
+    parts += _groups(facts, "same", "Duplicate content", "No two pages have the same content.")
     has_hashes = facts.sources.settings is None or facts.sources.settings.parse.simhash
     none = "No other pages have nearly the same text."
     if not has_hashes:
         none = "Pages with nearly the same text are found in a crawl with --simhash."
-    parts += _groups(facts, "alike", "Nearly the same text", none)
-    return section("alike", "Pages that are alike", *parts)
+    parts += _groups(facts, "alike", "Near duplicates", none)
+    return section("duplicates", "Duplicates", *parts)
 
 
 def _groups(facts: Findings, kind: str, title: str, none: str) -> Sequence[Html]:

@@ -143,4 +143,4 @@ def verdict(facts: Findings) -> Html:
             f"{facts.stats.effective_concurrency:.1f} requests were under way on average, "
             f"of {facts.stats.concurrency:,} that were allowed."
         )
-    return section("verdict", "What it was bound by", box, picture, counts)
+    return section("bottleneck", "Bottleneck", box, picture, counts)

@@ -232,7 +232,7 @@ def hosts(facts: Findings) -> Html:
         parts.insert(
             0, figure(lambda width: charts.bars("Hosts that took most time", bars, "waiting for answers", width))
         )
-    return section("hosts", "Hosts", *parts)
+    return section("hosts", "Slow hosts", *parts)
 
 
 def slow_pages(facts: Findings) -> Html:

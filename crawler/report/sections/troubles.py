@@ -124,7 +124,7 @@ def redirects(facts: Findings) -> Html:
 
 
 def traps(facts: Findings) -> Html:
-    """Places that go on for ever, and what else there is to know."""
+    """Crawler traps that were closed, and what else there is to know."""
     rows = [
         (trap.pattern, f"{trap.pages:,}", f"{trap.left_out:,}", links(facts.short, trap.examples[:3]))
         for trap in facts.stats.traps
@@ -134,15 +134,15 @@ def traps(facts: Findings) -> Html:
         return Html("")
     parts = []
     if rows:
-        columns = [("Place", LEFT), ("Pages", RIGHT), ("URLs left out", RIGHT), ("For example", LEFT)]
-        parts.append(folded("Places that go on without saying anything new", columns, rows[:MAX_REASONS]))
+        columns = [("URL pattern", LEFT), ("Pages", RIGHT), ("URLs left out", RIGHT), ("For example", LEFT)]
+        parts.append(folded("Crawler traps", columns, rows[:MAX_REASONS]))
         parts.append(
             note("To fetch them all the same: ", code("--no-trap-guard"), ", or more ", code("--trap-pages"), ".")
         )
     if notes:
         parts.append(tag("ul", *(tag("li", each) for each in notes[:MAX_NOTES])))
     parts.append(more(min(len(notes), MAX_NOTES), len(notes), "notes", f"less {facts.sources.run.stats}"))
-    return section("notes", "Traps and notes", *parts)
+    return section("notes", "Crawler traps and notes", *parts)
 
 
 def outside(facts: Findings) -> Html:
@@ -159,7 +159,7 @@ def outside(facts: Findings) -> Html:
     columns = [("Host", LEFT), ("Reason", LEFT), ("Links", RIGHT), ("For example", LEFT)]
     return section(
         "outside",
-        "Links left out",
+        "External and excluded links",
         note(f"{total:,} links lead out of the crawl. They were not followed."),
         figure(lambda width: charts.bars("Where they lead", hosts, "links", width)),
         details("Hosts, reasons and examples", table("Links left out, by host", columns, rows)),

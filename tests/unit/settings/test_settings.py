@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from crawler.errors import UsageError
 from crawler.settings import file as settings_file
-from crawler.settings.groups import GROUPS, Settings
+from crawler.settings.groups import GROUPS, Settings, cores
 
 DEFAULT_FILE = Path(__file__).parents[3] / "config" / "default.toml"
 
@@ -166,3 +167,11 @@ def test_every_key_has_a_help_text_and_every_flag_is_its_own() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Settings().crawl.max_pages = 3  # type: ignore[misc]
+
+
+def test_the_processors_are_counted_where_the_system_does_not_say_which_this_process_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert cores() == os.cpu_count()
