@@ -30,30 +30,35 @@ class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     scope: Annotated[
         Literal["host", "domain", "prefix", "any"],
-        _option("--scope", "what belongs to a seed's site: its host, its registrable domain, its folder, or anything"),
+        _option("--scope", "scope of each seed: its host, its registrable domain, its folder (prefix), or any URL"),
     ] = "host"
     include: Annotated[
-        tuple[str, ...], _option("--include", "follow only URLs in which this regular expression is found (repeatable)")
+        tuple[str, ...],
+        _option("--include", "follow only URLs that match this regular expression somewhere (repeatable)"),
     ] = ()
     exclude: Annotated[
-        tuple[str, ...], _option("--exclude", "never follow URLs in which it is found; wins over include (repeatable)")
+        tuple[str, ...],
+        _option("--exclude", "never follow URLs that match this regular expression; wins over include (repeatable)"),
     ] = ()
     max_pages: Annotated[int, _option("--max-pages", "stop after this many pages in all; 0 = no limit", ge=0)] = 0
     max_pages_per_site: Annotated[
-        int, _option("--max-pages-per-site", "and after this many of each site; 0 = no limit", ge=0)
+        int, _option("--max-pages-per-site", "fetch at most this many pages of each site; 0 = no limit", ge=0)
     ] = 0
     max_depth: Annotated[
-        int, _option("--max-depth", "follow links this far from the seeds; 0 = just the seeds", ge=0, le=1000)
+        int,
+        _option(
+            "--max-depth", "follow links up to this many links away from a seed; 0 = only the seeds", ge=0, le=1000
+        ),
     ] = 20
     max_time_s: Annotated[float, _option("--max-time", "stop after this many seconds; 0 = no limit", ge=0)] = 0.0
     robots: Annotated[bool, _option("--robots", "obey robots.txt")] = True
     sitemaps: Annotated[bool, _option("--sitemaps", "read the sitemaps that robots.txt names")] = True
-    nofollow: Annotated[bool, _option("--nofollow", "do not follow what a page marks as nofollow")] = True
+    nofollow: Annotated[bool, _option("--nofollow", "do not follow links that a page marks as nofollow")] = True
     patience_s: Annotated[
-        float, _option("--patience", "seconds to wait at the end for hosts that do not answer", ge=0)
+        float, _option("--patience", "seconds to wait, at the end, for hosts that do not answer", ge=0)
     ] = 120.0
-    max_url_chars: Annotated[int, _option(None, "longest URL that is followed", ge=64, le=8192)] = 2083
-    max_links_per_page: Annotated[int, _option(None, "links of one page that are followed", ge=1)] = 5000
+    max_url_chars: Annotated[int, _option(None, "longest URL that is followed, in characters", ge=64, le=8192)] = 2083
+    max_links_per_page: Annotated[int, _option(None, "links of one page that are followed at most", ge=1)] = 5000
     max_path_segments: Annotated[
         int, _option(None, "longest path that is followed, in segments; 0 = no limit", ge=0, le=1000)
     ] = 20
@@ -61,19 +66,22 @@ class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         int,
         _option(
             None,
-            "a part of a path may stand this often again right after itself, /a/b/a/b/; 0 = no limit",
+            "times that a part of a path may repeat itself, as in /a/b/a/b/; 0 = no limit",
             ge=0,
             le=1000,
         ),
     ] = 2
     trap_guard: Annotated[
-        bool, _option("--trap-guard", "leave places that go on for ever without saying anything new, and say which")
+        bool,
+        _option(
+            "--trap-guard", "close crawler traps: URL patterns that go on without new content; the summary names them"
+        ),
     ] = True
     trap_pages: Annotated[
         int,
         _option(
             "--trap-pages",
-            "pages of one URL pattern in a row that say nothing new before it is left; ten times as many of a folder",
+            "pages without new content in a row that close a URL pattern; ten times as many close a folder",
             ge=50,
         ),
     ] = 500
@@ -81,24 +89,22 @@ class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         int,
         _option(
             "--max-pages-per-domain",
-            "pages of each registrable domain under --scope any, where sites have no border; 0 = no limit",
+            "pages of each registrable domain under --scope any; 0 = no limit",
             ge=0,
         ),
     ] = 10_000
     strip_session_ids: Annotated[
         bool,
         _option(
-            "--strip-session-ids", "take session ids out of links (;jsessionid=, PHPSESSID, sid= with 32 hex digits)"
+            "--strip-session-ids", "remove session ids from links (;jsessionid=, PHPSESSID, sid= with 32 hex digits)"
         ),
     ] = False
     strip_tracking: Annotated[
-        bool, _option("--strip-tracking", "take the parameters of advertising out of links (utm_*, gclid, fbclid)")
+        bool, _option("--strip-tracking", "remove tracking parameters from links (utm_*, gclid, fbclid)")
     ] = False
-    sort_query: Annotated[
-        bool, _option("--sort-query", "put the query parameters of links in order, where their order means nothing")
-    ] = False
+    sort_query: Annotated[bool, _option("--sort-query", "sort the query parameters of links")] = False
     drop_params: Annotated[
-        tuple[str, ...], _option("--drop-param", "take this query parameter out of links (repeatable)")
+        tuple[str, ...], _option("--drop-param", "remove this query parameter from links (repeatable)")
     ] = ()
 
 
@@ -109,7 +115,7 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         str,
         _option(
             "--strategy",
-            "how to wait for the network: an event loop (aiohttp), threads (requests), one by one, or libcurl (curl)",
+            "fetch strategy: an event loop (aiohttp), threads (requests), one request at a time, or libcurl",
         ),
     ] = "asyncio"
     concurrency: Annotated[
@@ -118,9 +124,10 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "--concurrency", "requests in flight in all; 0 = the strategy's default (64, 16, 1, 64)", ge=0, le=4096
         ),
     ] = 0
-    user_agent: Annotated[str, _option("--user-agent", "how the crawler names itself", min_length=1)] = (
-        f"crawler/{VERSION}"
-    )
+    user_agent: Annotated[
+        str,
+        _option("--user-agent", "user agent: how the crawler names itself to servers and in robots.txt", min_length=1),
+    ] = f"crawler/{VERSION}"
     headers: Annotated[tuple[str, ...], _option("--header", "an extra request header, 'Name: value' (repeatable)")] = ()
     cookies: Annotated[
         bool, _option("--cookies", "keep cookies in memory and send each back to the origin that set it")
@@ -130,48 +137,66 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[str, ...], _option("--allow-private", "a private network that may be crawled, 10.0.0.0/8 (repeatable)")
     ] = ()
     named_origins: Annotated[
-        tuple[str, ...], _option(None, "what the user named, where the seeds are others; set by --retry-failed")
+        tuple[str, ...],
+        _option(None, "origins that the user named, where they are not the seeds; set by --retry-failed"),
     ] = ()
     resolve: Annotated[
-        tuple[str, ...], _option("--resolve", "NAME:ADDRESS instead of asking DNS; *.NAME for all below (repeatable)")
+        tuple[str, ...],
+        _option("--resolve", "NAME:ADDRESS, used instead of DNS; *.NAME for all names below it (repeatable)"),
     ] = ()
     replay: Annotated[
-        str, _option("--replay", "what the replay strategy answers from: a folder, a WARC, or a run that has one")
+        str, _option("--replay", "source of the replay strategy: a folder of files, a WARC, or a run with a WARC")
     ] = ""
     timeout_s: Annotated[float, _option("--timeout", "seconds for one fetch from start to end", gt=0)] = 180.0
     connect_timeout_s: Annotated[float, _option(None, "seconds to connect, TLS included", gt=0)] = 10.0
     first_byte_timeout_s: Annotated[float, _option(None, "seconds from the request to the answer's head", gt=0)] = 30.0
     read_timeout_s: Annotated[float, _option(None, "seconds between two pieces of a body", gt=0)] = 20.0
-    min_rate_bytes_s: Annotated[int, _option(None, "slower bodies are given up, bytes a second over 30 s", ge=0)] = 100
+    min_rate_bytes_s: Annotated[
+        int, _option(None, "least rate of a body, bytes a second over 30 s; slower ones are given up", ge=0)
+    ] = 100
     max_body_bytes: Annotated[
-        int, _option("--max-body", "bytes kept of a page, as received and as decoded", ge=KIB)
+        int, _option("--max-body", "bytes of a page that are kept, as received and as decoded", ge=KIB)
     ] = 10 * MIB
-    max_header_bytes: Annotated[int, _option(None, "bytes of all header fields of an answer", ge=KIB)] = 256 * KIB
-    max_header_fields: Annotated[int, _option(None, "header fields of an answer", ge=1)] = 1000
-    max_redirects: Annotated[int, _option(None, "hops of one redirect chain", ge=0, le=50)] = 10
+    max_header_bytes: Annotated[int, _option(None, "bytes of all header fields of an answer at most", ge=KIB)] = (
+        256 * KIB
+    )
+    max_header_fields: Annotated[int, _option(None, "header fields of an answer at most", ge=1)] = 1000
+    max_redirects: Annotated[int, _option(None, "redirects in one chain at most", ge=0, le=50)] = 10
     dns_timeout_s: Annotated[float, _option(None, "seconds for one DNS query; it is tried twice", gt=0)] = 5.0
 
 
 class PolitenessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How servers are spared."""
 
-    per_host: Annotated[int, _option("--per-host", "requests in flight for one host", ge=1, le=1024)] = 1
-    per_ip: Annotated[int, _option(None, "requests in flight for one address; not for loopback", ge=1)] = 4
+    per_host: Annotated[int, _option("--per-host", "requests in flight for one host at most", ge=1, le=1024)] = 1
+    per_ip: Annotated[
+        int, _option(None, "requests in flight for one IP address at most; loopback has no limit", ge=1)
+    ] = 4
     delay_s: Annotated[
-        float, _option("--delay", "seconds between two requests to one host; robots.txt can make it longer", ge=0)
+        float,
+        _option(
+            "--delay", "crawl delay: seconds between two requests to one host; robots.txt can make it longer", ge=0
+        ),
     ] = 1.0
-    adaptive_factor: Annotated[float, _option(None, "the gap is at least this many times the last answer", ge=0)] = 2.0
-    max_adaptive_delay_s: Annotated[
-        float, _option(None, "and the answer's time makes it no longer than this", ge=0)
-    ] = 30.0
+    adaptive_factor: Annotated[
+        float, _option(None, "adaptive delay: at least this many times as long as the host's last answer took", ge=0)
+    ] = 2.0
+    max_adaptive_delay_s: Annotated[float, _option(None, "longest adaptive delay, seconds", ge=0)] = 30.0
     max_crawl_delay_s: Annotated[
-        float, _option("--max-crawl-delay", "hosts whose robots.txt asks for a longer crawl-delay are skipped", ge=0)
+        float,
+        _option(
+            "--max-crawl-delay",
+            "longest crawl delay that is obeyed, seconds; hosts that ask for more are skipped",
+            ge=0,
+        ),
     ] = 60.0
-    max_retry_after_s: Annotated[float, _option(None, "longest Retry-After that is waited for", ge=0)] = 3600.0
-    retries: Annotated[int, _option("--retries", "tries after the first", ge=0, le=20)] = 2
-    backoff_s: Annotated[float, _option(None, "wait before the first retry; doubles each time", gt=0)] = 1.0
-    max_backoff_s: Annotated[float, _option(None, "longest wait between two tries", gt=0)] = 600.0
-    breaker_failures: Annotated[int, _option(None, "network failures in a row that park a host", ge=1)] = 5
+    max_retry_after_s: Annotated[float, _option(None, "longest Retry-After that is waited for, seconds", ge=0)] = 3600.0
+    retries: Annotated[int, _option("--retries", "retries after a failed first try", ge=0, le=20)] = 2
+    backoff_s: Annotated[float, _option(None, "seconds before the first retry; they double each time", gt=0)] = 1.0
+    max_backoff_s: Annotated[float, _option(None, "longest wait between two tries, seconds", gt=0)] = 600.0
+    breaker_failures: Annotated[
+        int, _option(None, "network failures in a row after which a host is left alone for a while", ge=1)
+    ] = 5
 
 
 class ParseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,34 +210,46 @@ class ParseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     parser: Annotated[Literal["lexbor", "bs4"], _option("--parser", "lexbor (fast) or bs4 (BeautifulSoup on lxml)")] = (
         "lexbor"
     )
-    metadata: Annotated[
-        bool, _option("--metadata", "take what pages say of themselves: Open Graph, JSON-LD, feeds, author, dates")
-    ] = True
-    images: Annotated[bool, _option("--images", "take the images of pages with their alternative text")] = False
+    metadata: Annotated[bool, _option("--metadata", "extract metadata: Open Graph, JSON-LD, feeds, author, dates")] = (
+        True
+    )
+    images: Annotated[bool, _option("--images", "extract images with their alternative text")] = False
     link_details: Annotated[
-        bool, _option("--link-details", "take the text and rel of each link, and whether it stays on the host")
+        bool, _option("--link-details", "extract text and rel of each link, and whether it stays on the host")
     ] = False
     simhash: Annotated[
-        bool, _option("--simhash", "take a SimHash of the text, by which `crawler show --duplicates` finds look-alikes")
+        bool,
+        _option(
+            "--simhash", "compute a SimHash of the text, by which `crawler show --duplicates` finds near duplicates"
+        ),
     ] = False
     article: Annotated[
-        bool, _option("--article", "take the main content without what is around it (needs trafilatura)")
+        bool, _option("--article", "extract the main content without navigation and footers (needs trafilatura)")
     ] = False
     article_format: Annotated[
-        Literal["text", "markdown"], _option("--article-format", "what the article is kept as")
+        Literal["text", "markdown"], _option("--article-format", "format of the main content")
     ] = "text"
     extract: Annotated[
-        str, _option("--extract", "a function that takes a dictionary from each page, as module:function")
+        str, _option("--extract", "a function that extracts a dictionary from each page, as module:function")
     ] = ""
-    cpu_limit_s: Annotated[float, _option(None, "CPU seconds for one page", gt=0)] = 10.0
-    wall_limit_s: Annotated[float, _option(None, "seconds for one page", gt=0)] = 30.0
-    memory_limit_bytes: Annotated[int, _option(None, "address space of one worker", ge=256 * MIB)] = 1024 * MIB
-    recycle_growth_bytes: Annotated[int, _option(None, "a worker that grew by this much is replaced", ge=MIB)] = (
-        256 * MIB
+    cpu_limit_s: Annotated[float, _option(None, "CPU seconds that parsing one page may take", gt=0)] = 10.0
+    wall_limit_s: Annotated[float, _option(None, "seconds by the clock that parsing one page may take", gt=0)] = 30.0
+    memory_limit_bytes: Annotated[int, _option(None, "address space of one parse worker, bytes", ge=256 * MIB)] = (
+        1024 * MIB
     )
-    recycle_pages: Annotated[int, _option(None, "and one that parsed this many pages", ge=1)] = 50_000
+    recycle_growth_bytes: Annotated[
+        int, _option(None, "a parse worker that grew by this many bytes is replaced", ge=MIB)
+    ] = 256 * MIB
+    recycle_pages: Annotated[int, _option(None, "a parse worker that parsed this many pages is replaced", ge=1)] = (
+        50_000
+    )
     hand_off_bytes: Annotated[
-        int, _option(None, "bodies between download and commit; above it nothing new is asked for", ge=MIB)
+        int,
+        _option(
+            None,
+            "backpressure: bytes of bodies between download and commit above which nothing new is requested",
+            ge=MIB,
+        ),
     ] = 64 * MIB
 
 
@@ -238,10 +275,10 @@ class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "media, documents, all, or a regular expression for the URL (repeatable)",
         ),
     ] = ()
-    save_html: Annotated[bool, _option("--save-html", "save the HTML pages themselves there, too")] = False
-    max_file_bytes: Annotated[int, _option("--max-file", "bytes of one saved file; the rest is cut off", ge=KIB)] = (
-        2048 * MIB
-    )
+    save_html: Annotated[bool, _option("--save-html", "save the HTML pages in the run's files/, too")] = False
+    max_file_bytes: Annotated[
+        int, _option("--max-file", "bytes of one saved file at most; the rest is cut off", ge=KIB)
+    ] = 2048 * MIB
     min_free_bytes: Annotated[
         int, _option("--min-free", "bytes that saving files leaves free on the disk; with less the crawl stops", ge=0)
     ] = 1024 * MIB
@@ -249,14 +286,15 @@ class OutputSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         bool, _option("--spreadsheet-safe", "in CSV, put an apostrophe before text that would be taken for a formula")
     ] = False
     report: Annotated[
-        bool, _option("--report", "make the run's report.html at the end: one page with figures and pictures")
+        bool, _option("--report", "make the run's report.html at the end: one page with figures and charts")
     ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        _option("--log-level", "what stands in the run's crawl.log: this and what is graver"),
+        _option("--log-level", "least severity of a line in the run's crawl.log"),
     ] = "info"
     log_format: Annotated[
-        Literal["text", "json"], _option("--log-format", "how: a sentence a line, or a JSON object a line")
+        Literal["text", "json"],
+        _option("--log-format", "format of crawl.log: a sentence a line, or a JSON object a line"),
     ] = "text"
 
 
@@ -274,13 +312,14 @@ class DashboardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         ),
     ] = -1
     host: Annotated[
-        str, _option("--dashboard-host", "the address that it is served on; others than loopback need a token")
+        str,
+        _option("--dashboard-host", "the address that the dashboard is served on; others than loopback need a token"),
     ] = "127.0.0.1"
     token: Annotated[
         str,
         _option(
             "--dashboard-token",
-            f"a secret of {MIN_TOKEN_CHARS} or more characters, without which nobody sees or stops anything",
+            f"a secret of {MIN_TOKEN_CHARS} or more characters that seeing the dashboard and stopping the crawl need",
         ),
     ] = ""
 
