@@ -15,7 +15,8 @@ import msgspec
 
 from crawler.commands.session import run_session
 from crawler.engine import assembly
-from crawler.engine.engine import Ending, Engine
+from crawler.engine.ending import Ending
+from crawler.engine.engine import Engine
 from crawler.errors import UsageError
 from crawler.export import formats
 from crawler.models import Record

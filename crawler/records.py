@@ -54,10 +54,8 @@ def record_of(
         file: Where the page was saved, within the run's folder; what a page says of its own file wins.
     """
     if page is None:
-        fetched: dict[str, object] = {
-            "elapsed_ms": None if elapsed_s is None else round(elapsed_s * 1000),
-            "strategy": strategy,
-        }
+        elapsed_ms = None if elapsed_s is None else round(elapsed_s * 1000)
+        fetched: dict[str, object] = {"elapsed_ms": elapsed_ms, "strategy": strategy}
     else:
         fetched = _page_fields(page)
         fetched["complete"] = page.complete if complete is None else complete

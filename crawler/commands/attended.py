@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from crawler.commands.session import AT_ONCE
 from crawler.engine import assembly
-from crawler.engine.engine import Ending, Engine
+from crawler.engine.ending import Ending
+from crawler.engine.engine import Engine
 from crawler.export.stream import StreamOutput
 from crawler.log.terminal import JsonTerminal
 from crawler.run.folder import Run

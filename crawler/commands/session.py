@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 from msgspec import Struct
 
-from crawler.engine.engine import Ending, Engine
+from crawler.engine.ending import Ending
+from crawler.engine.engine import Engine
 from crawler.engine.loop import run_loop
 from crawler.export import formats
 from crawler.log.crawl_log import logging_to, tell

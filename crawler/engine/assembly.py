@@ -69,27 +69,11 @@ def build(
         RunError: If the run's files cannot be opened.
     """
     crawl = settings.crawl
-    scope = Scope(
-        seeds.sites,
-        crawl.include,
-        crawl.exclude,
-        crawl.max_url_chars,
-        crawl.max_path_segments,
-        crawl.max_path_repeats,
-    )
+    limits = (crawl.max_url_chars, crawl.max_path_segments, crawl.max_path_repeats)
+    scope = Scope(seeds.sites, crawl.include, crawl.exclude, *limits)
     held = ByteCount()
     guard, targets = _addressing(settings, seeds)
-
-    context = StageContext(
-        scope=scope,
-        parser=settings.parse.parser,
-        max_body_bytes=settings.fetch.max_body_bytes,
-        max_links=crawl.max_links_per_page,
-        nofollow=crawl.nofollow,
-        rules=UrlRules(crawl.strip_session_ids, crawl.strip_tracking, crawl.drop_params, crawl.sort_query),
-        wanted=_wanted(settings),
-        keep=_keep(settings, run),
-    )
+    context = _context(settings, scope, run)
     engine: Engine
 
     def fatal(error: RunError) -> None:
@@ -110,7 +94,7 @@ def build(
         held=held,
         downloads=downloads,
     )
-    engine = Engine(settings, scope, parts, partial(resume.prepare, before=before or settings), on_lines)
+    engine = Engine(settings, scope, parts, partial(resume.prepare, before=before or settings), on_lines)  # for `fatal`
     return engine
 
 
@@ -142,6 +126,21 @@ def _addressing(settings: Settings, seeds: Seeds) -> tuple[Guard, Targets]:
     replays = strategy_of(settings.fetch.strategy).replays
     resolver = NoResolver() if replays else Resolver(settings.fetch.resolve, settings.fetch.dns_timeout_s)
     return guard, Targets(settings.fetch, resolver, guard, frozenset(origins))
+
+
+def _context(settings: Settings, scope: Scope, run: Run | None) -> StageContext:
+    """What the parse stage has to know of the crawl."""
+    crawl = settings.crawl
+    return StageContext(
+        scope=scope,
+        parser=settings.parse.parser,
+        max_body_bytes=settings.fetch.max_body_bytes,
+        max_links=crawl.max_links_per_page,
+        nofollow=crawl.nofollow,
+        rules=UrlRules(crawl.strip_session_ids, crawl.strip_tracking, crawl.drop_params, crawl.sort_query),
+        wanted=_wanted(settings),
+        keep=_keep(settings, run),
+    )
 
 
 def _store(run: Run | None, *, is_new: bool) -> Store:

@@ -1,7 +1,7 @@
 """The crawl: opens the parts, passes values from stage to stage, and stops in the order that loses nothing.
 
-The only module that sees the whole line. It runs on one event loop and is driven by events: whatever ends (a fetch, a
-parse, a commit, a wait) calls `look`, which asks the frontier until there is nothing to hand out.
+The only module that sees the whole pipeline. It runs on one event loop and is driven by events: whatever ends (a
+fetch, a parse, a commit, a wait) calls `look`, which asks the frontier until there is nothing to hand out.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import wraps
-from typing import Concatenate, Literal, ParamSpec, cast
+from typing import Concatenate, ParamSpec, cast
 
 from msgspec import Struct
 
 from crawler import urls
 from crawler.engine.commit import Committer
+from crawler.engine.ending import Ending, Why
 from crawler.engine.pipeline import Parts, Pipeline
 from crawler.errors import RunError
 from crawler.fetch import concurrency_of, strategy_of
@@ -39,22 +40,6 @@ DRAIN_S = 8.0  # after a stop, seconds after which pages still being parsed stay
 NOTEWORTHY_WAIT_S = 5.0  # waits of hosts that are worth a place in the store; one gap is kept after a resume anyway
 TURN_S = 0.02  # of dropping what is not to be asked for, until answers and signals have their turn
 SMALL_COMMIT_S = 0.02  # while pages are being parsed, an idle slot asks for no commit sooner after the one before
-
-Why = Literal["finished", "max_pages", "max_time", "stopped", "failed"]
-
-
-class Ending(Struct, frozen=True):
-    """How a crawl ended.
-
-    Args:
-        why: finished; max_pages or max_time, limits that the user set; stopped by a signal; failed.
-        error: What failed.
-        cause: What stopped it, in words, as `by SIGINT`; empty where `why` says all.
-    """
-
-    why: Why
-    error: RunError | None = None
-    cause: str = ""
 
 
 def _entry(method: Callable[Concatenate[Engine, P], None]) -> Callable[Concatenate[Engine, P], None]:

@@ -153,10 +153,8 @@ class Frontier:
     def restore_gap(self, key: str, gap_s: float) -> None:
         """Let a host of an earlier session begin with the delay that `crawl_delay_s` gave then.
 
-        It holds until the host's robots.txt has been read again, and that one waits for it as well. A crawl that reads
+        It holds until the host's robots.txt has been read again, and that one waits for it as well; a crawl that reads
         none has no use for it. It may be told before `restore` or after, also of a host that has nothing to do yet.
-        Nothing else of a host has to be kept: its address, which other hosts may share, is looked up again, and hosts
-        that seeds redirected to are the scope's (`Scope.add_alias`).
 
         Args:
             key: Politeness key.

@@ -159,7 +159,7 @@ class Stats(LedgerStats, frozen=True, kw_only=True):
     """All of stats.json: the figures of the last session, and a row for each session of the run.
 
     Args:
-        why: How the session ended (`crawler.engine.engine.Ending`).
+        why: How the session ended (`crawler.engine.ending.Ending`).
         error: What failed, if it did.
         commits: How many commits it made.
         commit_cpu_s, commit_s: What they took, in CPU time and by the clock, seconds.

@@ -21,7 +21,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from crawler.engine.engine import Ending, Engine
+from crawler.engine.ending import Ending
+from crawler.engine.engine import Engine
 from crawler.errors import UsageError
 from crawler.log.crawl_log import tell, tell_fault
 from crawler.settings.groups import DashboardSettings

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from crawler.engine.engine import Ending, Engine, moment
+from crawler.engine.ending import Ending
+from crawler.engine.engine import Engine, moment
 from crawler.frontier.outlook import HostView
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES

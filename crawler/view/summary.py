@@ -8,7 +8,8 @@ from typing import cast
 
 import msgspec
 
-from crawler.engine.engine import Ending, Engine
+from crawler.engine.ending import Ending
+from crawler.engine.engine import Engine
 from crawler.fetch import concurrency_of, strategy_of
 from crawler.log.terminal import counted, duration, printable, size, wrapped
 from crawler.measure.stats import SessionStats, Stats, TrapStats

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from crawler.cli import Parser
 from crawler.engine import assembly
-from crawler.engine.engine import Ending
+from crawler.engine.ending import Ending
 from crawler.scope import seeds
 from crawler.settings.file import build
 from crawler.settings.options import add_settings

@@ -1,0 +1,25 @@
+"""How a crawl ends: the word, the error and the cause."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from crawler.errors import RunError
+
+Why = Literal["finished", "max_pages", "max_time", "stopped", "failed"]
+
+
+class Ending(Struct, frozen=True):
+    """How a crawl ended.
+
+    Args:
+        why: finished; max_pages or max_time, limits that the user set; stopped by a signal; failed.
+        error: What failed.
+        cause: What stopped it, in words, as `by SIGINT`; empty where `why` says all.
+    """
+
+    why: Why
+    error: RunError | None = None
+    cause: str = ""
