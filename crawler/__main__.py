@@ -5,7 +5,7 @@ import signal
 import sys
 from types import FrameType
 
-INTERRUPTED = 130  # as a shell tells it: 128 and the number of the signal
+INTERRUPTED = 130  # A shell tells an interrupt by this status: 128 and the number of the signal.
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -25,10 +25,11 @@ except ImportError:
 
 Headers = tuple[tuple[str, str], ...]
 
-LEVEL = 2  # of compression, which both libraries have; zlib's 6 takes 2.5 times as long for files 10 % smaller
-MAX_HEAD_BYTES = 64 * 1024  # of the named fields of one record
+# This level of compression is one that both libraries have; zlib's 6 takes 2.5 times as long for files 10 % smaller.
+LEVEL = 2
+MAX_HEAD_BYTES = 64 * 1024  # The named fields of one record have this many bytes at most.
 HIDDEN = "X-Crawler-"  # put before the names of framing fields that are not true of a stored body
-ELAPSED = "X-Crawler-Elapsed-Ms"  # from the request to the end of the answer
+ELAPSED = "X-Crawler-Elapsed-Ms"  # This field tells the milliseconds from the request to the end of the answer.
 
 _GZIP = 31  # window bits that mean: with gzip's header and checksum
 _READ_BYTES = 16 * 1024

@@ -8,7 +8,7 @@ from crawler.fetch import STRATEGIES
 from crawler.settings.options import add_settings
 
 _CHOICES = {"--strategy": tuple(STRATEGIES)}
-_FETCH_GROUPS = ("fetch", "politeness", "parse")  # of which `crawler fetch` takes the options
+_FETCH_GROUPS = ("fetch", "politeness", "parse")  # `crawler fetch` takes the options of these groups.
 
 
 def crawl_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,8 +19,8 @@ from crawler.store.base import Done, Found, Output, States, Store
 from crawler.store.journal import Journal
 
 INTERVAL_S = 0.5  # longest that a finished page waits, seconds
-MAX_PAGES = 500  # and the most that wait
-MAX_BYTES = 8 * 1024 * 1024  # and their records' bytes
+MAX_PAGES = 500  # A commit begins when this many pages wait for it.
+MAX_BYTES = 8 * 1024 * 1024  # A commit begins when the records and bodies that wait for it have this many bytes.
 
 Answer = TypeVar("Answer")
 # What was committed, and the requests that the commit found to be new.

@@ -24,7 +24,7 @@ from crawler.files.folder import NOTE, PART, FileFolder, NoRoom, partial_name
 from crawler.log.crawl_log import tell
 from crawler.models import Request, Response
 
-THREADS = 4  # that wait for the disk
+THREADS = 4  # This many threads wait for the disk.
 _OTHER_RESOURCES = (errno.EMFILE, errno.ENFILE)  # fewer requests under way may help
 
 

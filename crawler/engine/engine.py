@@ -35,11 +35,13 @@ from crawler.store.base import Done, Found, HostState, States
 
 P = ParamSpec("P")
 
-GRACE_S = 5.0  # after a stop, seconds in which answers under way are still taken
-DRAIN_S = 8.0  # after a stop, seconds after which pages still being parsed stay pending
-NOTEWORTHY_WAIT_S = 5.0  # waits of hosts that are worth a place in the store; one gap is kept after a resume anyway
-TURN_S = 0.02  # of dropping what is not to be asked for, until answers and signals have their turn
-SMALL_COMMIT_S = 0.02  # while pages are being parsed, an idle slot asks for no commit sooner after the one before
+GRACE_S = 5.0  # After a stop, answers under way are still taken for this many seconds.
+DRAIN_S = 8.0  # After a stop, pages that are still being parsed after this many seconds stay pending.
+# A host that waits for more seconds is noted in the store; one gap is kept after a resume anyway.
+NOTEWORTHY_WAIT_S = 5.0
+TURN_S = 0.02  # Dropping requests takes this many seconds at most before answers and signals have their turn.
+# While pages are being parsed, an idle slot asks for no commit sooner than this many seconds after the last.
+SMALL_COMMIT_S = 0.02
 
 
 def _entry(method: Callable[Concatenate[Engine, P], None]) -> Callable[Concatenate[Engine, P], None]:

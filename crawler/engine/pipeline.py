@@ -40,7 +40,7 @@ from crawler.store.in_progress import InProgress
 from crawler.store.journal import Journal
 
 _LINKS_ONLY = ("segments", "repeats")  # a path that a server leads to did not grow by accident
-SHED_PAUSE_S = 1.0  # when this machine has no descriptors or threads left, until the next try
+SHED_PAUSE_S = 1.0  # The next try comes this many seconds after this machine ran out of descriptors or threads.
 ANSWERS_TO_GROW = 100
 MAX_SHEDS = 5  # tries in a row with nothing else under way
 

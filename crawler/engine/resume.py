@@ -17,7 +17,7 @@ from crawler.records import record_line
 from crawler.settings.groups import Settings
 from crawler.store.base import ALL_SHARDS, Done
 
-MAX_CRASHES = 3  # of the process while a URL was under way; from then on it runs alone
+MAX_CRASHES = 3  # A URL during whose fetch the process died this often runs alone from then on.
 
 
 def prepare(engine: Engine, before: Settings) -> Earlier:

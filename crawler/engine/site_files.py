@@ -27,7 +27,7 @@ from crawler.store.base import Found
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 MAX_SITEMAPS_PER_HOST = 1000
 MAX_INDEX_DEPTH = 3  # sitemaps that name sitemaps that name sitemaps
-SITEMAP_DEPTH = 1  # of the pages that a sitemap names
+SITEMAP_DEPTH = 1  # Pages that a sitemap names have this depth.
 
 
 class Changes(Struct, frozen=True):

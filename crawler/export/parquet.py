@@ -13,9 +13,9 @@ from crawler.errors import RunError
 from crawler.export.columns import HINTS, TIMES, grouped, json_text, kind_of, names_or_all, reader, without_none
 
 MAX_GROUP_ROWS = 50_000
-MAX_GROUP_BYTES = 64 * 1024 * 1024  # in memory, before it is encoded
+MAX_GROUP_BYTES = 64 * 1024 * 1024  # A row group takes this many bytes of memory at most before it is encoded.
 _BATCH_ROWS = 1_000
-_BATCH_BYTES = 1024 * 1024  # as Python objects they take several times this
+_BATCH_BYTES = 1024 * 1024  # A batch holds this many bytes of lines, which take several times this as Python objects.
 
 # What the positions of a list in a record are called; where they have no names, the list is JSON.
 PARTS: dict[str, tuple[str, ...]] = {

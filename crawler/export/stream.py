@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Protocol
 
-CLOSE_TIMEOUT_S = 5.0  # for a reader that does not take the last records
+CLOSE_TIMEOUT_S = 5.0  # A reader that does not take the last records is waited for this many seconds.
 
 
 class Sink(Protocol):

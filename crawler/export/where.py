@@ -36,7 +36,7 @@ _FOREIGN = (
     (re.compile(r"(like|contains|matches)\b", re.IGNORECASE), "write FIELD ~ EXPRESSION to search"),
     (re.compile(r"in\b", re.IGNORECASE), "write FIELD = A or FIELD = B"),
 )
-MAX_DEPTH = 50  # of parentheses
+MAX_DEPTH = 50  # Parentheses may be nested this deep.
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,

@@ -26,7 +26,7 @@ from crawler.models import Request, Response
 from crawler.settings.groups import Settings
 
 WATCHDOG_GRACE_S = 0.25  # after the deadline, so that the thread's own clock comes first
-ABANDON_S = 2.0  # and then for the thread to notice that its socket was shut down
+ABANDON_S = 2.0  # A thread whose socket was shut down has this many seconds to notice it.
 CLOSE_S = 2.0
 
 

@@ -9,7 +9,7 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 
 MAX_CODINGS = 5  # layers; more are an attack
-STEP_BYTES = 256 * 1024  # of output at a time
+STEP_BYTES = 256 * 1024  # A step of decoding gives this many bytes at most.
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024  # RFC 9659: what a decoder on the web has to hold
 # zstd's library has no limit of output: 256 bytes can stand for 8 MiB, and more are never given to it at once.
 _ZSTD_STEP_BYTES = 256

@@ -19,8 +19,9 @@ from urllib.parse import unquote_to_bytes
 from crawler import urls
 from crawler.files.media_types import HTML, SUFFIXES, VAGUE, essence, suffixes_of
 
-MAX_NAME_BYTES = 120  # of each part of a path; file systems allow 255, archives and old tools less
-MAX_FOLDERS = 8  # of a plain path
+# Each part of a path has this many bytes at most; file systems allow 255, archives and old tools less.
+MAX_NAME_BYTES = 120
+MAX_FOLDERS = 8  # A path keeps this many folders of its URL at most.
 MAX_PATH_BYTES = 240
 
 # The names of devices, which Windows sees in any folder and with any suffix.

@@ -34,7 +34,7 @@ _runs = _RunsLogger("crawler", logging.CRITICAL + 1)
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-MAX_DETAIL_CHARS = 500  # of what a library or a server says; URLs stand in the log as long as they are
+MAX_DETAIL_CHARS = 500  # A detail that a library or a server gives is cut to this length; URLs stand whole.
 _crawl: ContextVar[object] = ContextVar("crawl", default=None)  # whose lines are written, where several run at once
 _levels: dict[object, int] = {}  # the level of each crawl that has a log open
 _lock = threading.Lock()

@@ -20,9 +20,10 @@ WORTH = 1.05  # times faster: what gives less is not advised
 LONG_GAP = 1.2  # times the delay that was asked for: the host itself, or its robots.txt, has made it longer
 HAS_CORE = 0.7  # share of the time for which it is busy: below it, the main process has to share its processor
 LEFT_ALONE = 0.5  # share of the time: a host that gaps and answers account for less of had something else to wait for
-HALF_CORE = 0.5  # that is left: less is no use to another crawl
+HALF_CORE = 0.5  # Less than this share of a core that is left is no use to another crawl.
 FULL = 0.95  # share of the time that a part can be busy: the next limit of what a change can give
-CURL_CPU = {"asyncio": 0.62, "threads": 0.1, "sequential": 0.1}  # of the CPU a request costs, what it costs with curl
+# With curl a request costs this share of the CPU that it costs with the strategy named.
+CURL_CPU = {"asyncio": 0.62, "threads": 0.1, "sequential": 0.1}
 ONLY_OWN = "only where the server is yours, or its owner agrees"
 
 

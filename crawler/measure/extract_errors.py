@@ -7,11 +7,11 @@ from collections import Counter
 from crawler.log.terminal import counted, printable
 from crawler.measure.stats import ExtractErrorsStats, ExtractErrorStats
 
-MAX_REASONS = 1_000  # that are counted one by one; an extractor may fail at each page with other words
-MAX_TOLD = 20  # of them that are new enough to be told at once
-MAX_LISTED = 100  # in stats.json
+MAX_REASONS = 1_000  # This many reasons are counted one by one; an extractor may fail at each page with other words.
+MAX_TOLD = 20  # This many reasons are told in the log as soon as they are new.
+MAX_LISTED = 100  # stats.json lists this many reasons.
 OTHERS = "(others)"
-_REASON_CHARS = 120  # in one line
+_REASON_CHARS = 120  # A reason in a line is cut to this length.
 _URL_CHARS = 200
 
 

@@ -34,7 +34,7 @@ MAX_LISTED_OUTSIDE = 1_000  # hosts outside of the scope that stats.json lists, 
 MAX_OUTSIDE = 10_000  # hosts outside of the scope that are counted one by one
 OTHER_HOSTS = "(others)"
 MAX_NOTES = 1_000
-HELD_SHARE = 0.5  # of the crawl's time: hosts that took more are what a polite crawl waits for
+HELD_SHARE = 0.5  # Hosts that took more than this share of the crawl's time are what a polite crawl waits for.
 
 
 class Ledger:

@@ -22,7 +22,8 @@ MIN_S = 1.5  # a shorter crawl has hardly begun; its start is most of it
 MIN_REQUESTS = 3
 SHOWN_S = 0.05  # less is no time to tell
 BUSY = 0.8  # share of the time: a part that works longer is what the others wait for
-WORKERS_BUSY = 0.7  # for parse workers, whose clocks stand still on a page's way to them and back
+# Parse workers count as busy from this share of the time, because their clocks stand still while a page travels.
+WORKERS_BUSY = 0.7
 HALF = 0.5  # share of the time: enough to blame a part where no request could leave for want of its results
 CORES_BUSY = 0.85  # share of this machine's cores: then nobody works all the time, and what works most is to blame
 

@@ -29,7 +29,7 @@ _CACHED_ORIGINS = 10_000
 _plain_origins: set[str] = set()  # origins that were met as links and are written as the URL parser writes them
 _CACHED_HREF_CHARS = 512
 _CACHED_TARGETS = 100_000  # about 30 MiB
-_MAX_UPS = 8  # of `../` in an href whose way is remembered
+_MAX_UPS = 8  # The way of an href with this many `../` at most is remembered.
 
 Place = tuple[int, str]  # which of a base's `starts`, and what comes behind it
 

@@ -16,12 +16,13 @@ from crawler.models import Metadata
 from crawler.parse.dates import iso_date
 from crawler.parse.text import fold, fold_line
 
-MAX_JSONLD_CHARS = 64 * 1024  # of all JSON-LD of a page; what does not fit any more is left out
+# All JSON-LD of a page has this many characters at most; what does not fit any more is left out.
+MAX_JSONLD_CHARS = 64 * 1024
 MAX_JSONLD_DEPTH = 64  # lists and objects inside of each other; real ones have fewer than ten
 MAX_OG_CHARS = 64 * 1024
 MAX_ALTERNATES = 1_000
 MAX_FEEDS = 100
-MAX_NAME_CHARS = 300  # of the author
+MAX_NAME_CHARS = 300  # The name of an author is cut to this length.
 MAX_AUTHORS = 20
 
 Attributes = dict[str, str | None]

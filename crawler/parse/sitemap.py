@@ -20,7 +20,7 @@ from crawler.parse.decode import GZIP_MAGIC, undo_codings
 MAX_SITEMAP_URLS = 50_000  # sitemaps.org
 _MAX_GZIP_LAYERS = 2
 _FEED_BYTES = 64 * 1024  # given to the XML parser at a time
-_REFERENCE_BYTES = 10  # of the longest reference that is one, &#x10ffff;
+_REFERENCE_BYTES = 10  # The longest reference that is one has this many bytes: &#x10ffff;
 _MAX_URL_CHARS = 16 * 1024
 # Without the end of any element: a start tag of this size has some hundred thousand attributes, each a node in memory.
 _MAX_GAP_BYTES = 4 * 1024 * 1024

@@ -18,7 +18,8 @@ from crawler.parse.text import EDGE
 
 # Inside of these HTML5 sees text or a fragment apart, never elements of the page; lxml does not know that.
 _OPAQUE = (HIDDEN - {"noscript"}) | {"textarea"}
-_XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")  # for `match` alone: a search would read white space over and over
+# This is for `match` alone: a search would read white space over and over.
+_XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*>")
 
 
 def read(html: bytes, url: str, joiner: LinkJoiner, max_links: int, wanted: ExtractOptions = USUAL) -> Document:

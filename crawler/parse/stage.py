@@ -35,7 +35,7 @@ _ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_page = msgspec.msgpack.Decoder(Response).decode
-_SIZE_BYTES = 4  # of the number in front of a packed page
+_SIZE_BYTES = 4  # The number in front of a packed page has this many bytes.
 encode_parsed = msgspec.msgpack.Encoder().encode
 decode_parsed = msgspec.msgpack.Decoder(Parsed).decode
 

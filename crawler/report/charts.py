@@ -14,19 +14,19 @@ from unicodedata import east_asian_width
 
 from crawler.log.terminal import duration, printable
 
-WIDTH = 720  # of a picture that is not told its own, in units of its text's pixels
+WIDTH = 720  # A picture that is not told its width has this one, in pixels of its text.
 COLOURS = 7  # after which they begin again
 BAR = 20
-STEP = 28  # from one bar to the next
+STEP = 28  # Two bars are this many pixels apart.
 PLOT = 200  # height of the room that lines are drawn in
 HEAD, LABEL = 15, 13  # sizes of text
 BOLD = 1.2  # how much wider bold letters are
-TOP = 42  # where a picture begins below its title
+TOP = 42  # A picture begins this many pixels below its title.
 CHAR = 8.4  # width of a usual letter in a broad typeface, at the size of labels
-SLIM = 5.2  # and of those in `_SLIM`
+SLIM = 5.2  # A character in `_SLIM` is this many pixels wide.
 _SLIM = frozenset("fijlrtI.,:;'|!()[]/- \\")
 MAX_TICKS = 5
-_NO_CHARACTERS = re.compile("[\ufffe\uffff]")  # of XML; `printable` takes care of the others
+_NO_CHARACTERS = re.compile("[\ufffe\uffff]")  # These are no characters of XML; `printable` takes care of the others.
 
 STYLE = """
 .chart { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; font-variant-numeric: tabular-nums }

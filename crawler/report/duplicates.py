@@ -24,8 +24,10 @@ from crawler.store import snapshot
 from crawler.store.journal import read_records
 
 MAX_DISTANCE = 3  # bits in which the SimHashes of look-alikes differ
-_BLOCKS = ((51, 13), (38, 13), (25, 13), (12, 13), (0, 12))  # of a SimHash: where each begins, and its bits
-_CROWD = 256  # of the hashes that agree in two blocks, how many each is compared with; a crowd is joined by its links
+# The blocks of a SimHash: where each begins, and its bits.
+_BLOCKS = ((51, 13), (38, 13), (25, 13), (12, 13), (0, 12))
+# Of the hashes that agree in two blocks, each is compared with this many; a crowd is joined by its links.
+_CROWD = 256
 _SIGNED, _UNSIGNED = 1 << 63, (1 << 64) - 1
 
 _SCHEMA = """

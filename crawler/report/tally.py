@@ -20,9 +20,9 @@ from crawler.report.sources import EXAMPLES, MAX_REASONS, AsOf, Reason
 from crawler.store.journal import read_records
 
 TOP = 20  # pages, hosts and groups that are kept
-MAX_BINS = 600  # of time, before they become twice as wide
+MAX_BINS = 600  # There are this many bins of time at most before they become twice as wide.
 MAX_KIND = 100  # characters of a content type that are looked at
-MAX_KINDS = 1_000  # of content types that are counted one by one
+MAX_KINDS = 1_000  # This many content types are counted one by one.
 DELAYS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000)
 _BATCH = 1_000  # rows
 BROKEN = frozenset(("http_error", "failed", "quarantined"))

@@ -15,9 +15,11 @@ from urllib.parse import unquote
 
 from crawler import urls
 
-MAX_PATTERN_CHARS = 512  # of path and query; what comes after them does not shape a pattern
-MAX_GROUP_SEGMENTS = 32  # of what is looked for as repeated; bounds the work where paths may have any length
-NO_NOVELTY = 0  # of a page without text: it cannot be judged by what it says
+# A pattern is made of this many characters of path and query; what comes after them does not shape it.
+MAX_PATTERN_CHARS = 512
+# A group that repeats has this many segments at most, which bounds the work where paths may have any length.
+MAX_GROUP_SEGMENTS = 32
+NO_NOVELTY = 0  # A page without text has this signature: it cannot be judged by what it says.
 
 # Digits, except those of escapes; escapes of canonical URLs are in upper case.
 _DIGITS = re.compile(r"(?<!%)(?<!%[0-9A-F])[0-9]+")

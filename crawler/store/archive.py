@@ -15,7 +15,7 @@ from crawler.store.journal import Journal
 from crawler.version import VERSION
 from crawler.warc import Headers
 
-MAX_KNOWN_BODIES = 50_000  # of which a second copy is not stored; about 20 MB
+MAX_KNOWN_BODIES = 50_000  # A second copy of this many bodies is not stored; they take about 20 MB of memory.
 MASK = "***"
 
 _REVISIT = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"

@@ -19,7 +19,7 @@ from crawler.store.sqlite_file import APPLICATION_ID, READABLE_VERSIONS
 
 STATE = "state.sqlite"
 DAMAGE = "damage to the state"  # a kind of fault
-MAX_URL_CHARS = 200  # of a URL in a sentence
+MAX_URL_CHARS = 200  # A URL in a sentence is cut to this length.
 
 _NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 # What was asked for has a record; failed and skipped are given to URLs that never were, too.

@@ -7,7 +7,7 @@ from typing import Any
 
 from crawler.log.terminal import printable
 
-EXAMPLES = 20  # of each kind of fault
+EXAMPLES = 20  # This many faults of each kind are told one by one.
 
 
 class Faults:

@@ -15,10 +15,10 @@ from crawler.models import OUTCOMES
 from crawler.store.journal import sync_folder
 
 SCHEMA_VERSION = 3
-READABLE_VERSIONS = (2, 3)  # of which the older ones are migrated when their run goes on
+READABLE_VERSIONS = (2, 3)  # Readers read these formats; a run of an older one is migrated when it goes on.
 APPLICATION_ID = 0x43524C52  # "CRLR": what `file` and other tools see in the header
 CACHE_KIB = 64 * 1024
-MAX_CHECKED_BYTES = 512 * 1024 * 1024  # larger files take SQLite too long to read whole at every start
+MAX_CHECKED_BYTES = 512 * 1024 * 1024  # A larger file takes SQLite too long to be read whole at every start.
 ALIASES = "CREATE TABLE aliases (site TEXT NOT NULL, host TEXT NOT NULL, PRIMARY KEY (site, host)) WITHOUT ROWID;"
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;

@@ -35,15 +35,16 @@ _unheard.addHandler(logging.NullHandler())
 _unheard.propagate = False
 
 EVERY_S = 1.0  # between two states
-PATIENCE_S = 10.0  # with a listener that does not read
-END_S = 1.0  # for the last state to reach the listeners
+PATIENCE_S = 10.0  # A listener that does not read is dropped after this many seconds.
+END_S = 1.0  # The last state has this many seconds to reach the listeners.
 MAX_LISTENERS = 32
 MAX_CONNECTIONS = 64  # also of those who have not asked yet; each takes a descriptor that the crawl may need
-IDLE_S = 60.0  # that a connection is kept without a request
-MAX_BODY_BYTES = 1024  # of a request
+IDLE_S = 60.0  # A connection without a request is kept for this many seconds.
+MAX_BODY_BYTES = 1024  # The body of a request has this many bytes at most.
 BACKLOG = 32
-SEND_BYTES = 65_536  # of a listener in the kernel, so that one that does not read is soon known
-RETRY_MS = 2000  # until a browser that has lost the connection tries again
+# The kernel buffers this many bytes for a listener, so that one that does not read is soon known.
+SEND_BYTES = 65_536
+RETRY_MS = 2000  # A browser that has lost the connection tries again after this many milliseconds.
 NO_LIBRARY = "Metrics need one library more: pip install prometheus-client"
 
 

@@ -23,7 +23,7 @@ from crawler.fetch.dial.target import Target
 from crawler.models import Request, Response
 from crawler.settings.groups import Settings
 
-MAX_ORIGINS = 10_000  # whose protocol is remembered
+MAX_ORIGINS = 10_000  # The protocol of this many origins is remembered.
 MAX_IDLE = 1024  # connections kept of each protocol, or a quarter of the file descriptors if that is less
 
 _ERRORS: ErrorTable = {OSError: system_error}

@@ -25,14 +25,15 @@ from crawler.fetch.dial.resolve import is_literal
 from crawler.settings.groups import KIB
 
 MAX_PER_ANSWER = 50  # Set-Cookie fields that are looked at
-MAX_FIELD_CHARS = 8 * KIB  # of one such field, attributes included
+MAX_FIELD_CHARS = 8 * KIB  # A Set-Cookie field has this many characters at most, attributes included.
 MAX_COOKIE_BYTES = 4 * KIB  # name and value
-MAX_ATTRIBUTES = 40  # of one cookie; there are seven in use
+MAX_ATTRIBUTES = 40  # A cookie has this many attributes at most; there are seven in use.
 MAX_ATTRIBUTE_CHARS = KIB
 MAX_PER_SITE = 180  # a site is a registrable domain
 MAX_COOKIES = 3_000
-MAX_SENT = 150  # in one request
-MAX_SENT_BYTES = 8_000  # and their size: servers refuse a header line above 8 KiB
+MAX_SENT = 150  # A request carries this many cookies at most.
+# A request carries this many bytes of cookies at most: servers refuse a header line above 8 KiB.
+MAX_SENT_BYTES = 8_000
 
 _SPACE = " \t"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

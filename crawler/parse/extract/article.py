@@ -18,7 +18,7 @@ for _name in ("trafilatura", "htmldate", "justext"):
     # They tell of every page without an article; the record does as well.
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
-_MAX_STATEMENT_CHARS = 200  # of a text that states a date
+_MAX_STATEMENT_CHARS = 200  # A text that states a date has this many characters at most.
 # Where pages state their date: an element for it, one that is named for it, or a line that begins like this.
 _DATED_NAME = re.compile(
     r"date|datum|time|publi|posted|(?<!version)modified|byline|(?:post|entry)[-_]?meta", re.IGNORECASE

@@ -22,7 +22,7 @@ from crawler.parse.metadata import is_deeper
 from crawler.parse.options import ExtractOptions
 from crawler.parse.text import fold
 
-MAX_ERROR_CHARS = 200  # of each sentence in `extract_error`
+MAX_ERROR_CHARS = 200  # Each sentence in `extract_error` is cut to this length.
 MAX_DEPTH = 64  # lists and dictionaries inside of each other in what an extractor returns
 LEFT_OUT = "left out: a worker died at this page before, so it was read again without extractors"
 

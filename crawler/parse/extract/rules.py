@@ -30,8 +30,9 @@ _NUMBER = re.compile(
 )
 _NO_DIGIT = re.compile(r"\D", re.ASCII)
 
-MAX_CHARS = 1024 * 1024  # of all that is taken from one page; `*` as HTML could give each page many times over
-_VALUE_CHARS = 16  # that each value counts beside its text
+# Rules take this many characters from one page at most; `*` as HTML could give each page many times over.
+MAX_CHARS = 1024 * 1024
+_VALUE_CHARS = 16  # Each value counts as this many characters beside its text.
 # Where an element has what it says for machines, by type; its text is read where it has none of these.
 _USUAL_ATTRIBUTES = {
     "text": ("content",),

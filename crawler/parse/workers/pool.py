@@ -27,9 +27,10 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 WINDOW_JOBS = 16  # jobs sent to one worker and not yet answered
-WINDOW_BYTES = 1024 * 1024  # and their payloads, in bytes; one job may exceed it
+WINDOW_BYTES = 1024 * 1024  # A worker has payloads of this many bytes at most before it; one job may exceed it.
 SWEEP_S = 0.5  # how often deadlines are looked at, seconds
-START_LIMIT_S = 60.0  # for a worker to be ready; no page is charged for a machine that is slow to start one
+# A worker has this many seconds to be ready; no page is charged for a machine that is slow to start one.
+START_LIMIT_S = 60.0
 REST_BYTES = 256 * 1024
 LAUNCHES = 10  # tries to start a worker where there is none at all
 LAUNCH_PAUSE_S = 1.0

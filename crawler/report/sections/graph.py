@@ -21,10 +21,10 @@ MAX_LINKS = 1_500  # drawn; of more only those by which pages were found
 MENU_SHARE = 0.5  # a page that more of the pages link to stands in the menu; links to it say nothing
 NAME = 230.0  # room for a name on the rim
 FEW = 10  # pages that need no menu
-BEND = 0.45  # of the way to the middle
-SLOT = 14.0  # from one name to the next on the rim
+BEND = 0.45  # A curve bends this share of the way to the middle.
+SLOT = 14.0  # Two names on the rim are this far apart.
 RIM = 220.0  # smallest radius
-INNER = 0.2  # of the radius: the ring of the seeds, if there are several
+INNER = 0.2  # The ring of the seeds has this share of the radius, if there are several seeds.
 
 
 class Graph(Struct):

@@ -8,7 +8,7 @@ from crawler.report.charts import STYLE, safe
 
 FULL, HALF, NARROW = 960, 462, 320  # widths of pictures: over the whole page, beside another, on a phone
 MAX_URL = 300  # characters of a URL that are shown
-SHOWN_LINKS = 2  # of a list of URLs
+SHOWN_LINKS = 2  # This many of a list of URLs are shown unfolded.
 RIGHT, LEFT = "n", ""  # classes of columns: of numbers, and of text
 
 

@@ -39,9 +39,10 @@ _TITLES = {
     "computing": "Computing",
     "hand-over": "Waiting to be parsed and written",
 }
-MAX_POINTS = 150  # of a line; more are drawn together
-RATE_POINTS = 60  # of a line of rates, which are noise over short spans
-RATE_S = 1.0  # and at least so far apart, seconds: pages are counted when they are committed, twice a second
+MAX_POINTS = 150  # A line has this many points at most; more are drawn together.
+RATE_POINTS = 60  # A line of rates has this many points at most, because rates over short spans are noise.
+# Points of rates are this many seconds apart at least: pages are counted when they are committed, twice a second.
+RATE_S = 1.0
 MIB = 1024 * 1024
 
 Points = list[tuple[float, float]]
