@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
+Headers = tuple[tuple[str, str], ...]  # Header fields of a request or an answer: names and values, in order.
 Kind = Literal["page", "robots", "sitemap"]  # a file is a page until the head of its answer says otherwise
 Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
 # Their places are numbers in the state of runs: none may move, and a new one comes last.
@@ -103,7 +104,7 @@ class Response(Struct, frozen=True, array_like=True):
 
     request: Request
     status: int
-    headers: tuple[tuple[str, str], ...]
+    headers: Headers
     body: bytes
     fetched_at: float
     elapsed_s: float

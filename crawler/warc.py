@@ -17,13 +17,13 @@ from uuid import uuid4
 from msgspec import Struct
 
 from crawler.errors import RunError
+from crawler.models import Headers
 
 try:
     from isal.isal_zlib import compress  # a third of zlib's CPU time for files of the same size
 except ImportError:
     from zlib import compress
 
-Headers = tuple[tuple[str, str], ...]
 
 # This level of compression is one that both libraries have; zlib's 6 takes 2.5 times as long for files 10 % smaller.
 LEVEL = 2

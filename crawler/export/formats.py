@@ -17,9 +17,8 @@ from crawler.export import csv_text, jsonl, sqlite
 from crawler.export.compressed import compressed
 from crawler.export.selection import ALL, Selection, selected_lines
 from crawler.export.stream import Sink
+from crawler.store.base import STATE
 from crawler.store.replacing import replacing
-
-_STATE = "state.sqlite"  # the run's own, beside its journal
 
 Write = Callable[[Iterator[bytes], Sequence[str] | None, BinaryIO], int]
 
@@ -58,7 +57,7 @@ def export(
         RunError: If the journal is missing, shorter than committed or damaged, or the disk is full.
     """
     check(target)
-    for own in (journal, journal.with_name(_STATE)):
+    for own in (journal, journal.with_name(STATE)):
         if target.resolve() == own.resolve() or (target.exists() and own.exists() and target.samefile(own)):
             raise UsageError(f"{target} is the run's own {own.name}; export to another file")
     form = FORMATS[_suffix(target)]

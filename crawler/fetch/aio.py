@@ -32,8 +32,8 @@ from crawler.fetch.base import (
 )
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import Proxy, find_proxy
-from crawler.fetch.dial.target import DialRefused, Headers, Target
-from crawler.models import Request, Response
+from crawler.fetch.dial.target import DialRefused, Target
+from crawler.models import Headers, Request, Response
 from crawler.settings.groups import Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from crawler.errors import FetchError
 from crawler.fetch.base import check_head
-from crawler.fetch.dial.target import Headers, Limits
+from crawler.fetch.dial.target import Limits
+from crawler.models import Headers
 from crawler.settings.groups import KIB
 
 MAX_LENGTH = 2**63 - 1

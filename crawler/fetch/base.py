@@ -19,8 +19,8 @@ import certifi
 
 from crawler import urls
 from crawler.errors import FetchError
-from crawler.fetch.dial.target import _RESOURCES, DialRefused, Headers, Limits, Target
-from crawler.models import Kind, Request, Response
+from crawler.fetch.dial.target import _RESOURCES, DialRefused, Limits, Target
+from crawler.models import Headers, Kind, Request, Response
 from crawler.settings.groups import KIB
 
 MAX_ERROR_BODY_BYTES = 16 * KIB  # a 4xx or 5xx body up to this is read, so that its connection can be used again

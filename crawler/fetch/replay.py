@@ -18,8 +18,8 @@ from crawler.fetch.archived import NAME, ArchivedAnswers
 from crawler.fetch.base import ByteCount, Intake, check_head, make_page
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.resolve import Resolver
-from crawler.fetch.dial.target import Headers, Target
-from crawler.models import Request, Response
+from crawler.fetch.dial.target import Target
+from crawler.models import Headers, Request, Response
 from crawler.settings.groups import Settings
 
 INDEX = "index.html"

@@ -20,9 +20,9 @@ from crawler.fetch.base import READ_BYTES, ByteCount, ErrorTable, make_page, sys
 from crawler.fetch.blocking import Adapter, FetchState, Session, current
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import Proxy, find_proxy
-from crawler.fetch.dial.target import Headers, Target
+from crawler.fetch.dial.target import Target
 from crawler.fetch.dial.workers import Call, Workers
-from crawler.models import Request, Response
+from crawler.models import Headers, Request, Response
 from crawler.settings.groups import Settings
 
 WATCHDOG_GRACE_S = 0.25  # after the deadline, so that the thread's own clock comes first

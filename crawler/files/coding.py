@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 import brotli  # type: ignore[import-untyped]
 import zstandard
 
-MAX_CODINGS = 5  # layers; more are an attack
+MAX_CODINGS = 5  # More layers of content-coding than this are an attack.
 STEP_BYTES = 256 * 1024  # A step of decoding gives this many bytes at most.
-_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024  # RFC 9659: what a decoder on the web has to hold
-# zstd's library has no limit of output: 256 bytes can stand for 8 MiB, and more are never given to it at once.
-_ZSTD_STEP_BYTES = 256
+ZSTD_WINDOW_BYTES = 8 * 1024 * 1024  # RFC 9659: what a decoder on the web has to hold
+# A zstd block of 4 bytes can stand for 128 KiB and the library has no output limit: 256 bytes in are at most 8 MiB out.
+ZSTD_STEP_BYTES = 256
 _MEMBER_STEP_BYTES = 16 * 1024  # what follows a gzip member is copied, so there is never much of it
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 
 Pieces = Iterator[bytes]
 
@@ -52,7 +52,7 @@ def _gzip(pieces: Pieces) -> Pieces:
     for data in _cut(pieces, _MEMBER_STEP_BYTES):
         while data:
             if stream.eof:  # another member, or padding
-                if not data.startswith(_GZIP_MAGIC[: len(data)]):
+                if not data.startswith(GZIP_MAGIC[: len(data)]):
                     return
                 stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
             yield _inflated(stream, data)
@@ -113,9 +113,9 @@ def _from_brotli(stream: brotli.Decompressor, data: bytes) -> bytes:
 
 
 def _zstd(pieces: Pieces) -> Pieces:
-    decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
+    decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
     stream = decoder.decompressobj()
-    for data in _cut(pieces, _ZSTD_STEP_BYTES):
+    for data in _cut(pieces, ZSTD_STEP_BYTES):
         while data:
             if stream.eof:  # another frame, or padding
                 if not data.startswith(zstandard.FRAME_HEADER[: len(data)]):

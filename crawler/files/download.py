@@ -18,14 +18,13 @@ from crawler.errors import FetchError
 from crawler.files.choice import FileChoice
 from crawler.files.coding import codings_of
 from crawler.files.folder import CHECK_BYTES, NOTE, PART, FileFolder, partial_name
+from crawler.models import Headers
 
 MAX_NOTE_BYTES = 64 * 1024
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]+"')  # RFC 9110, 8.8.3, as far as it is ASCII
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/(?:([0-9]{1,18})|\*)", re.IGNORECASE)
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _KEPT_FIELDS = ("content-type", "content-disposition", "etag", "last-modified")
-
-Headers = tuple[tuple[str, str], ...]
 
 
 class Note(Struct, frozen=True):

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from crawler.files.choice import FileChoice, suffix_of
-from crawler.files.coding import CodingError, can_undo, codings_of, decoded
+from crawler.files.coding import GZIP_MAGIC, CodingError, can_undo, codings_of, decoded
 from crawler.files.download import Download, Fields
 from crawler.files.folder import CHECK_BYTES, NOTE, PART, FileFolder, partial_name
 from crawler.files.media_types import essence
@@ -22,7 +22,6 @@ from crawler.models import Saved
 READ_BYTES = 1024 * 1024
 DECODED = ".decoded.part"
 PAGE = ".page.part"
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 def finish(folder: FileFolder, max_bytes: int, download: Download) -> Saved | None:

@@ -14,14 +14,10 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 from msgspec import Struct
 
-MAX_CODINGS = 5  # layers of content-coding; more are an attack
-_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024  # RFC 9659: what a decoder on the web has to hold
-# A zstd block of 4 bytes can stand for 128 KiB and the library has no output limit: 256 bytes in are at most 8 MiB out.
-_ZSTD_STEP_BYTES = 256
+from crawler.files.coding import GZIP_MAGIC, MAX_CODINGS, ZSTD_STEP_BYTES, ZSTD_WINDOW_BYTES, codings_of
+
 _SALVAGE_STEP_BYTES = 64  # a call that fails gives nothing back, so the way to the fault is gone again in small steps
 _MEMBER_STEP_BYTES = 1024  # input for a further gzip member at first: what it leaves is copied each time
-
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Decoded(Struct, frozen=True):
@@ -71,8 +67,7 @@ def undo_codings(body: bytes, fields: Iterable[str], limit_bytes: int) -> Decode
 
     Source: RFC 9110, 8.4; RFC 1950 to 1952; RFC 7932; RFC 8878.
     """
-    names = (name.strip().lower() for field in fields for name in field.split(","))
-    codings = [name for name in names if name not in ("", "identity")]
+    codings = codings_of(fields)
     if len(codings) > MAX_CODINGS:
         return Decoded(b"", fault="too_many_codings")
     complete, truncated, fault = True, None, None
@@ -182,13 +177,13 @@ def _brotli_pieces(data: bytes, starts: Sequence[int], limit: int) -> tuple[_Lay
 
 
 def _zstd(data: bytes, limit: int) -> _Layer:
-    decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
+    decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
     stream = decoder.decompressobj()
     parts: list[bytes] = []
     room, at = limit, 0
     try:
         while at < len(data):
-            piece = data[at : at + _ZSTD_STEP_BYTES]
+            piece = data[at : at + ZSTD_STEP_BYTES]
             output = stream.decompress(piece)
             at += len(piece) - len(stream.unused_data)
             parts.append(output[:room])

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from lxml import etree
 from msgspec import Struct
 
+from crawler.files.coding import GZIP_MAGIC
 from crawler.models import MAX_SITEMAP_BYTES
 from crawler.parse.charset import decode_text
-from crawler.parse.decode import GZIP_MAGIC, undo_codings
+from crawler.parse.decode import undo_codings
 
 MAX_SITEMAP_URLS = 50_000  # sitemaps.org
 _MAX_GZIP_LAYERS = 2

@@ -17,12 +17,13 @@ from crawler.frontier.retry import RETRYABLE_STATUSES
 from crawler.scope.seeds import Seeds
 from crawler.settings.file import render
 from crawler.settings.groups import Settings, SiteSettings
-from crawler.store.base import Known
+from crawler.store.base import ARCHIVE, IN_PROGRESS, JOURNAL, STATE, Known
 from crawler.store.batches import altered
 from crawler.store.journal import Kind, read_records, sync_folder
 from crawler.store.snapshot import SqliteSnapshot
 
 DATA = Path("data")
+SETTINGS = "run.toml"
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "9p")
 
 
@@ -39,27 +40,27 @@ class Run:
     @property
     def journal(self) -> Path:
         """One record a line."""
-        return self.folder / "records.jsonl"
+        return self.folder / JOURNAL
 
     @property
     def warc(self) -> Path:
         """Every answer as it was received, if that was asked for."""
-        return self.folder / "pages.warc.gz"
+        return self.folder / ARCHIVE
 
     @property
     def settings(self) -> Path:
         """The settings that the run was started with, its sites among them."""
-        return self.folder / "run.toml"
+        return self.folder / SETTINGS
 
     @property
     def state(self) -> Path:
         """URLs, outcomes and committed lengths."""
-        return self.folder / "state.sqlite"
+        return self.folder / STATE
 
     @property
     def in_progress(self) -> Path:
         """What is being worked on now."""
-        return self.folder / "flights.map"
+        return self.folder / IN_PROGRESS
 
     @property
     def stats(self) -> Path:
@@ -189,14 +190,14 @@ def find(name: str | None) -> Run:
     """
     if name is not None:
         folder = Path(name)
-        if not (folder / "run.toml").is_file():
+        if not (folder / SETTINGS).is_file():
             what = "holds no run.toml" if folder.is_dir() else "is a file" if folder.exists() else "is not there"
             raise UsageError(f"{folder} is no run: it {what}")
         return Run(folder)
-    runs = [path.parent for path in DATA.glob("*/run.toml")]
+    runs = [path.parent for path in DATA.glob(f"*/{SETTINGS}")]
     if not runs:
         raise UsageError(f"there is no run under {DATA}/; name its folder")
-    return Run(max(runs, key=lambda folder: (folder / "run.toml").stat().st_mtime))
+    return Run(max(runs, key=lambda folder: (folder / SETTINGS).stat().st_mtime))
 
 
 @contextmanager

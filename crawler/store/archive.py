@@ -8,12 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from crawler import urls, warc
-from crawler.models import Response
+from crawler.models import Headers, Response
 from crawler.records import timestamp
 from crawler.settings.groups import Settings
 from crawler.store.journal import Journal
 from crawler.version import VERSION
-from crawler.warc import Headers
 
 MAX_KNOWN_BODIES = 50_000  # A second copy of this many bodies is not stored; they take about 20 MB of memory.
 MASK = "***"

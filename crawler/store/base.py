@@ -13,6 +13,12 @@ from msgspec import Struct
 from crawler.models import Link, Outcome, Pending, Request
 from crawler.urls import SHARDS
 
+# Names of files in a run's folder.
+JOURNAL = "records.jsonl"
+ARCHIVE = "pages.warc.gz"
+STATE = "state.sqlite"
+IN_PROGRESS = "flights.map"
+
 ALL_SHARDS: Container[int] = range(SHARDS)
 TrapRow = tuple[str, str, str]  # registrable domain, URL pattern, and what `TrapGuard.snapshot` says of them
 

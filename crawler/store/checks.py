@@ -12,12 +12,12 @@ from crawler.errors import RunError
 from crawler.log.terminal import printable
 from crawler.models import OUTCOMES
 from crawler.store import snapshot
+from crawler.store.base import STATE
 from crawler.store.batches import Batch
 from crawler.store.faults import EXAMPLES, Faults
 from crawler.store.sqlite import PENDING
 from crawler.store.sqlite_file import APPLICATION_ID, READABLE_VERSIONS
 
-STATE = "state.sqlite"
 DAMAGE = "damage to the state"  # a kind of fault
 MAX_URL_CHARS = 200  # A URL in a sentence is cut to this length.
 

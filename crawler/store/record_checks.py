@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from crawler import urls
 from crawler.errors import RunError
 from crawler.models import OUTCOMES
-from crawler.store.checks import STATE, StateChecks, outcome_name
+from crawler.store.base import STATE
+from crawler.store.checks import StateChecks, outcome_name
 from crawler.store.faults import Faults
 
 MAX_HOST_IDS = 200_000  # ids of hosts that are kept in memory

@@ -22,7 +22,7 @@ from crawler.fetch.answer import AnswerParser
 from crawler.fetch.base import READ_BYTES, authority, request_target
 from crawler.fetch.curl.state import FetchState
 from crawler.fetch.dial.proxy import Proxy
-from crawler.fetch.dial.target import Headers
+from crawler.models import Headers
 
 MAX_READS = 16  # pieces taken from one connection before others have their turn
 

@@ -11,7 +11,7 @@ from crawler.fetch.answer import HEAD_SLACK_BYTES, MAX_INFORMATIONAL, parse_head
 from crawler.fetch.base import authority, request_target
 from crawler.fetch.curl.state import FetchState
 from crawler.fetch.curl.transfers import E_WEIRD_SERVER_REPLY, Access, Easy, Outcome, Transfers
-from crawler.fetch.dial.target import Headers
+from crawler.models import Headers
 
 _PASS, _ABORT = None, 0  # what libcurl's callbacks for heads and bodies return
 MAX_ATTEMPTS = 2  # libcurl asks again by itself on a fresh connection where one that it kept is dead

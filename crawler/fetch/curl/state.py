@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from crawler.errors import FetchError
 from crawler.fetch.base import ByteCount, Intake, make_page
-from crawler.fetch.dial.target import Headers, Target
-from crawler.models import Request, Response
+from crawler.fetch.dial.target import Target
+from crawler.models import Headers, Request, Response
 
 CLOCK_STEP_S = 0.005  # uvloop's clock moves in milliseconds; a timer may come this much early
 

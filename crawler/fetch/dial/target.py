@@ -7,9 +7,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from crawler.models import Headers
 from crawler.settings.groups import KIB, FetchSettings
-
-Headers = tuple[tuple[str, str], ...]
 
 _RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN})
 

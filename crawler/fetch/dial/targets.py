@@ -12,8 +12,8 @@ from crawler.errors import UsageError
 from crawler.fetch.dial.cookies import CookieJar
 from crawler.fetch.dial.guard import Guard, is_local_name, is_loopback
 from crawler.fetch.dial.resolve import Resolver, is_literal
-from crawler.fetch.dial.target import Headers, Limits, Target
-from crawler.models import MAX_ROBOTS_BYTES, MAX_SITEMAP_BYTES, Kind, Request, Response
+from crawler.fetch.dial.target import Limits, Target
+from crawler.models import MAX_ROBOTS_BYTES, MAX_SITEMAP_BYTES, Headers, Kind, Request, Response
 from crawler.settings.groups import FetchSettings
 
 MAX_ORIGINS = 10_000  # remembered with their vetted addresses
