@@ -1,4 +1,4 @@
-"""The lab's places without end: on every site a calendar, a growing path and a shop with session ids; and whole hosts.
+"""The lab's crawler traps: on every site a calendar, a growing path and a shop with session ids; and whole hosts.
 
 facets.lab       goods by five facets, each of which can be added to the query in any order
 sessions.lab     a session id in the path of every link

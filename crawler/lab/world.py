@@ -61,7 +61,7 @@ class WorldSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = False
     robots: Annotated[bool, _option("--robots", "a robots.txt that forbids some pages")] = True
     sitemaps: Annotated[bool, _option("--sitemaps", "a sitemap, named by robots.txt")] = True
-    traps: Annotated[bool, _option("--traps", "places without end on every site, and whole hosts of them")] = False
+    traps: Annotated[bool, _option("--traps", "crawler traps on every site, and whole hosts of them")] = False
     hostile: Annotated[bool, _option("--hostile", "hosts that reset, drip, lie, send bombs or never answer")] = False
     slow_robots_s: Annotated[
         float, _option("--slow-robots-s", "what the robots.txt of slow-robots.lab takes, seconds", ge=0)
