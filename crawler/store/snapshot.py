@@ -64,19 +64,18 @@ class SqliteSnapshot:
 
     Args:
         path: The state's file.
-        db: A scratch database to which it is attached, for tables that go by it; a new one if None is given.
 
     Raises:
         RunError: If it is missing, damaged, or of a format that this version does not know.
     """
 
-    def __init__(self, path: Path, db: sqlite3.Connection | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         if not path.is_file():
             raise RunError(f"{path} is missing; `crawler export` still reads the run's records")
         if not path.stat().st_size:
             raise damaged(path, sqlite3.DatabaseError("it is empty"))
-        self.db = db or scratch()
+        self.db = scratch()
         try:
             attach(self.db, path)
             self.version = check_version(self.db, path, "state")
