@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
+from tests.conftest import lacking
+
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, Route
 
@@ -44,7 +46,7 @@ async def chromium() -> AsyncIterator[Browser]:
     driver = pytest.importorskip("playwright.async_api", reason="playwright is not installed (crawler[dev] has it)")
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
-        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
+        lacking("there is no Chromium (Debian: apt-get install chromium)")
     # Chromium's sandbox refuses to be set up by root, which is who runs tests in a container.
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with driver.async_playwright() as started:

@@ -31,6 +31,7 @@ import zstandard
 
 from crawler.cli import COMMANDS, Parser
 from crawler.records import FIELDS
+from tests.conftest import lacking
 from tests.contract.server import ScriptedServer, answer
 from tests.integration.conftest import ROOT, Record, run_cli
 
@@ -212,7 +213,7 @@ def test_the_commands_and_scripts_of_a_section_do_what_they_say(section: str, si
     """They end well, print something where that is what they are for, and the files that they name hold records."""
     for tool in ("sqlite3", "jq"):
         if any(re.search(rf"\b{tool} ", block.text) for block in SECTIONS[section]) and not shutil.which(tool):
-            pytest.skip(f"there is no {tool} here")
+            lacking(f"there is no {tool} here (Debian: apt-get install {tool})")
     for block in SECTIONS[section]:
         if block.language == "python":
             text = block.text.replace(SITE, site).replace("max_pages=100", "max_pages=100, delay=0")
