@@ -290,17 +290,17 @@ class Pipeline:
     def _page(self, exchange: Exchange) -> None:
         page = exchange.page
         request = page.request
-        verdict = judge(page, self.settings.fetch.max_redirects)
-        if verdict.action == "parse":
+        step = judge(page, self.settings.fetch.max_redirects)
+        if step.action == "parse":
             self._parse(exchange)
             return
         self.parts.held.add(-len(page.body))
         found = None
-        if verdict.action == "redirect" and verdict.target is not None:
-            found = self._follow(request, verdict.target)
-        line = record_line(request, verdict.outcome, page=page, error=verdict.error, redirect_to=verdict.target)
-        reason = verdict.error or (None if verdict.outcome == "ok" else str(page.status))
-        self._finish(Done(request, verdict.outcome, reason, line, found), exchange)
+        if step.action == "redirect" and step.target is not None:
+            found = self._follow(request, step.target)
+        line = record_line(request, step.outcome, page=page, error=step.error, redirect_to=step.target)
+        reason = step.error or (None if step.outcome == "ok" else str(page.status))
+        self._finish(Done(request, step.outcome, reason, line, found), exchange)
 
     def _follow(self, request: Request, target: str) -> Found | None:
         """The target of a redirect as a link: judged like any other, but of the same depth and with its chain."""

@@ -1,5 +1,5 @@
 """What a crawl counts and times, and what it concludes: bottleneck and advice.
 
-`ledger` is fed by the engine; `verdict` and `advice` judge its evidence; `sampler` keeps a timeline. Imports frontier
-(for its decisions), settings and the floor.
+`ledger` is fed by the engine; `bottleneck` and `advice` judge its evidence; `sampler` keeps a timeline. Imports
+frontier (for its decisions), fetch (for traits of strategies), settings and the floor.
 """

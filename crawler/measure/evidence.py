@@ -1,4 +1,4 @@
-"""What a verdict is judged from: where a crawl's time went, in figures."""
+"""What the bottleneck is judged from: where a crawl's time went, in figures."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import msgspec
 from crawler.fetch import concurrency_of
 from crawler.frontier.decisions import Waits
 from crawler.frontier.politeness import GapCause
+from crawler.measure.bottleneck import Bottleneck, judge
 from crawler.measure.evidence import Evidence
 from crawler.measure.extract_errors import ExtractErrors
 from crawler.measure.histogram import Histogram
@@ -20,7 +21,6 @@ from crawler.measure.host_times import HostTable
 from crawler.measure.machine import Machine
 from crawler.measure.occupancy import Hold, Occupancy, Timeline
 from crawler.measure.stats import BottleneckStats, LedgerStats, MergedStats, OutsideStats, ReasonStats
-from crawler.measure.verdict import Bottleneck, judge
 from crawler.models import EXAMPLES, Outcome, Parsed, Response
 from crawler.settings.groups import Settings, cores
 
@@ -120,7 +120,7 @@ class Ledger:
 
     @property
     def effective_concurrency(self) -> float:
-        """Requests that were in flight on average since the first one left; the verdict is judged by the same."""
+        """Requests that were in flight on average since the first one left; the bottleneck is judged by the same."""
         seen = self.occupancy
         return seen.in_flight_s / seen.observed_s if seen.observed_s else 0.0
 
@@ -128,7 +128,7 @@ class Ledger:
         """The time that pages took in a stage, one of `STAGES`."""
         return self._stages[name]
 
-    def verdict(self) -> Bottleneck:
+    def bottleneck(self) -> Bottleneck:
         """What binds the crawl, as far as it has come."""
         return judge(self.evidence())
 
@@ -230,7 +230,7 @@ class Ledger:
             self.occupancy.look(now, hold, in_flight)
 
     def evidence(self) -> Evidence:
-        """What a verdict is judged from."""
+        """What the bottleneck is judged from."""
         settings, seen, stages = self._settings, self.occupancy, self._stages
         if self.ended is None:
             seen.catch_up(time.monotonic())
@@ -340,6 +340,6 @@ class Ledger:
             notes=list(self.notes.values()),
             stages={name: histogram.stats() for name, histogram in self._stages.items()},
             timeline=self.timeline.stats(),
-            verdict=msgspec.convert(msgspec.to_builtins(self.verdict()), BottleneckStats),
+            verdict=msgspec.convert(msgspec.to_builtins(self.bottleneck()), BottleneckStats),
             hosts=self.hosts.stats(self._delay_of),
         )

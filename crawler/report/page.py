@@ -19,7 +19,7 @@ from crawler.version import VERSION
 
 _SECTIONS = (
     overview.summary,
-    overview.verdict,
+    overview.bottleneck,
     timing.speed,
     timing.stages,
     timing.hosts,

@@ -146,7 +146,7 @@ class Live:
                 for (outcome, reason), count in ledger.reasons.most_common(TOP_REASONS + 1)
                 if outcome != "redirect"
             ][:TOP_REASONS],
-            "verdict": _shown_verdict(msgspec.to_builtins(ledger.verdict())),
+            "verdict": _shown_bottleneck(msgspec.to_builtins(ledger.bottleneck())),
             "left": self._left(),
             "stages": [[name, *_stage(engine, name)] for name in STAGES if ledger.stage(name).count],
             "hosts": self._hosts,
@@ -243,11 +243,11 @@ def _stage(engine: Engine, name: str) -> Iterator[float]:
     yield from (stage.count, stage.total_s, stage.quantile(0.5), stage.quantile(0.9), stage.max_s)
 
 
-def _shown_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """A verdict whose host is named by the web."""
+def _shown_bottleneck(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The bottleneck, as a page may show it: the web names its host."""
     return {
-        **verdict,
-        "host": None if verdict["host"] is None else printable(verdict["host"], MAX_TEXT_CHARS),
-        "sentence": printable(verdict["sentence"]),
-        "advice": [printable(each) for each in verdict["advice"]],
+        **found,
+        "host": None if found["host"] is None else printable(found["host"], MAX_TEXT_CHARS),
+        "sentence": printable(found["sentence"]),
+        "advice": [printable(each) for each in found["advice"]],
     }

@@ -65,7 +65,7 @@ class CrawlCollector(Collector):
         yield cpu
         yield from self._outcomes()
         yield self._stages()
-        yield self._verdict()
+        yield self._bottleneck()
 
     def _outcomes(self) -> Iterator[Metric]:
         ledger = self._live.engine.ledger
@@ -89,10 +89,10 @@ class CrawlCollector(Collector):
             stages.add_metric([name], [*buckets, ("+Inf", float(stage.count))], stage.total_s)
         return stages
 
-    def _verdict(self) -> Metric:
-        verdict = self._live.engine.ledger.verdict()
+    def _bottleneck(self) -> Metric:
+        found = self._live.engine.ledger.bottleneck()
         bound = GaugeMetricFamily("crawler_bound", "What binds the crawl now", labels=["by"])
-        bound.add_metric([verdict.bound_by], 1)
+        bound.add_metric([found.bound_by], 1)
         return bound
 
 

@@ -34,9 +34,9 @@ LINE_SHARE = 10
 RATE_WINDOW_S = 30.0
 # Before so many seconds have passed there is no rate.
 FIRST_RATE_S = 1.0
-# The verdict takes no more lines than this.
+# The sentence on the bottleneck takes no more lines than this.
 MAX_VERDICT_LINES = 3
-# So many seconds pass between two looks at all hosts for the verdict.
+# So many seconds pass between two looks at all hosts for the bottleneck.
 VERDICT_S = 1.0
 # A terminal with fewer columns than this is drawn for as if it had so many.
 MIN_WIDTH = 20
@@ -174,7 +174,7 @@ class Progress:
         """What binds the crawl, in words, as of a moment ago."""
         now = time.monotonic()
         if now - self._judged_at >= VERDICT_S:
-            self._judged_at, self._judged = now, printable(self._engine.ledger.verdict().sentence)
+            self._judged_at, self._judged = now, printable(self._engine.ledger.bottleneck().sentence)
         return self._judged
 
     def _shares(self) -> list[str]:

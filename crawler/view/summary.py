@@ -167,9 +167,9 @@ def _times(engine: Engine) -> list[str]:
     if computing := _shares(engine, COMPUTING):
         cpu = f"CPU: main process {duration(ledger.main_cpu_s)}, parsing {duration(ledger.parse_cpu_s)}"
         lines += wrapped("  computing  ", f"{computing}; {cpu}")
-    verdict = ledger.verdict()
-    lines += wrapped("  bottleneck ", printable(verdict.sentence))
-    for each in verdict.advice:
+    found = ledger.bottleneck()
+    lines += wrapped("  bottleneck ", printable(found.sentence))
+    for each in found.advice:
         lines += wrapped("  advice     ", printable(each))
     return lines
 

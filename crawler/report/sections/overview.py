@@ -123,7 +123,7 @@ def _sentence(said: str) -> str:
     return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?")) else ".")
 
 
-def verdict(facts: Findings) -> Html:
+def bottleneck(facts: Findings) -> Html:
     """What the crawl was bound by, what to change, and what was in use."""
     found = facts.stats.verdict
     if not found.sentence:

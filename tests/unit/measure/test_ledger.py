@@ -201,7 +201,7 @@ def test_a_first_answer_that_does_not_come_is_seen_to_take_time() -> None:
     assert begun is not None
     ledger.occupancy.catch_up(begun + 20)
     assert ledger.evidence().elapsed_s == pytest.approx(20)
-    assert ledger.verdict().sentence == "nothing was answered yet: 1 request in 20 s"
+    assert ledger.bottleneck().sentence == "nothing was answered yet: 1 request in 20 s"
 
 
 def test_what_other_programs_compute_is_nothing_where_the_system_does_not_tell(

@@ -65,7 +65,7 @@ def test_a_plain_line_has_what_is_left_and_the_verdict(clock: Clock) -> None:
     clock.now += 3
     line = shown.line()
     assert "3 pages, 1.0/s, 0 in flight, 1,000 queued, 0 failed, 0 B; at least 16 min 40 s: a.example alone" in line
-    assert line.endswith(engine.ledger.verdict().sentence)
+    assert line.endswith(engine.ledger.bottleneck().sentence)
     assert "\n" not in line
 
 

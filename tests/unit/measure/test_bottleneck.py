@@ -7,8 +7,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from crawler.measure.bottleneck import Cause, judge
 from crawler.measure.evidence import Evidence
-from crawler.measure.verdict import Cause, judge
 
 IDLE = {"turn": 0.0, "slots": 0.0, "hand_off": 0.0, "nothing": 0.0}
 # A crawl of a minute that nothing kept busy; each case changes what it is about.

@@ -12,9 +12,9 @@ import pytest
 
 from crawler.engine import assembly
 from crawler.engine.engine import Engine
-from crawler.measure import verdict as verdict_module
+from crawler.measure import bottleneck
+from crawler.measure.bottleneck import Bottleneck
 from crawler.measure.machine import Machine
-from crawler.measure.verdict import Bottleneck
 from crawler.models import Request
 from crawler.scope import seeds
 from crawler.settings import file as settings_file
@@ -100,7 +100,7 @@ def made(site: str, tables: dict[str, dict[str, Any]]) -> Engine:
 async def verdict_of(engine: Engine, site: str) -> Bottleneck:
     """What the crawl was bound by, after its proper end."""
     assert (await engine.run([site])).why == "finished"
-    return engine.ledger.verdict()
+    return engine.ledger.bottleneck()
 
 
 async def test_a_delay_binds_a_crawl_of_one_site() -> None:
@@ -129,7 +129,7 @@ async def test_bodies_that_drip_are_bound_by_bandwidth() -> None:
 
 async def test_large_pages_and_the_slow_parser_are_bound_by_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
     """One worker; the faster parser is the advice, then more workers."""
-    monkeypatch.setattr(verdict_module, "MIN_S", 0.2)  # how long it takes is up to the machine
+    monkeypatch.setattr(bottleneck, "MIN_S", 0.2)  # how long it takes is up to the machine
     large = b"<div class=item><p>some <b>text</b> and <a href=/1>a link</a></p></div>" * 600
     async with serving(linking(30, large)) as site:
         verdict = await verdict_of(made(site, {"parse": {"parser": "bs4", "workers": 1}}), site)
