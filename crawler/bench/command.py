@@ -15,7 +15,7 @@ from typing import get_args, get_type_hints
 import msgspec
 
 from crawler.bench import picture, rounds, table
-from crawler.bench.alone import check_strategy
+from crawler.bench.parts import check_strategy
 from crawler.commands.exit import Exit
 from crawler.errors import UsageError
 from crawler.fetch import STRATEGIES

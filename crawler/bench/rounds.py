@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler.bench import alone, bare, figures, line, scale
-from crawler.bench.apart import measure
+from crawler.bench import crawls, figures, least_cost, parts, scale
 from crawler.bench.figures import About, Report, Sample
+from crawler.bench.isolated import measure
 from crawler.bench.web import Web, serve_files, serve_lab, watched
 from crawler.errors import UsageError
 from crawler.measure import procfs
@@ -145,34 +145,36 @@ class Bench:
 
     def tasks(self) -> list[Callable[[], Measured]]:
         """One round's measurements, in order."""
-        plan, parts, tasks = self._plan, set(self._plan.parts), list[Callable[[], Measured]]()
-        if parts & {"fetch", "line"}:
+        plan, asked, tasks = self._plan, set(self._plan.parts), list[Callable[[], Measured]]()
+        if asked & {"fetch", "line"}:
             tasks.append(self._bare_fetch)
-        if "fetch" in parts:
+        if "fetch" in asked:
             tasks += [partial(self._fetch, strategy) for strategy in plan.strategies]
-        if parts & {"parse", "line"}:
+        if asked & {"parse", "line"}:
             tasks.append(self._bare_parse)
-        if "parse" in parts:
+        if "parse" in asked:
             tasks.append(self._parse)
-        if parts & {"frontier", "scale"}:
+        if asked & {"frontier", "scale"}:
             tasks += [partial(self._frontier, hosts) for hosts in FRONTIER_HOSTS]
-        if "store" in parts:
+        if "store" in asked:
             tasks.append(self._store)
-        if "start" in parts:
+        if "start" in asked:
             tasks.append(self._start)
-        if "line" in parts:
+        if "line" in asked:
             tasks += [partial(self._line, strategy) for strategy in plan.strategies]
-        if "latency" in parts:
+        if "latency" in asked:
             tasks += self._latency()
-        if "scale" in parts:
+        if "scale" in asked:
             tasks += [self._pages_done(), *(partial(self._known, urls) for urls in (FEW_URLS, plan.scale_urls))]
         return tasks
 
     def _bare_fetch(self) -> Measured:
-        return self._with_server("bare fetch", bare.client(), bare.fetch, self._web.port, self._plan.concurrency)
+        return self._with_server(
+            "bare fetch", least_cost.client(), least_cost.fetch, self._web.port, self._plan.concurrency
+        )
 
     def _fetch(self, strategy: str) -> Measured:
-        return self._with_server("fetch", strategy, alone.fetch, strategy, self._plan.concurrency)
+        return self._with_server("fetch", strategy, parts.fetch, strategy, self._plan.concurrency)
 
     def _with_server(self, part: str, variant: str, job: Callable[..., Sample], *arguments: object) -> Measured:
         """Measure a fetch of the whole corpus, and what it costs the server."""
@@ -182,36 +184,36 @@ class Bench:
         return [(part, variant, msgspec.structs.replace(sample, cpu_s=cpu_s))]
 
     def _bare_parse(self) -> Measured:
-        return [("bare parse", "lexbor", measure(bare.parse, self._corpus))]
+        return [("bare parse", "lexbor", measure(least_cost.parse, self._corpus))]
 
     def _parse(self) -> Measured:
-        return [("parse", self._plan.parser, measure(alone.parse, self._corpus, self._plan.parser))]
+        return [("parse", self._plan.parser, measure(parts.parse, self._corpus, self._plan.parser))]
 
     def _frontier(self, hosts: int) -> Measured:
-        return [("frontier", f"{hosts:,} hosts", measure(alone.frontier, hosts))]
+        return [("frontier", f"{hosts:,} hosts", measure(parts.frontier, hosts))]
 
     def _store(self) -> Measured:
         entries = self._web.corpus.entries
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            sample = measure(alone.store, Path(folder), len(entries), self._web.corpus.size // len(entries))
+            sample = measure(parts.store, Path(folder), len(entries), self._web.corpus.size // len(entries))
         return [("store", "with fsync", sample)]
 
     def _start(self) -> Measured:
         return [
-            ("start", "crawler --help", line.help_text()),
-            ("start", "one page", line.one_page(self._web, self._folder)),
+            ("start", "crawler --help", crawls.help_text()),
+            ("start", "one page", crawls.one_page(self._web, self._folder)),
         ]
 
     def _line(self, strategy: str) -> Measured:
-        sample = line.whole(self._web, strategy, self._plan.concurrency, self._parsing, self._folder)
+        sample = crawls.whole(self._web, strategy, self._plan.concurrency, self._parsing, self._folder)
         return [("line", strategy, sample)]
 
     def _latency(self) -> list[Callable[[], Measured]]:
-        spec = line.slow_hosts(len(self._web.corpus.entries))
+        spec = crawls.slow_hosts(len(self._web.corpus.entries))
         lab, _ = self._stack.enter_context(watched(spec))
 
         def crawl(strategy: str) -> Measured:
-            return [("latency", strategy, line.late(spec, lab, strategy, self._parsing, self._folder))]
+            return [("latency", strategy, crawls.late(spec, lab, strategy, self._parsing, self._folder))]
 
         return [partial(crawl, strategy) for strategy in self._plan.strategies]
 

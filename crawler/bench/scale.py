@@ -9,9 +9,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crawler.bench.alone import LINKS_PER_PAGE, PAGES_PER_COMMIT, link
+from crawler.bench.crawls import crawl
 from crawler.bench.figures import Sample
-from crawler.bench.line import crawl
+from crawler.bench.parts import LINKS_PER_PAGE, PAGES_PER_COMMIT, link
 from crawler.engine.resume import MAX_CRASHES
 from crawler.errors import UsageError
 from crawler.frontier.decisions import Refill
@@ -62,7 +62,7 @@ class Watch:
         self._read = self._pages = 0
 
     def __call__(self, pid: int, run: Path) -> None:
-        """Look, if the journal has grown; for `line.crawl`."""
+        """Look, if the journal has grown; for `crawls.crawl`."""
         try:
             with (run / "records.jsonl").open("rb") as journal:
                 journal.seek(self._read)

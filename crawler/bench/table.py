@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from crawler.bench.crawls import LATENCY_MS
 from crawler.bench.figures import Binding, Line, Report, Result, Spread
-from crawler.bench.line import LATENCY_MS
 from crawler.log.terminal import printable, size
 from crawler.measure.procfs import MIB
 

@@ -14,7 +14,7 @@ import msgspec
 
 from crawler import fetch
 from crawler.bench.command import check_picture, ended_by, positive
-from crawler.bench.compare import own, picture, runs, table
+from crawler.bench.compare import own_sites, picture, runs, table
 from crawler.bench.compare.figures import Own
 from crawler.commands.exit import Exit
 from crawler.errors import UsageError
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     strategies, missing = _strategies()
     found, pages = None, list[str]()
     if arguments.urls or arguments.sites:
-        found, pages = own.fetch(arguments, arguments.pages_per_site or PAGES_PER_SITE)
+        found, pages = own_sites.fetch(arguments, arguments.pages_per_site or PAGES_PER_SITE)
     plan = _plan(arguments, strategies, missing, found, pages)
     progress = _Progress(plan.expected_s())
     with ended_by(signal.SIGTERM, signal.SIGHUP):

@@ -13,17 +13,18 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler.bench.apart import measure
-from crawler.bench.compare import advice, figures, lessons, stage, whole
+from crawler.bench.compare import advice, figures, lessons, stage, whole_crawl
 from crawler.bench.compare.figures import MODES, PARSERS, About, Own, Report
-from crawler.bench.compare.same import Comparison
+from crawler.bench.compare.same_records import Comparison
+from crawler.bench.crawls import TO_THE_LAB
 from crawler.bench.figures import Sample
-from crawler.bench.line import TO_THE_LAB
+from crawler.bench.isolated import measure
 from crawler.bench.rounds import others_s, scratch
 from crawler.bench.web import copied
 from crawler.lab.process import serve_folder, serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.run.folder import Run
+from crawler.settings.file import load
 from crawler.settings.groups import cores
 from crawler.store.journal import read_lines
 from crawler.version import VERSION
@@ -224,19 +225,19 @@ class Rounds:
 
     def _keep(self) -> None:
         arguments = ["--sites", str(self._work.sites), *self._arguments("asyncio", "processes"), "--warc"]
-        measure(whole.crawl, arguments, "asyncio", self._kept)
+        measure(whole_crawl.crawl, arguments, "asyncio", self._kept)
         self._compare("asyncio × processes", self._kept)
 
     def _start(self, strategy: str, mode: str) -> None:
         """What a crawl costs beside its pages; threads start as the event loop does."""
         arguments = [self._work.urls[0], *self._arguments(strategy, mode)]
-        sample = measure(whole.crawl, arguments, strategy, self._next())
+        sample = measure(whole_crawl.crawl, arguments, strategy, self._next())
         self.start_cpu_s.setdefault(strategy, {})[mode] = sample.cpu_s["main"]
 
     def _crawl(self, strategy: str, mode: str) -> None:
         run = self._next()
         arguments = ["--sites", str(self._work.sites), *self._arguments(strategy, mode)]
-        sample = measure(whole.crawl, arguments, strategy, run)
+        sample = measure(whole_crawl.crawl, arguments, strategy, run)
         peaks = {**sample.peak_bytes, "workers": round(sample.detail["workers_bytes"])}
         self.crawls.setdefault((strategy, mode), []).append(msgspec.structs.replace(sample, peak_bytes=peaks))
         self._compare(f"{strategy} × {mode}", run)
@@ -254,7 +255,8 @@ class Rounds:
         wanted = round(STAGE_S / (PARSE_S[parser] * size))
         total = max(len(self._asked), min(STAGE_TOTAL, wanted))
         lines = self._next()
-        sample = measure(stage.parse, self._kept, self._asked, mode, parser, cores(), total, lines)
+        settings = load(None, {"parse": {"mode": mode, "parser": parser, "workers": cores()}}).parse
+        sample = measure(stage.parse, self._kept, self._asked, settings, total, lines)
         self.parsing.setdefault((parser, mode), []).append(sample)
         work = self._lab_work if self._plan.own is None else "your sites"
         self.comparison.take(work, parser, f"{parser} × {mode}", lines.read_bytes().splitlines(), is_part=True)

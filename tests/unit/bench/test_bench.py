@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from crawler.bench import alone, apart, bare, figures, picture, scale, table, web
+from crawler.bench import figures, isolated, least_cost, parts, picture, scale, table, web
 from crawler.bench.figures import About, Report, Sample, Spread
 from crawler.errors import CrawlerError, UsageError
 from crawler.fetch import STRATEGIES, Strategy
@@ -183,8 +183,8 @@ def test_names_cannot_break_the_picture() -> None:
 
 def test_a_measurement_runs_in_a_process_of_its_own() -> None:
     """It brings back what it measured and the memory that it took."""
-    measured = apart.measure(alone.frontier, 10)
-    assert measured.count == alone.TURNS * alone.TURN_URLS
+    measured = isolated.measure(parts.frontier, 10)
+    assert measured.count == parts.TURNS * parts.TURN_URLS
     assert measured.cpu_s["frontier"] > 0
     assert measured.peak_bytes["frontier"] > 8 * procfs.MIB
 
@@ -192,13 +192,13 @@ def test_a_measurement_runs_in_a_process_of_its_own() -> None:
 def test_a_measurement_that_fails_says_why(tmp_path: Path) -> None:
     """The last thing that its process said is in the sentence."""
     with pytest.raises(CrawlerError, match=r"parse failed: FileNotFoundError.*index\.json"):
-        apart.measure(bare.parse, tmp_path)
+        isolated.measure(least_cost.parse, tmp_path)
 
 
 def test_a_process_does_not_outlive_its_context() -> None:
     """Nor does what it has started."""
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(flush=True); input()'])"
-    with apart.started([sys.executable, "-c", child], subprocess.PIPE) as process:
+    with isolated.started([sys.executable, "-c", child], subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"\n"  # of the grandchild, which has its output from its parent
         pids = [process.pid, *procfs.children(process.pid)]
@@ -255,8 +255,8 @@ def test_a_corpus_is_what_the_site_allows(served: web.Web) -> None:
 def test_every_client_reads_every_body(served: web.Web) -> None:
     """Sockets, the client that is installed, and our own fetcher bring the same bytes."""
     folder, corpus = Path(served.corpus.folder), served.corpus
-    assert bare.with_sockets(corpus, served.port, 8) == corpus.size
-    for measured in (bare.fetch(folder, served.port, 8), alone.fetch(folder, "asyncio", 8)):
+    assert least_cost.with_sockets(corpus, served.port, 8) == corpus.size
+    for measured in (least_cost.fetch(folder, served.port, 8), parts.fetch(folder, "asyncio", 8)):
         assert (measured.count, measured.bytes_read) == (len(corpus.entries), corpus.size)
         assert measured.cpu_s["fetcher"] > 0
 
@@ -264,8 +264,8 @@ def test_every_client_reads_every_body(served: web.Web) -> None:
 def test_both_parsers_read_every_page(served: web.Web) -> None:
     """The bare one and ours go over the same bytes, in processes that keep their memory."""
     for measured in (
-        apart.measure(bare.parse, Path(served.corpus.folder)),
-        apart.measure(alone.parse, Path(served.corpus.folder), "bs4"),
+        isolated.measure(least_cost.parse, Path(served.corpus.folder)),
+        isolated.measure(parts.parse, Path(served.corpus.folder), "bs4"),
     ):
         assert (measured.count, measured.bytes_read) == (len(served.corpus.entries), served.corpus.size)
         assert 0 < measured.cpu_s["parser"]
@@ -277,7 +277,7 @@ def test_the_bare_parse_reads_what_a_crawler_cannot_do_without() -> None:
         b"<title>T</title><meta name=description content=D><h1>H</h1>"
         b"<a href=x>1</a><a href=x>2</a><a href=//b.example/>3</a><a href='http://[/'>4</a><a>5</a>"
     )
-    texts, description, links = bare.read(html, "http://a.example/d/")
+    texts, description, links = least_cost.read(html, "http://a.example/d/")
     assert texts == ["T", "H", "H12345"]
     assert description == "D"
     assert links == {"x": "http://a.example/d/x", "//b.example/": "http://b.example/", "http://[/": None}
@@ -286,14 +286,14 @@ def test_the_bare_parse_reads_what_a_crawler_cannot_do_without() -> None:
 @pytest.mark.parametrize("hosts", [10, 10_000])
 def test_the_frontier_gives_back_all_it_was_given(hosts: int) -> None:
     """However many hosts there are."""
-    assert alone.frontier(hosts).count == alone.TURNS * alone.TURN_URLS
+    assert parts.frontier(hosts).count == parts.TURNS * parts.TURN_URLS
 
 
 def test_the_store_keeps_what_was_committed(tmp_path: Path) -> None:
     """One record a page in the journal, on the disk."""
-    measured = alone.store(tmp_path, 700, 100)
+    measured = parts.store(tmp_path, 700, 100)
     assert measured.count == 700
-    assert (tmp_path / alone.JOURNAL).stat().st_size == 700 * 100
+    assert (tmp_path / parts.JOURNAL).stat().st_size == 700 * 100
 
 
 def test_a_store_of_known_urls_goes_on(tmp_path: Path) -> None:
@@ -308,4 +308,4 @@ def test_a_strategy_whose_library_is_missing_is_refused_by_name(monkeypatch: pyt
     """The sentence names the library and how to get it."""
     monkeypatch.setitem(STRATEGIES, "threads", Strategy("library_that_nobody_has:create", "pycurl"))
     with pytest.raises(UsageError, match=r"'threads' needs library_that_nobody_has.*pip install pycurl"):
-        alone.check_strategy("threads", 4)
+        parts.check_strategy("threads", 4)

@@ -13,7 +13,7 @@ import pytest
 from crawler import cli, fetch
 from crawler.bench.compare import advice, command, figures, lessons, picture, runs, table
 from crawler.bench.compare.figures import MODES, About, Advice, Own, Report, Sameness
-from crawler.bench.compare.same import Comparison
+from crawler.bench.compare.same_records import Comparison
 from crawler.bench.figures import Sample
 from crawler.errors import UsageError
 from crawler.measure.procfs import MIB

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crawler.bench.apart import last_line, started
 from crawler.bench.figures import Sample
+from crawler.bench.isolated import last_line, started
 from crawler.bench.web import Web
 from crawler.errors import CrawlerError
 from crawler.lab.process import LabProcess

@@ -1,6 +1,6 @@
 """Runs one measurement in a process of its own, so that none leaves its memory, caches or garbage to the next.
 
-`python -m crawler.bench.apart` is the inside of such a process.
+`python -m crawler.bench.isolated` is the inside of such a process.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def measure(job: Callable[P, Sample], *arguments: P.args, **named: P.kwargs) -> 
     Raises:
         CrawlerError: If it fails, with what it said last.
     """
-    command = [sys.executable, "-m", "crawler.bench.apart"]
+    command = [sys.executable, "-m", "crawler.bench.isolated"]
     with started(command, subprocess.PIPE) as process:
         answer, said = process.communicate(pickle.dumps((job, arguments, named)))
     if process.returncode:
