@@ -3,61 +3,33 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from msgspec import Struct
+import msgspec
 
-from crawler.bench.figures import Sample
-from crawler.bench.isolated import last_line, started
+from crawler.bench import isolated
+from crawler.bench.samples import Sample
 from crawler.bench.web import Web
-from crawler.errors import CrawlerError
 from crawler.lab.process import LabProcess
 from crawler.lab.world import World, WorldSpec
 from crawler.measure import procfs
+from crawler.run.folder import Run
 
 CRAWLER = [sys.executable, "-m", "crawler"]
 TO_THE_LAB = ["--resolve", "*.lab:127.0.0.1", "--allow-private", "127.0.0.0/8", "--delay", "0"]
-LOOK_S = 0.05  # between two looks at a crawl that runs
-START_SHARE = 10  # a crawl of this fraction of the pages tells what the start costs
+START_SHARE = 10  # A crawl of one page in so many tells what the start costs.
 LATENCY_MS = 100
-LATENT_SLOTS = {
-    "asyncio": 64,
-    "curl": 64,
-    "threads": 32,
-    "sequential": 1,
-}  # requests in flight to hosts that answer late
+# So many requests are in flight to hosts that answer late.
+LATENT_SLOTS = {"asyncio": 64, "curl": 64, "threads": 32, "sequential": 1}
 
 _numbers = count(1)
-Look = Callable[[int, Path], None]
 
 
-class Crawl(Struct, frozen=True, kw_only=True):
-    """What one crawl took.
-
-    Args:
-        pages: Pages with an answer.
-        span_s: From the first request to the end, seconds.
-        wall_s: From the start of the process to its end, seconds.
-        main_s, workers_s: CPU time, seconds, start included.
-        bytes_read: Bytes of all answers.
-        peak_bytes: The most memory of the main process, and of all workers together.
-    """
-
-    pages: int = 0
-    span_s: float = 0.0
-    wall_s: float = 0.0
-    main_s: float = 0.0
-    workers_s: float = 0.0
-    bytes_read: int = 0
-    peak_bytes: dict[str, int] = {}
-
-
-def crawl(arguments: Sequence[str], folder: Path, look: Look = lambda pid, run: None) -> Crawl:
+def crawl(arguments: Sequence[str], folder: Path, look: Callable[[int, Path], None] = lambda pid, run: None) -> Sample:
     """Run a crawl to its end.
 
     Args:
@@ -65,42 +37,36 @@ def crawl(arguments: Sequence[str], folder: Path, look: Look = lambda pid, run: 
         folder: Where the run's folder is made.
         look: Called again and again while it runs, with its process id and the run's folder.
 
+    Returns:
+        Its pages with an answer, and the time from the first request to the end; CPU times include the start, and
+        `wall_s` of its detail is the time from the start of the process.
+
     Raises:
         CrawlerError: If it does not succeed, with what it said last.
     """
     run = folder / f"run-{next(_numbers)}"
     command = [*CRAWLER, "crawl", *arguments, *TO_THE_LAB, "--run", str(run), "-q"]
-    peaks: dict[int, int] = {}
-    cpu_before, began = procfs.ended_s(), time.monotonic()
-    with (folder / "said").open("w+b") as said:
-        with started(command, said) as process:
-            while not _has_ended(process):
-                for pid in (process.pid, *procfs.children(process.pid)):
-                    peaks[pid] = max(peaks.get(pid, 0), procfs.peak_bytes(pid))
-                look(process.pid, run)
-        wall_s, cpu_s = time.monotonic() - began, procfs.ended_s() - cpu_before
-        if process.returncode:
-            said.seek(0)
-            raise CrawlerError(f"a crawl that was to be measured failed: {last_line(said.read())}")
-    stats = json.loads((run / "stats.json").read_bytes())
-    main_peak = peaks.pop(process.pid, 0)
-    return Crawl(
-        pages=stats["pages"],
-        span_s=stats["pages"] / stats["pages_per_s"] if stats["pages_per_s"] else wall_s,
-        wall_s=wall_s,
-        main_s=stats["main_cpu_s"],
-        workers_s=cpu_s - stats["main_cpu_s"],
+    ended = isolated.run(command, "a crawl that was to be measured", look=lambda pid: look(pid, run))
+    stats = stats_of(run)
+    return Sample(
+        count=stats["pages"],
+        wall_s=span_s(stats, ended.wall_s),
+        cpu_s={"main": stats["main_cpu_s"], "workers": ended.cpu_s - stats["main_cpu_s"]},
         bytes_read=stats["wire_bytes"],
-        peak_bytes={"main": main_peak, **({"workers": sum(peaks.values())} if peaks else {})},
+        peak_bytes=ended.peak_bytes,
+        detail={"wall_s": ended.wall_s},
     )
 
 
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    try:
-        process.wait(LOOK_S)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+def stats_of(run: Path) -> dict[str, Any]:
+    """The figures that a run has left in its folder."""
+    stats: dict[str, Any] = json.loads(Run(run).stats.read_bytes())
+    return stats
+
+
+def span_s(stats: dict[str, Any], otherwise: float) -> float:
+    """The time of a crawl from its first request to its end, seconds; `otherwise` if it had no page."""
+    return float(stats["pages"] / stats["pages_per_s"]) if stats["pages_per_s"] else otherwise
 
 
 def whole(web: Web, strategy: str, concurrency: int, parsing: Sequence[str], folder: Path) -> Sample:
@@ -120,47 +86,51 @@ def whole(web: Web, strategy: str, concurrency: int, parsing: Sequence[str], fol
     server_before = procfs.main_thread_cpu_s(web.server)
     full = crawl(common, folder)
     server_s = procfs.main_thread_cpu_s(web.server) - server_before
-    if full.pages <= short.pages or full.span_s <= short.span_s:
-        short = Crawl()
-    main_s, workers_s = max(0.0, full.main_s - short.main_s), max(0.0, full.workers_s - short.workers_s)
-    pages, span_s = full.pages - web.extra_pages, full.span_s - short.span_s
-    share = pages / (full.pages - short.pages)  # so that all pages cost what those between the two ends do
-    cpu_s = {"main": main_s * share, "server": server_s}
+    if full.count <= short.count or full.wall_s <= short.wall_s:
+        short = Sample(count=0, wall_s=0.0, cpu_s={"main": 0.0, "workers": 0.0}, detail={"wall_s": 0.0})
+    spent_s = {name: max(0.0, full.cpu_s[name] - short.cpu_s[name]) for name in ("main", "workers")}
+    pages, lasted_s = full.count - web.extra_pages, full.wall_s - short.wall_s
+    # All pages are taken to cost what those between the two ends do.
+    share = pages / (full.count - short.count)
+    cpu_s = {"main": spent_s["main"] * share, "server": server_s}
     if "workers" in full.peak_bytes:
-        cpu_s["workers"] = workers_s * share
+        cpu_s["workers"] = spent_s["workers"] * share
     return Sample(
         count=pages,
-        wall_s=span_s * share,
+        wall_s=lasted_s * share,
         cpu_s=cpu_s,
         bytes_read=full.bytes_read,
         peak_bytes=full.peak_bytes,
         detail={
-            "main_cores": main_s / span_s,
-            "workers_cores": workers_s / span_s,
-            "server_cores": server_s / full.span_s,
-            **_all_of("full", full),
-            **_all_of("short", short),
+            "main_cores": spent_s["main"] / lasted_s,
+            "workers_cores": spent_s["workers"] / lasted_s,
+            "server_cores": server_s / full.wall_s,
+            **_figures_of("full", full),
+            **_figures_of("short", short),
         },
     )
 
 
-def _all_of(which: str, crawled: Crawl) -> dict[str, float]:
-    names = ("pages", "span_s", "wall_s", "main_s", "workers_s")
-    return {f"{which}_{name}": getattr(crawled, name) for name in names}
+def _figures_of(which: str, crawled: Sample) -> dict[str, float]:
+    return {
+        f"{which}_pages": float(crawled.count),
+        f"{which}_span_s": crawled.wall_s,
+        f"{which}_wall_s": crawled.detail["wall_s"],
+        f"{which}_main_s": crawled.cpu_s["main"],
+        f"{which}_workers_s": crawled.cpu_s["workers"],
+    }
 
 
 def one_page(web: Web, folder: Path) -> Sample:
     """The wall time of a crawl of nothing but one seed, from the shell and back."""
     done = crawl([web.seeds[0], "--max-depth", "0"], folder)
-    return Sample(count=1, wall_s=done.wall_s, cpu_s={"main": done.main_s}, peak_bytes=done.peak_bytes)
+    return Sample(count=1, wall_s=done.detail["wall_s"], cpu_s={"main": done.cpu_s["main"]}, peak_bytes=done.peak_bytes)
 
 
 def help_text() -> Sample:
     """The wall time of `crawler --help`."""
-    cpu_before, began = procfs.ended_s(), time.monotonic()
-    with started([*CRAWLER, "--help"], subprocess.DEVNULL) as process:
-        process.wait()
-    return Sample(count=1, wall_s=time.monotonic() - began, cpu_s={"main": procfs.ended_s() - cpu_before})
+    ended = isolated.run([*CRAWLER, "--help"], "crawler --help")
+    return Sample(count=1, wall_s=ended.wall_s, cpu_s={"main": ended.cpu_s})
 
 
 def slow_hosts(pages: int) -> WorldSpec:
@@ -189,11 +159,5 @@ def late(spec: WorldSpec, lab: LabProcess, strategy: str, parsing: Iterable[str]
     slots = LATENT_SLOTS[strategy]
     seeds = World(spec).seeds(lab.port)[:slots]
     done = crawl([*seeds, *parsing, "--strategy", strategy, "--concurrency", str(slots)], folder)
-    return Sample(
-        count=done.pages,
-        wall_s=done.span_s,
-        cpu_s={"main": done.main_s, "workers": done.workers_s},
-        bytes_read=done.bytes_read,
-        peak_bytes=done.peak_bytes,
-        detail={"slots": slots, "possible_pages_per_s": slots * 1000 / LATENCY_MS},
-    )
+    possible = slots * 1000 / LATENCY_MS
+    return msgspec.structs.replace(done, detail={"slots": slots, "possible_pages_per_s": possible})

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import ada_url
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.bench.figures import Sample
+from crawler.bench.samples import Sample
 from crawler.bench.web import ADDRESS, Corpus
 from crawler.parse.workers.worker import keep_memory
 

@@ -8,8 +8,8 @@ from collections import deque
 from pathlib import Path
 
 from crawler import urls
-from crawler.bench.figures import Sample
 from crawler.bench.least_cost import Clock, as_in_a_worker
+from crawler.bench.samples import Sample
 from crawler.bench.web import ADDRESS, USER_AGENT, Corpus, Entry
 from crawler.engine.loop import run_loop
 from crawler.fetch import create

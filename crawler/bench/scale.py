@@ -10,8 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from crawler.bench.crawls import crawl
-from crawler.bench.figures import Sample
 from crawler.bench.parts import LINKS_PER_PAGE, PAGES_PER_COMMIT, link
+from crawler.bench.samples import Sample
 from crawler.engine.resume import MAX_CRASHES
 from crawler.errors import UsageError
 from crawler.frontier.decisions import Refill
@@ -34,7 +34,7 @@ NEW_SHARE = 0.1  # of the links that are measured
 MEASURED_COMMITS = 10
 
 
-class Look(Struct, frozen=True):
+class Reading(Struct, frozen=True):
     """A crawl at the moment at which its journal grew.
 
     Args:
@@ -58,7 +58,7 @@ class Watch:
     """Looks at a crawl from outside, whenever it has committed."""
 
     def __init__(self) -> None:
-        self.looks: list[Look] = []
+        self.looks: list[Reading] = []
         self._read = self._pages = 0
 
     def __call__(self, pid: int, run: Path) -> None:
@@ -73,7 +73,7 @@ class Watch:
             self._read += len(grown)
             self._pages += grown.count(b"\n")
             self.looks.append(
-                Look(
+                Reading(
                     self._pages,
                     time.monotonic(),
                     procfs.cpu_s(pid),
@@ -122,7 +122,7 @@ def pages_done(spec: WorldSpec, lab: LabProcess, options: Sequence[str], folder:
     ]
 
 
-def _between(looks: Sequence[Look]) -> Sample:
+def _between(looks: Sequence[Reading]) -> Sample:
     begin, end = looks[0], looks[-1]
     pages = max(1, end.pages - begin.pages)
     return Sample(

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from crawler import urls
-from crawler.bench.figures import Sample
 from crawler.bench.least_cost import as_in_a_worker
+from crawler.bench.samples import Sample
 from crawler.engine.assembly import parse_pool
 from crawler.engine.loop import run_loop
 from crawler.errors import ParseError

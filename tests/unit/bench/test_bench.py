@@ -15,12 +15,14 @@ import msgspec
 import pytest
 
 from crawler.bench import figures, isolated, least_cost, parts, picture, scale, table, web
-from crawler.bench.figures import About, Report, Sample, Spread
+from crawler.bench.figures import BenchConditions, BenchReport
+from crawler.bench.samples import Sample, Spread
 from crawler.errors import CrawlerError, UsageError
 from crawler.fetch import STRATEGIES, Strategy
 from crawler.measure import procfs
+from crawler.report import charts
 
-ABOUT = About(
+ABOUT = BenchConditions(
     version="0.1.0",
     python="3.11.9",
     system="Linux 6.1",
@@ -34,7 +36,7 @@ ABOUT = About(
     others_cores=1.5,
 )
 
-BAR_KINDS = ("line", "main", "workers", "server")
+COLOURS = ("c0", "c1", "c2")
 
 
 def sample(wall_s: float, detail: dict[str, float] | None = None, **cpu_us: float) -> Sample:
@@ -48,7 +50,7 @@ def busy(main: float, workers: float, server: float) -> dict[str, float]:
     return {"main_cores": main, "workers_cores": workers, "server_cores": server}
 
 
-def report(line: Sample, workers: int = 2, cores: int = 2) -> Report:
+def report(line: Sample, workers: int = 2, cores: int = 2) -> BenchReport:
     """What is made of one round with this measurement of the whole line."""
     samples = [
         ("bare fetch", "libcurl", sample(100, fetcher=50, server=30)),
@@ -160,13 +162,16 @@ def test_the_picture_is_an_svg_that_stands_alone() -> None:
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "prefers-color-scheme: dark" in text
     assert re.findall(r"(?:href|src|url|@import)", text) == []
-    bars = [each for each in root.iter("{http://www.w3.org/2000/svg}rect") if each.get("height") == str(picture.BAR)]
-    width = {kind: [float(each.get("width") or 0) for each in bars if each.get("class") == kind] for kind in BAR_KINDS}
-    assert len(width["line"]) == 1
-    # The least that a page can cost stands above the line: 50, 320 and 30 µs, beside 300, 600 and 60.
-    assert [len(width[kind]) for kind in ("main", "workers", "server")] == [2, 2, 2]
-    assert width["workers"][1] == pytest.approx(2 * width["main"][1], abs=0.2)
-    assert width["main"][1] == pytest.approx(6 * width["main"][0], abs=0.6)
+    bars = [each for each in root.iter("{http://www.w3.org/2000/svg}rect") if each.get("height") == str(charts.BAR)]
+    width = {kind: [float(each.get("width") or 0) for each in bars if each.get("class") == kind] for kind in COLOURS}
+    # The limit stands above the line, and the least that a page can cost: 50, 320 and 30 µs, beside 300, 600 and 60.
+    limit, line, *main = width["c0"]
+    assert limit == pytest.approx(2 * line, abs=0.2)
+    assert [len(each) for each in (main, width["c1"], width["c2"])] == [2, 2, 2]
+    assert width["c1"][1] == pytest.approx(2 * main[1], abs=0.2)
+    assert main[1] == pytest.approx(6 * main[0], abs=0.6)
+    for name in ("main process", "parse workers", "server"):
+        assert name in "".join(root.itertext())
     assert "the limit of this machine: 5,000" in text
     assert "2,500 (50 %)" in text
 
@@ -198,7 +203,7 @@ def test_a_measurement_that_fails_says_why(tmp_path: Path) -> None:
 def test_a_process_does_not_outlive_its_context() -> None:
     """Nor does what it has started."""
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(flush=True); input()'])"
-    with isolated.started([sys.executable, "-c", child], subprocess.PIPE) as process:
+    with isolated.started([sys.executable, "-c", child]) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"\n"  # of the grandchild, which has its output from its parent
         pids = [process.pid, *procfs.children(process.pid)]
