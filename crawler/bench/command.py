@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from functools import partial
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from crawler import fetch
 from crawler.bench import options, picture, suite, table
 from crawler.bench.options import PAGE_BYTES, positive
-from crawler.bench.parts import check_strategy
+from crawler.bench.parts import settings_for
 from crawler.commands.exit import Exit
 from crawler.errors import UsageError
 from crawler.fetch import STRATEGIES
@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     plan = _plan(arguments)
     options.check_common("bench", arguments, plan.count or 0)
     for strategy in plan.strategies:
-        check_strategy(strategy, plan.concurrency)
+        fetch.check(strategy)
+        settings_for(strategy, plan.concurrency)
     if arguments.picture and "line" not in plan.parts:
         raise UsageError("--picture shows the whole line; give --only line as well")
     options.deliver(arguments, options.measured(partial(suite.run, plan)), table.show, picture.draw)
@@ -70,10 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> suite.BenchPlan:
-    usual = ["asyncio", *(["curl"] if "curl" in STRATEGIES and importlib.util.find_spec("pycurl") else [])]
+    asked = arguments.strategy or options.usable(("asyncio", "curl"))[0]
     return suite.BenchPlan(
         parts=tuple(arguments.only or suite.USUAL),
-        strategies=tuple(dict.fromkeys(arguments.strategy or usual)),
+        strategies=tuple(dict.fromkeys(asked)),
         parse=arguments.parse,
         parser=arguments.parser,
         concurrency=arguments.concurrency,

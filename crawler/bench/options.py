@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from crawler import fetch
 from crawler.bench.rounds import Step
 from crawler.errors import UsageError
 from crawler.lab.server import CACHE_BYTES
@@ -75,6 +76,19 @@ def check_common(command: str, arguments: argparse.Namespace, count: int) -> Non
             raise UsageError(f"--picture {picture}: a picture is a file that ends in .svg")
         if not picture.absolute().parent.is_dir():
             raise UsageError(f"--picture {picture}: there is no such folder")
+
+
+def usable(strategies: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Those strategies whose library is installed here, and a sentence for each other one."""
+    found, missing = [], []
+    for name in strategies:
+        try:
+            fetch.check(name)
+        except UsageError as error:
+            missing.append(f"Left out: {error}.")
+        else:
+            found.append(name)
+    return found, missing
 
 
 def measured(run: Callable[[Step], Report], expected_s: float | None = None) -> Report:

@@ -23,7 +23,8 @@ def draw(report: BenchReport) -> str:
     """The picture of a report that has the whole line in it."""
     about, lines, inner = report.about, report.of("line"), WIDTH - 2 * MARGIN
     rates, costs = _rates(report, lines), _costs(report, lines)
-    said = f"{about.pages:,} pages of {about.page_bytes / 1000:,.0f} KB, medians of {about.rounds} rounds"
+    rounds = "one round" if about.rounds == 1 else f"medians of {about.rounds} rounds"
+    said = f"{about.pages:,} pages of {about.page_bytes / 1000:,.0f} KB, {rounds}"
     cores = f", {report.limit.cores} cores" if report.limit else ""
     pictures = [
         charts.bars("The whole line", rates, f"pages a second; {said}{cores}", inner),

@@ -26,11 +26,12 @@ from crawler.store.sqlite import SqliteStore
 
 HOSTS = 100
 PAGE_BYTES = 2_000
-SETTLED_PAGES = 1_000  # done before the first look counts, or a fifth of a small crawl
+# The first reading counts when so many pages are done, or a fifth of a small crawl.
+SETTLED_PAGES = 1_000
 FEWEST_LOOKS = 3
 STORE_HOSTS = 10_000
-FILL_LINKS = 50_000  # of one commit while the store is filled
-NEW_SHARE = 0.1  # of the links that are measured
+FILL_LINKS = 50_000  # One commit has so many links while the store is filled.
+NEW_SHARE = 0.1  # This share of the links that are measured is new.
 MEASURED_COMMITS = 10
 
 
@@ -83,8 +84,8 @@ class Watch:
                     procfs.count(pid, "task"),
                 )
             )
-        except OSError:  # not begun yet, or just ended
-            return
+        except OSError:
+            return  # The crawl has not begun yet, or it has just ended.
 
 
 def world(pages: int) -> WorldSpec:

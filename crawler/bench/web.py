@@ -23,7 +23,6 @@ from crawler import urls
 from crawler.errors import UsageError
 from crawler.frontier import robots
 from crawler.lab.process import LabProcess, serve_folder, serve_in_process
-from crawler.lab.server import CACHE_BYTES
 from crawler.lab.world import World, WorldSpec
 from crawler.measure import procfs
 from crawler.version import VERSION
@@ -33,8 +32,8 @@ SUFFIXES = (".html", ".htm", ".xhtml")
 LINKS_PER_INDEX = 1000
 READ_TIMEOUT_S = 60.0
 USER_AGENT = f"crawler/{VERSION}"
-FORBIDDEN = "/private/"  # by the robots.txt of a site of the lab
-MAX_GUESSES = 20  # of how many pages a site needs so that a number of them is allowed
+FORBIDDEN = "/private/"  # The robots.txt of a site of the lab forbids what begins like this.
+MAX_GUESSES = 20  # So often at most it is guessed how many pages a site needs so that a number of them is allowed.
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -113,15 +112,7 @@ def serve_lab(count: int, page_bytes: int, folder: Path) -> Iterator[Web]:
         count: Pages, beside which there are some that its robots.txt forbids.
         page_bytes: Size of each, bytes.
         folder: Where the corpus goes; it is made.
-
-    Raises:
-        UsageError: If the lab cannot keep all pages ready.
     """
-    if count * page_bytes > CACHE_BYTES:
-        raise UsageError(
-            f"{count:,} pages of {page_bytes:,} bytes are more than the {CACHE_BYTES // procfs.MIB} MiB that the lab "
-            "keeps ready; lower --count or --page-bytes"
-        )
     spec = _site(count, page_bytes)
     with watched(spec) as (lab, server):
         world = World(spec)
@@ -133,7 +124,8 @@ def serve_lab(count: int, page_bytes: int, folder: Path) -> Iterator[Web]:
 def _site(count: int, page_bytes: int) -> WorldSpec:
     """A site of which so many pages may be asked for."""
     pages = count
-    for _ in range(MAX_GUESSES):  # more pages have more forbidden ones among them
+    # More pages have more forbidden ones among them.
+    for _ in range(MAX_GUESSES):
         spec = WorldSpec(hosts=1, pages_per_host=pages, page_bytes=page_bytes, size_spread=0)
         world = World(spec)
         allowed = sum(not target.startswith(FORBIDDEN) for target in world.targets(world.hosts[0]))

@@ -70,7 +70,9 @@ def _milliseconds(text: str) -> float:
 def run(arguments: argparse.Namespace) -> int:
     """`crawler compare`."""
     _check(arguments)
-    strategies, missing = _strategies()
+    for strategy in _NEEDED:
+        fetch.check(strategy)
+    strategies, missing = options.usable(_STRATEGIES)
     found, pages = None, list[str]()
     if arguments.urls or arguments.sites:
         found, pages = own_sites.fetch(arguments, arguments.pages_per_site or PAGES_PER_SITE)
@@ -111,31 +113,16 @@ def _check_lab_only(arguments: argparse.Namespace) -> None:
             raise UsageError(f"{flag} is for your own sites; give a URL, or a list of them with --sites FILE")
 
 
-def _strategies() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The strategies that can be measured here, and a sentence for each that cannot."""
-    found, missing = [], []
-    for name in _STRATEGIES:
-        try:
-            fetch.check(name)
-        except UsageError as error:
-            if name in _NEEDED:
-                raise
-            missing.append(f"Left out: {error}.")
-        else:
-            found.append(name)
-    return tuple(found), tuple(missing)
-
-
 def _plan(
     arguments: argparse.Namespace,
-    strategies: tuple[str, ...],
-    missing: tuple[str, ...],
+    strategies: list[str],
+    missing: list[str],
     found: Own | None,
     pages: list[str],
 ) -> runs.ComparePlan:
     plan = runs.ComparePlan(
-        strategies=strategies,
-        missing=missing,
+        strategies=tuple(strategies),
+        missing=tuple(missing),
         rounds=arguments.rounds,
         concurrency=arguments.concurrency,
         count=arguments.count or COUNT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import select
@@ -14,7 +15,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from crawler.bench import figures, isolated, least_cost, parts, picture, scale, table, web
+from crawler.bench import command, figures, isolated, least_cost, parts, picture, scale, table, web
 from crawler.bench.figures import BenchConditions, BenchReport
 from crawler.bench.samples import Sample, Spread
 from crawler.errors import CrawlerError, UsageError
@@ -311,6 +312,9 @@ def test_a_store_of_known_urls_goes_on(tmp_path: Path) -> None:
 
 def test_a_strategy_whose_library_is_missing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence names the library and how to get it."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    given = parser.parse_args(["--strategy", "threads"])
     monkeypatch.setitem(STRATEGIES, "threads", Strategy("library_that_nobody_has:create", "pycurl"))
     with pytest.raises(UsageError, match=r"'threads' needs library_that_nobody_has.*pip install pycurl"):
-        parts.check_strategy("threads", 4)
+        command.run(given)

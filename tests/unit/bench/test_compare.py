@@ -362,8 +362,8 @@ def test_without_curl_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
             raise UsageError("the strategy 'curl' needs pycurl, which is not installed: pip install pycurl")
 
     monkeypatch.setattr(fetch, "check", check)
-    found, missing = command._strategies()
-    assert found == ("sequential", "threads", "asyncio")
+    found, missing = options.usable(STRATEGIES)
+    assert found == ["sequential", "threads", "asyncio"]
     (sentence,) = missing
     assert "pip install pycurl" in sentence
 
