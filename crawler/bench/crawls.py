@@ -80,23 +80,23 @@ def whole(web: Web, strategy: str, concurrency: int, parsing: Sequence[str], fol
         folder: Where the runs' folders are made.
     """
     slots = str(concurrency)
-    common = [*web.seeds, *web.options, *parsing, "--strategy", strategy, "--concurrency", slots, "--per-host", slots]
-    few = max(1, len(web.corpus.entries) // START_SHARE) + web.extra_pages
+    common = [*web.arguments, *parsing, "--strategy", strategy, "--concurrency", slots, "--per-host", slots]
+    few = max(1, len(web.corpus.entries) // START_SHARE)
     short = crawl([*common, "--max-pages", str(few)], folder)
-    server_before = procfs.main_thread_cpu_s(web.server)
+    server_before = procfs.main_thread_cpu_s(web.lab.pid)
     full = crawl(common, folder)
-    server_s = procfs.main_thread_cpu_s(web.server) - server_before
+    server_s = procfs.main_thread_cpu_s(web.lab.pid) - server_before
     if full.count <= short.count or full.wall_s <= short.wall_s:
         short = Sample(count=0, wall_s=0.0, cpu_s={"main": 0.0, "workers": 0.0}, detail={"wall_s": 0.0})
     spent_s = {name: max(0.0, full.cpu_s[name] - short.cpu_s[name]) for name in ("main", "workers")}
-    pages, lasted_s = full.count - web.extra_pages, full.wall_s - short.wall_s
+    lasted_s = full.wall_s - short.wall_s
     # All pages are taken to cost what those between the two ends do.
-    share = pages / (full.count - short.count)
+    share = full.count / (full.count - short.count)
     cpu_s = {"main": spent_s["main"] * share, "server": server_s}
     if "workers" in full.peak_bytes:
         cpu_s["workers"] = spent_s["workers"] * share
     return Sample(
-        count=pages,
+        count=full.count,
         wall_s=lasted_s * share,
         cpu_s=cpu_s,
         bytes_read=full.bytes_read,
@@ -122,8 +122,8 @@ def _figures_of(which: str, crawled: Sample) -> dict[str, float]:
 
 
 def one_page(web: Web, folder: Path) -> Sample:
-    """The wall time of a crawl of nothing but one seed, from the shell and back."""
-    done = crawl([web.seeds[0], "--max-depth", "0"], folder)
+    """The wall time of a crawl of nothing but one page, from the shell and back."""
+    done = crawl([web.corpus.url(web.corpus.entries[0]), "--max-depth", "0"], folder)
     return Sample(count=1, wall_s=done.detail["wall_s"], cpu_s={"main": done.cpu_s["main"]}, peak_bytes=done.peak_bytes)
 
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from crawler.bench.samples import Sample
 from crawler.errors import CrawlerError
-from crawler.lab.process import PACKAGE_ROOT
+from crawler.lab.process import environment
 from crawler.measure import procfs
 
 LOOK_S = 0.05  # Between two looks at a process that runs, so many seconds pass.
@@ -105,12 +105,9 @@ def started(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     Args:
         command: What to start.
     """
-    # Where the package is not installed, a Python started here finds it all the same.
-    paths = [str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     pipe = subprocess.PIPE
     # A group of its own, so that Ctrl-C reaches us alone; a crawl would end in its own good time.
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, process_group=0) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(), process_group=0) as process:
         try:
             yield process
         finally:

@@ -13,7 +13,8 @@ from crawler.bench.figures import BenchConditions, BenchReport
 from crawler.bench.isolated import measure
 from crawler.bench.rounds import Measured, Plan, Step, Task
 from crawler.bench.samples import Sample
-from crawler.bench.web import Web, serve_files, serve_lab, watched
+from crawler.bench.web import Web, serve_files, serve_lab
+from crawler.lab.process import serve_in_process
 from crawler.measure import procfs
 from crawler.settings.groups import cores
 
@@ -97,7 +98,7 @@ class Suite:
         plan, asked, task, corpus = self._plan, set(self._plan.parts), self._task, self._corpus
         tasks = []
         if asked & {"fetch", "line"}:
-            job = partial(measure, least_cost.fetch, corpus, self.web.port, plan.concurrency)
+            job = partial(measure, least_cost.fetch, corpus, self.web.lab.port, plan.concurrency)
             tasks.append(task("bare fetch", least_cost.client(), partial(self._with_server, job)))
         if "fetch" in asked:
             for strategy in plan.strategies:
@@ -131,13 +132,13 @@ class Suite:
         tasks: list[Task] = []
         if "latency" in plan.parts:
             spec = crawls.slow_hosts(len(self.web.corpus.entries))
-            lab, _ = stack.enter_context(watched(spec))
+            lab = stack.enter_context(serve_in_process(spec, warm=True))
             for strategy in plan.strategies:
                 job = partial(crawls.late, spec, lab, strategy, self._parsing, folder)
                 tasks.append(self._task("latency", strategy, job))
         if "scale" in plan.parts:
             spec = scale.world(plan.scale_pages)
-            lab, _ = stack.enter_context(watched(spec))
+            lab = stack.enter_context(serve_in_process(spec, warm=True))
             tasks.append(("pages done", partial(self._pages_done, partial(scale.pages_done, spec, lab))))
             for urls in (FEW_URLS, plan.scale_urls):
                 tasks.append(self._task("URLs known", f"{urls:,} URLs", partial(measure, scale.known, folder, urls)))
@@ -145,9 +146,9 @@ class Suite:
 
     def _with_server(self, job: Callable[[], Sample]) -> Sample:
         """Measure a fetch of the whole corpus, and what it costs the server."""
-        before = procfs.main_thread_cpu_s(self.web.server)
+        before = procfs.main_thread_cpu_s(self.web.lab.pid)
         sample = job()
-        sample.cpu_s["server"] = procfs.main_thread_cpu_s(self.web.server) - before
+        sample.cpu_s["server"] = procfs.main_thread_cpu_s(self.web.lab.pid) - before
         return sample
 
     def _store(self) -> Sample:

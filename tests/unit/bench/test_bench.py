@@ -261,8 +261,8 @@ def test_a_corpus_is_what_the_site_allows(served: web.Web) -> None:
 def test_every_client_reads_every_body(served: web.Web) -> None:
     """Sockets, the client that is installed, and our own fetcher bring the same bytes."""
     folder, corpus = Path(served.corpus.folder), served.corpus
-    assert least_cost.with_sockets(corpus, served.port, 8) == corpus.size
-    for measured in (least_cost.fetch(folder, served.port, 8), parts.fetch(folder, "asyncio", 8)):
+    assert least_cost.with_sockets(corpus, served.lab.port, 8) == corpus.size
+    for measured in (least_cost.fetch(folder, served.lab.port, 8), parts.fetch(folder, "asyncio", 8)):
         assert (measured.count, measured.bytes_read) == (len(corpus.entries), corpus.size)
         assert measured.cpu_s["fetcher"] > 0
 
