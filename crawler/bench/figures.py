@@ -1,51 +1,17 @@
-"""Measurements and what is made of them: medians with their spread, the limit of the machine, ratios, what binds."""
+"""What is made of measurements: medians with their spread, the limit of the machine, ratios, and what binds."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
-US = 1e6  # microseconds of a second
-NEARLY = 0.85  # of its time busy: what is, binds the line
+from crawler.bench.samples import US, Conditions, Sample, Spread, median, per_s
+
+NEARLY = 0.85  # A process that is busy for this share of its time binds the line.
 
 Binding = Literal["main", "workers", "server", "cores", "others", "waiting"]
-
-
-class Sample(Struct, frozen=True, kw_only=True):
-    """One measurement.
-
-    Args:
-        count: Pages, or whatever else was counted.
-        wall_s: How long it took, seconds.
-        cpu_s: CPU time by process, seconds.
-        bytes_read: Bytes of the bodies.
-        peak_bytes: The most memory, by process, bytes.
-        detail: Further figures, each named with its unit.
-    """
-
-    count: int
-    wall_s: float
-    cpu_s: dict[str, float] = {}
-    bytes_read: int = 0
-    peak_bytes: dict[str, int] = {}
-    detail: dict[str, float] = {}
-
-
-class Spread(Struct, frozen=True):
-    """The median of several rounds, with the lowest and the highest."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
-        """The spread of at least one value."""
-        kept = list(values)
-        return cls(statistics.median(kept), min(kept), max(kept))
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -88,7 +54,7 @@ class Limit(Struct, frozen=True, kw_only=True):
     server_us: float
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class Bottleneck(Struct, frozen=True, kw_only=True):
     """What the whole line's figures mean.
 
     Args:
@@ -108,34 +74,18 @@ class Line(Struct, frozen=True, kw_only=True):
     binds: Binding
 
 
-class About(Struct, frozen=True, kw_only=True):
-    """What was measured, where and how.
+class BenchConditions(Conditions, frozen=True, kw_only=True):
+    """Under which conditions the parts and the whole line were measured.
 
     Args:
-        version, python, system: Of the crawler, the interpreter and the kernel.
-        pages_from: The lab, or a folder.
-        pages: How many there are.
-        page_bytes: Their size on average, bytes.
-        concurrency: Requests in flight.
         parse, parser: How the whole line parses, and with which library.
-        rounds: How often each thing was measured.
-        others_cores: Processors that other programs kept busy meanwhile.
     """
 
-    version: str
-    python: str
-    system: str
-    pages_from: str
-    pages: int
-    page_bytes: int
-    concurrency: int
     parse: str
     parser: str
-    rounds: int
-    others_cores: float
 
 
-class Report(Struct, frozen=True, kw_only=True):
+class BenchReport(Struct, frozen=True, kw_only=True):
     """All that a run of the benchmarks found out.
 
     Args:
@@ -146,10 +96,10 @@ class Report(Struct, frozen=True, kw_only=True):
         results: All figures.
     """
 
-    about: About
+    about: BenchConditions
     limit: Limit | None
     ratios: dict[str, float]
-    lines: list[Line]
+    lines: list[Bottleneck]
     results: list[Result]
 
     def of(self, part: str) -> list[Result]:
@@ -164,8 +114,8 @@ def summarise(part: str, variant: str, rounds: Sequence[Sample]) -> Result:
     return Result(
         part=part,
         variant=variant,
-        count=round(statistics.median(sample.count for sample in rounds)),
-        per_s=Spread.of(sample.count / max(sample.wall_s, 1e-9) for sample in rounds),
+        count=round(median(rounds, lambda sample: sample.count)),
+        per_s=per_s(rounds),
         cpu_us={
             name: Spread.of(sample.cpu_s.get(name, 0.0) / sample.count * US for sample in rounds) for name in processes
         },
@@ -174,7 +124,7 @@ def summarise(part: str, variant: str, rounds: Sequence[Sample]) -> Result:
     )
 
 
-def judge(about: About, results: list[Result], cores: int, workers: int) -> Report:
+def judge(about: BenchConditions, results: list[Result], cores: int, workers: int) -> BenchReport:
     """Put results into a report, with the limit and the ratios that they allow.
 
     Args:
@@ -197,7 +147,7 @@ def judge(about: About, results: list[Result], cores: int, workers: int) -> Repo
     lines = []
     if limit is not None:
         lines = [_line(result, limit, workers, about.others_cores) for result in results if result.part == "line"]
-    return Report(about=about, limit=limit, ratios=ratios, lines=lines, results=results)
+    return BenchReport(about=about, limit=limit, ratios=ratios, lines=lines, results=results)
 
 
 def _cost(results: Iterable[Result], part: str, process: str) -> float | None:
@@ -220,15 +170,15 @@ def _limit(results: Sequence[Result], cores: int) -> Limit | None:
     )
 
 
-def _line(result: Result, limit: Limit, workers: int, others_cores: float) -> Line:
+def _line(result: Result, limit: Limit, workers: int, others_cores: float) -> Bottleneck:
     def median_of(name: str) -> float:
-        return statistics.median(sample.detail[name] for sample in result.rounds)
+        return median(result.rounds, lambda sample: sample.detail[name])
 
     busy = {"main": median_of("main_cores"), "server": median_of("server_cores")}
     if workers:
         busy["workers"] = median_of("workers_cores") / workers
     in_use = busy["main"] + busy["server"] + busy.get("workers", 0.0) * workers
-    return Line(
+    return Bottleneck(
         strategy=result.variant,
         of_limit=result.per_s.median / limit.pages_per_s,
         main_of_bare_fetch=result.cpu_us["main"].median / limit.bare_fetch_us,

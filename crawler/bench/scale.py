@@ -9,9 +9,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crawler.bench.alone import LINKS_PER_PAGE, PAGES_PER_COMMIT, link
-from crawler.bench.figures import Sample
-from crawler.bench.line import crawl
+from crawler.bench.crawls import crawl
+from crawler.bench.parts import LINKS_PER_PAGE, PAGES_PER_COMMIT, link
+from crawler.bench.samples import Sample
 from crawler.engine.resume import MAX_CRASHES
 from crawler.errors import UsageError
 from crawler.frontier.decisions import Refill
@@ -26,15 +26,16 @@ from crawler.store.sqlite import SqliteStore
 
 HOSTS = 100
 PAGE_BYTES = 2_000
-SETTLED_PAGES = 1_000  # done before the first look counts, or a fifth of a small crawl
+# The first reading counts when so many pages are done, or a fifth of a small crawl.
+SETTLED_PAGES = 1_000
 FEWEST_LOOKS = 3
 STORE_HOSTS = 10_000
-FILL_LINKS = 50_000  # of one commit while the store is filled
-NEW_SHARE = 0.1  # of the links that are measured
+FILL_LINKS = 50_000  # One commit has so many links while the store is filled.
+NEW_SHARE = 0.1  # This share of the links that are measured is new.
 MEASURED_COMMITS = 10
 
 
-class Look(Struct, frozen=True):
+class Reading(Struct, frozen=True):
     """A crawl at the moment at which its journal grew.
 
     Args:
@@ -58,11 +59,11 @@ class Watch:
     """Looks at a crawl from outside, whenever it has committed."""
 
     def __init__(self) -> None:
-        self.looks: list[Look] = []
+        self.looks: list[Reading] = []
         self._read = self._pages = 0
 
     def __call__(self, pid: int, run: Path) -> None:
-        """Look, if the journal has grown; for `line.crawl`."""
+        """Look, if the journal has grown; for `crawls.crawl`."""
         try:
             with (run / "records.jsonl").open("rb") as journal:
                 journal.seek(self._read)
@@ -73,7 +74,7 @@ class Watch:
             self._read += len(grown)
             self._pages += grown.count(b"\n")
             self.looks.append(
-                Look(
+                Reading(
                     self._pages,
                     time.monotonic(),
                     procfs.cpu_s(pid),
@@ -83,8 +84,8 @@ class Watch:
                     procfs.count(pid, "task"),
                 )
             )
-        except OSError:  # not begun yet, or just ended
-            return
+        except OSError:
+            return  # The crawl has not begun yet, or it has just ended.
 
 
 def world(pages: int) -> WorldSpec:
@@ -122,7 +123,7 @@ def pages_done(spec: WorldSpec, lab: LabProcess, options: Sequence[str], folder:
     ]
 
 
-def _between(looks: Sequence[Look]) -> Sample:
+def _between(looks: Sequence[Reading]) -> Sample:
     begin, end = looks[0], looks[-1]
     pages = max(1, end.pages - begin.pages)
     return Sample(

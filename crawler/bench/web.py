@@ -6,11 +6,9 @@ bodies from a file.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from html import escape
 from http.client import HTTPConnection
 from itertools import islice
 from pathlib import Path
@@ -23,18 +21,15 @@ from crawler import urls
 from crawler.errors import UsageError
 from crawler.frontier import robots
 from crawler.lab.process import LabProcess, serve_folder, serve_in_process
-from crawler.lab.server import CACHE_BYTES
 from crawler.lab.world import World, WorldSpec
-from crawler.measure import procfs
 from crawler.version import VERSION
 
 ADDRESS = "127.0.0.1"
 SUFFIXES = (".html", ".htm", ".xhtml")
-LINKS_PER_INDEX = 1000
 READ_TIMEOUT_S = 60.0
 USER_AGENT = f"crawler/{VERSION}"
-FORBIDDEN = "/private/"  # by the robots.txt of a site of the lab
-MAX_GUESSES = 20  # of how many pages a site needs so that a number of them is allowed
+FORBIDDEN = "/private/"  # The robots.txt of a site of the lab forbids what begins like this.
+MAX_GUESSES = 20  # So often at most it is guessed how many pages a site needs so that a number of them is allowed.
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -90,19 +85,13 @@ class Web(Struct, frozen=True):
 
     Args:
         corpus: The pages.
-        port: Where they are served.
-        server: Process id of the server.
-        seeds: URLs from which a crawl finds all pages.
-        options: Options that such a crawl needs.
-        extra_pages: Pages of such a crawl that are not of the corpus.
+        lab: What serves them.
+        arguments: Those by which a crawl finds all pages.
     """
 
     corpus: Corpus
-    port: int
-    server: int
-    seeds: list[str]
-    options: list[str] = []
-    extra_pages: int = 0
+    lab: LabProcess
+    arguments: list[str]
 
 
 @contextmanager
@@ -113,27 +102,20 @@ def serve_lab(count: int, page_bytes: int, folder: Path) -> Iterator[Web]:
         count: Pages, beside which there are some that its robots.txt forbids.
         page_bytes: Size of each, bytes.
         folder: Where the corpus goes; it is made.
-
-    Raises:
-        UsageError: If the lab cannot keep all pages ready.
     """
-    if count * page_bytes > CACHE_BYTES:
-        raise UsageError(
-            f"{count:,} pages of {page_bytes:,} bytes are more than the {CACHE_BYTES // procfs.MIB} MiB that the lab "
-            "keeps ready; lower --count or --page-bytes"
-        )
     spec = _site(count, page_bytes)
-    with watched(spec) as (lab, server):
+    with serve_in_process(spec, warm=True) as lab:
         world = World(spec)
         host = world.hosts[0]
         corpus = gather(lab.port, f"{host}:{lab.port}", world.targets(host), folder)
-        yield Web(corpus, lab.port, server, world.seeds(lab.port))
+        yield Web(corpus, lab, world.seeds(lab.port))
 
 
 def _site(count: int, page_bytes: int) -> WorldSpec:
     """A site of which so many pages may be asked for."""
     pages = count
-    for _ in range(MAX_GUESSES):  # more pages have more forbidden ones among them
+    # More pages have more forbidden ones among them.
+    for _ in range(MAX_GUESSES):
         spec = WorldSpec(hosts=1, pages_per_host=pages, page_bytes=page_bytes, size_spread=0)
         world = World(spec)
         allowed = sum(not target.startswith(FORBIDDEN) for target in world.targets(world.hosts[0]))
@@ -145,7 +127,7 @@ def _site(count: int, page_bytes: int) -> WorldSpec:
 
 @contextmanager
 def serve_files(source: Path, count: int | None, folder: Path) -> Iterator[Web]:
-    """Serve the HTML files of a folder, copied, with pages that link to all of them.
+    """Serve the HTML files of a folder, copied, with a list of all of them.
 
     Args:
         source: The folder.
@@ -158,27 +140,12 @@ def serve_files(source: Path, count: int | None, folder: Path) -> Iterator[Web]:
     """
     served = folder.with_name("served")
     targets = copied(source, count, served)
-    before = set(procfs.children(os.getpid()))
     with serve_folder(served) as lab:
-        server = _new_child(before)
         authority = f"site-000.lab:{lab.port}"
         corpus = gather(lab.port, authority, targets, folder)
-        # They are made only now, so that they are no part of the corpus.
-        indexes = _write_indexes([entry.target for entry in corpus.entries], served)
-        seeds = [f"http://{authority}/{name}" for name in indexes]
-        yield Web(corpus, lab.port, server, seeds, ["--max-depth", "1"], len(indexes))
-
-
-@contextmanager
-def watched(spec: WorldSpec) -> Iterator[tuple[LabProcess, int]]:
-    """Serve a world whose pages are all made already, and tell the process id of its server."""
-    before = set(procfs.children(os.getpid()))
-    with serve_in_process(spec, warm=True) as lab:
-        yield lab, _new_child(before)
-
-
-def _new_child(before: set[int]) -> int:
-    return next(pid for pid in procfs.children(os.getpid()) if pid not in before)
+        sites = folder.with_name("sites.txt")
+        sites.write_text("".join(f"{corpus.url(entry)}\n" for entry in corpus.entries), encoding="utf-8")
+        yield Web(corpus, lab, ["--sites", str(sites), "--max-depth", "0"])
 
 
 def copied(source: Path, count: int | None, served: Path) -> list[str]:
@@ -209,16 +176,6 @@ def _copy(path: Path, relative: Path, served: Path) -> str:
     shutil.copyfile(path, copy)
     url = urls.canonicalize(f"http://host/{quote(relative.as_posix(), errors='surrogateescape')}")
     return url.removeprefix("http://host")
-
-
-def _write_indexes(targets: Sequence[str], served: Path) -> list[str]:
-    names = []
-    for at in range(0, len(targets), LINKS_PER_INDEX):
-        name = f"crawler-bench-{at // LINKS_PER_INDEX}.html"
-        links = "".join(f'<a href="{escape(target)}">page</a>\n' for target in targets[at : at + LINKS_PER_INDEX])
-        (served / name).write_text(f"<!doctype html><title>All pages</title>\n{links}", encoding="utf-8")
-        names.append(name)
-    return names
 
 
 def gather(port: int, authority: str, targets: Iterator[str] | Sequence[str], folder: Path) -> Corpus:

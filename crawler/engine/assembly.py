@@ -85,7 +85,7 @@ def build(
     downloads = _downloads(settings, fetcher, run)
     parts = Parts(
         fetcher=downloads or fetcher,
-        pool=_pool(settings.parse, context, fatal),
+        pool=parse_pool(settings.parse, context, fatal),
         store=store,
         journal=journal,
         archive=archive,
@@ -195,7 +195,21 @@ def _archived_run(replay: str) -> Run | None:
     return run
 
 
-def _pool(settings: ParseSettings, context: StageContext, on_fatal: Callable[[RunError], None]) -> ParsePool:
+def parse_pool(
+    settings: ParseSettings,
+    context: StageContext,
+    on_fatal: Callable[[RunError], None],
+    encode: Callable[[Response], Sequence[bytes]] = encode_page,
+    decode: Callable[[bytes], Parsed] = decode_parsed,
+) -> ParsePool:
+    """Make the pool of parse workers that the settings name.
+
+    Args:
+        settings: Where pages are parsed, by how many workers, and the limits of one page.
+        context: What every worker knows.
+        on_fatal: Told once when worker processes cannot be started at all.
+        encode, decode: How a page goes to a worker process and its answer comes back; a measurement may time them.
+    """
     workers = settings.workers or cores()
     if settings.mode == "inline":
         return InlinePool[Response, Parsed](_in_process, context)
@@ -209,7 +223,7 @@ def _pool(settings: ParseSettings, context: StageContext, on_fatal: Callable[[Ru
         recycle_growth_bytes=settings.recycle_growth_bytes,
         recycle_jobs=settings.recycle_pages,
     )
-    return ProcessPool[Response, Parsed](spec, encode_page, decode_parsed, workers, settings.wall_limit_s, on_fatal)
+    return ProcessPool[Response, Parsed](spec, encode, decode, workers, settings.wall_limit_s, on_fatal)
 
 
 def _wanted(settings: Settings) -> ExtractOptions:

@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
         world = _world(args)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(world, args))
-    except KeyboardInterrupt:  # before or after the loop had the signal
-        pass
+    except KeyboardInterrupt:
+        pass  # It came before or after the loop had the signal.
     except (UsageError, OSError) as error:
         fault = str(error)
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
@@ -78,8 +78,8 @@ def run(args: argparse.Namespace) -> int:
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
-    except ImportError:  # not on every platform
-        return None
+    except ImportError:
+        return None  # It does not exist on every platform.
     return uvloop.Loop
 
 

@@ -9,7 +9,8 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 from msgspec import Struct
 
-CODINGS = ("", "", "gzip", "gzip", "br", "zstd")  # content codings, "" for none; as often as they stand here
+# Each content coding, "" for none, is as frequent as it stands here.
+CODINGS = ("", "", "gzip", "gzip", "br", "zstd")
 
 
 class Charset(Struct, frozen=True):
@@ -37,13 +38,13 @@ CHARSETS = (
     PLAIN,
     Charset("utf-8", "utf-8", None, "utf-8"),
     Charset("windows-1252", "cp1252", "windows-1252"),
-    Charset("windows-1252", "cp1252", None, "iso-8859-1"),  # the label means windows-1252 on the web
-    Charset("windows-1252", "cp1252", "ISO-8859-1", "utf-8"),  # the header wins over the element
+    Charset("windows-1252", "cp1252", None, "iso-8859-1"),  # The label means windows-1252 on the web.
+    Charset("windows-1252", "cp1252", "ISO-8859-1", "utf-8"),  # The header wins over the element.
     Charset("shift_jis", "shift_jis", "Shift_JIS", language="ja"),
     Charset("shift_jis", "shift_jis", None, "x-sjis", language="ja"),
     Charset("utf-8", "utf-8", "utf-8", language="ja"),
     Charset("utf-16le", "utf-16-le", bom=codecs.BOM_UTF16_LE, language="ja"),
-    Charset("utf-16be", "utf-16-be", "utf-8", bom=codecs.BOM_UTF16_BE),  # the mark wins over the header
+    Charset("utf-16be", "utf-16-be", "utf-8", bom=codecs.BOM_UTF16_BE),  # The mark wins over the header.
     Charset("utf-8", "utf-8", "windows-1252", bom=codecs.BOM_UTF8),
 )
 
@@ -58,7 +59,7 @@ def encode(html: bytes, charset: Charset) -> bytes:
 def compress(body: bytes, coding: str) -> bytes:
     """Apply a content coding: gzip, br, zstd, or none."""
     if coding == "gzip":
-        return gzip.compress(body, compresslevel=4, mtime=0)  # no clock in the bytes
+        return gzip.compress(body, compresslevel=4, mtime=0)  # The bytes hold no clock.
     if coding == "br":
         compressed: bytes = brotli.compress(body, quality=4)
         return compressed

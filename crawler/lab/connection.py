@@ -15,7 +15,7 @@ from msgspec import Struct
 from crawler.lab.answers import Fault, split_host
 
 MAX_HEAD_BYTES = 64 << 10
-DRIP_INTERVAL_S = 1.0  # between two bytes of a dripping body
+DRIP_INTERVAL_S = 1.0  # A dripping body has so many seconds between two bytes.
 _BLANK = b"\r\n\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
 _CLOSE = b"Connection: close\r\n"
@@ -87,15 +87,18 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._loop = loop
         self._buffer = b""
-        self._asked: Asked | None = None  # the request that is being answered
+        # This is the request that is being answered.
+        self._asked: Asked | None = None
         self._is_counted = False
         self._is_paused = False
-        self._rest: Iterator[bytes] | None = None  # what is still to be written of a streamed body
+        # This is what is still to be written of a streamed body.
+        self._rest: Iterator[bytes] | None = None
         self._later: asyncio.Handle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its base class
+        # The transport of uvloop is one in all but its base class.
+        self._transport = cast(asyncio.Transport, transport)
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -188,11 +191,12 @@ class Connection(asyncio.Protocol):
                 self._transport.write(head)
                 self._rest = _chunked(reply.chunks or repeat(body))
                 self._pump()
-            case _:  # silent: the request stays unanswered until the client gives up
-                pass
+            case _:
+                pass  # A silent page stays unanswered until the client gives up.
 
     def _reset(self) -> None:
-        linger = pack("ii", 1, 0)  # close sends RST instead of FIN
+        # With this option, close sends RST instead of FIN.
+        linger = pack("ii", 1, 0)
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._transport.abort()
 
@@ -262,7 +266,8 @@ def read_head(head: bytes) -> Asked | str:
         if b"\r\ntransfer-encoding:" in lower or _field(lower, b"content-length") not in ("", "0"):
             return _BAD_HEAD
         authority = _field(lower, b"host")
-        if target.startswith("http://"):  # as to a proxy
+        # A client asks a proxy like this.
+        if target.startswith("http://"):
             authority, slash, path = target[len("http://") :].partition("/")
             target = slash + path
         if not authority or not target.startswith("/"):

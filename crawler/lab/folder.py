@@ -75,7 +75,8 @@ class FolderWorld:
             elif path.endswith("/"):
                 return _NOT_FOUND
             body = found.read_bytes()
-        except OSError:  # missing, forbidden, or a name that the file system cannot have
+        except OSError:
+            # It is missing or forbidden, or the file system cannot have such a name.
             return _NOT_FOUND
         kind = CONTENT_TYPES.get(found.suffix.lower(), "application/octet-stream")
         return Answer(200, (("Content-Type", kind),), body, self._latency_s)

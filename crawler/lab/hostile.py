@@ -22,7 +22,7 @@ from crawler.lab.markup import note
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
 BOMB_BYTES = 1 << 30
 BOMB_STEP_BYTES = 1 << 20
-DRIP_BYTES = 3600  # an hour at a byte a second
+DRIP_BYTES = 3600  # The body lasts an hour at a byte a second.
 ENDLESS_CHUNK = b"<p>and so on " + b"and on " * 2000 + b"</p>\n"
 
 
@@ -89,7 +89,7 @@ def bomb() -> bytes:
     """A gzip member of `BOMB_BYTES` spaces, put together from equal blocks so that making it costs nothing."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     step = deflate.compress(b" " * BOMB_STEP_BYTES) + deflate.flush(zlib.Z_FULL_FLUSH)
-    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # RFC 1952, 2.3: deflate, no flags, no time
-    end = b"\x03\x00"  # an empty final block
+    # By RFC 1952, 2.3 the header says deflate, no flags and no time, and the end is an empty final block.
+    header, end = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff", b"\x03\x00"
     trailer = b"\x00" * 4 + BOMB_BYTES.to_bytes(4, "little")
     return header + step * (BOMB_BYTES // BOMB_STEP_BYTES) + end + trailer

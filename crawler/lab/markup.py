@@ -21,9 +21,9 @@ UNITS = (
     b"<blockquote><p>%b</p></blockquote>\n<p>From %b</p>\n",
     b'<div class="card"><div>%b</div><div>%b</div></div>\n',
 )
-PLAIN_STYLES = 18  # of the 32 ways in which links are written, those that are just `Place.anchor`
-SECTION_UNITS = 6  # units between two headings
-SMALLEST_UNIT_BYTES = 150  # bounds the draws that a page of some size can need
+PLAIN_STYLES = 18  # So many of the 32 ways in which links are written are just `Place.anchor`.
+SECTION_UNITS = 6  # So many units stand between two headings.
+SMALLEST_UNIT_BYTES = 150  # This bounds the draws that a page of some size can need.
 
 
 class Place(Struct, frozen=True):

@@ -18,7 +18,7 @@ from crawler.lab.server import Counts
 from crawler.lab.world import FLAGS, WorldSpec
 
 STOP_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 300.0  # the truth of a large world takes its time
+READ_TIMEOUT_S = 300.0  # The truth of a large world takes its time, in seconds.
 PACKAGE_ROOT = Path(__file__).parents[2]
 
 
@@ -27,10 +27,12 @@ class LabProcess(NamedTuple):
 
     Args:
         port: Where it listens on 127.0.0.1.
+        pid: Its process id.
         stop: Ends it; a second call does nothing.
     """
 
     port: int
+    pid: int
     stop: Callable[[], None]
 
     def counts(self) -> Counts:
@@ -99,15 +101,21 @@ def command_line(spec: WorldSpec) -> list[str]:
     return arguments
 
 
+def environment() -> dict[str, str]:
+    """The environment of a Python that finds this package even where it is not installed."""
+    paths = [str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 @contextmanager
 def _running(arguments: Sequence[str]) -> Iterator[LabProcess]:
-    paths = [str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]  # the caller may run uninstalled
     process = subprocess.Popen(
         [sys.executable, "-m", "crawler.lab", "--exit-with-stdin", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        process_group=0,  # Ctrl-C reaches the caller alone, who then ends this
+        env=environment(),
+        # Ctrl-C reaches the caller alone, who then ends this.
+        process_group=0,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -126,6 +134,6 @@ def _running(arguments: Sequence[str]) -> Iterator[LabProcess]:
             line = process.stdout.readline()
             if not line:
                 raise RuntimeError("the lab did not start; what it said is on standard error")
-            yield LabProcess(msgspec.json.decode(line, type=dict[str, int])["port"], stop)
+            yield LabProcess(msgspec.json.decode(line, type=dict[str, int])["port"], process.pid, stop)
         finally:
             stop()

@@ -25,7 +25,7 @@ from crawler.lab.world import World
 CACHE_BYTES = 512 << 20
 BACKLOG = 4096
 PRIVATE = "/__lab__/"
-TRUTH_BATCH = 16  # pages of one chunk, about 2 ms of work between two turns of the loop
+TRUTH_BATCH = 16  # One chunk has so many pages, about 2 ms of work between two turns of the loop.
 _KEEP = "Connection: keep-alive\r\n\r\n"
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-PART_PAGES = 1000  # pages of one sitemap; hosts with more have an index
+PART_PAGES = 1000  # One sitemap has so many pages; hosts with more have an index.
 _NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _NAME = re.compile(r"/sitemap(?:-(\d{1,6}))?\.xml(\.gz)?")
 

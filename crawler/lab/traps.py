@@ -44,7 +44,7 @@ _SESSION_ITEM = re.compile(r"/(?:item-(\d+)\.html)?(?:;jsessionid=[0-9A-F]+)?")
 _MIRROR = re.compile(r"www([1-9]\d{0,59})\.mirror\.lab")
 _MIRROR_PAGE = re.compile(r"/(?:page-(\d+)\.html)?")
 
-_Link = tuple[str, str]  # href, what it says
+_Link = tuple[str, str]  # A link is its href and what it says.
 
 
 def answer_page(seed: int, host: str, target: str) -> bytes | None:

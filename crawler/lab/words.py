@@ -32,7 +32,7 @@ JAPANESE = (
     "秋 冬 朝 夜 昨日 今日 明日 友達 家族 仕事 会社 電話 手紙 言葉 物語 歴史 科学 研究 世界 地図 道 橋 駅 市場 茶 寺 庭"
 ).split()
 JAPANESE_JOINTS = "は の に を と で も から まで より".split()
-STOCK = 256  # paragraphs of each language
+STOCK = 256  # So many paragraphs of each language are kept ready.
 
 
 def english(seed: int) -> tuple[bytes, ...]:

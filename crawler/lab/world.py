@@ -19,10 +19,10 @@ from crawler.lab.answers import DEFAULT_PORT, Answer, PageKind, Truth, log_norma
 from crawler.lab.codings import CHARSETS, CODINGS, PLAIN, Charset, compress, encode
 from crawler.lab.markup import Frame, Place, draws_needed, note, place, write
 
-BRANCH = 8  # children of a page in the tree of its host
-NAV_PAGES = 6  # pages that every page's header links to
-CROSS_HOST_SHARE = 0.15  # of the links in the text, where there is more than one host
-DISALLOWED_SHARE = 0.05  # of the leaves
+BRANCH = 8  # A page has so many children in the tree of its host.
+NAV_PAGES = 6  # Every page's header links to so many pages.
+CROSS_HOST_SHARE = 0.15  # This share of the links in the text leads to other hosts, where there are any.
+DISALLOWED_SHARE = 0.05  # robots.txt forbids this share of the leaves.
 ERRORS = (404, 410, 500)
 REDIRECTS = (301, 302, 307, 308)
 CACHED_PLACES = 1 << 17
@@ -88,7 +88,8 @@ class World:
         self.hostile_hosts = list(hostile.HOSTS) if spec.hostile else []
         self.trap_hosts = list(traps.HOSTS) if spec.traps else []
         self._numbers = {name: number for number, name in enumerate(self.hosts)}
-        self._interior = (spec.pages_per_host - 2) // BRANCH + 1  # pages below this number have children
+        # Pages below this number have children.
+        self._interior = (spec.pages_per_host - 2) // BRANCH + 1
         leaves = max(spec.pages_per_host - self._interior, 1)
         self._error_share = spec.error_rate * spec.pages_per_host / leaves
         self._redirect_share = spec.redirect_rate * spec.pages_per_host / leaves
@@ -237,7 +238,8 @@ class World:
 
         def pick(draw: int) -> Place:
             to_host = number if draw & 0xFFFF >= cross else draw % hosts
-            return find(to_host, (draw * 2_654_435_761 >> 16) % count)  # spread, so that it does not follow the host
+            # The draw is spread, so that the page does not follow the host.
+            return find(to_host, (draw * 2_654_435_761 >> 16) % count)
 
         draws = numbers(draws_needed(size), *identity, "text")
         return write(frame, size, draws, self._stocks[frame.charset.language], pick)

@@ -60,17 +60,43 @@ def bars(
         width: Of the picture.
         highest: What the longest bar could be; if not given, the highest value.
     """
+    return stacked(title, [(label, [value], behind) for label, value, behind in rows], (), unit, width, highest)
+
+
+def stacked(
+    title: str,
+    rows: Sequence[tuple[str, Sequence[float], str]],
+    names: Sequence[str],
+    unit: str = "",
+    width: int = WIDTH,
+    highest: float = 0.0,
+) -> str:
+    """Horizontal bars of several parts each, the first row on top.
+
+    Args:
+        title: What is shown.
+        rows: Label, the value of each part, and what is written behind the bar.
+        names: Of the parts, for the legend; none if there is one part.
+        unit: Of the values; stands beside the title.
+        width: Of the picture.
+        highest: What the longest bar could be; if not given, the highest sum.
+    """
+    legend, top = _legend(names, width) if names else ([], TOP)
     left = _left([label for label, _, _ in rows], width)
     room = max((measure(behind) for _, _, behind in rows), default=0.0) + 14
-    scale = _scale(width - left - room, (highest, *(value for _, value, _ in rows)))
-    parts = [_nothing()] if not rows else []
-    for at, (label, value, behind) in enumerate(rows):
-        y, long = TOP + at * STEP, max(0.0, value) * scale
+    scale = _scale(width - left - room, (highest, *(sum(values) for _, values, _ in rows)))
+    parts = [*legend, *([_nothing()] if not rows else [])]
+    for at, (label, values, behind) in enumerate(rows):
+        x, y = left, top + at * STEP
         parts.append(f"<g><title>{safe(label)}: {safe(behind)}</title>{_label(label, left, y)}")
-        parts.append(f'<rect class="c0" x="{left:.1f}" y="{y}" width="{long:.1f}" height="{BAR}"/>')
-        parts.append(text(left + long + 7, y + 15, behind) + "</g>")
+        for place, value in enumerate(values):
+            long = max(0.0, value) * scale
+            parts.append(f'<rect class="c{place % COLOURS}" x="{x:.1f}" y="{y}" width="{long:.1f}" height="{BAR}"/>')
+            x += long
+        parts.append(text(x + 7, y + 15, behind) + "</g>")
     told = "; ".join(f"{label}: {behind}" for label, _, behind in rows)
-    return _picture(title, unit, width, TOP + max(1, len(rows)) * STEP, [*parts, _side(left, len(rows))], told)
+    height = top + max(1, len(rows)) * STEP
+    return _picture(title, unit, width, height, [*parts, _side(left, len(rows), top)], told)
 
 
 def lines(

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from crawler.bench.bare import read as bare
+from crawler.bench.least_cost import read as bare
 from crawler.models import Document
 from crawler.parse import lexbor, soup
 from crawler.parse.charset import decode_text

@@ -10,21 +10,23 @@ import shlex
 from collections.abc import Sequence
 from math import ceil, floor, log10
 
-from crawler.bench.compare.figures import US, About, Advice, Alone, Own, Row, Way, alone_of, row_of
+from crawler.bench.compare.figures import Advice, Alone, CompareConditions, Own, Row, Way, alone_of, row_of
+from crawler.bench.samples import US
 from crawler.fetch import strategy_of
 
 # Requests under way that a strategy can sensibly have: a thread for each is what the second is about.
 MOST_SLOTS = {"sequential": 1, "threads": 64, "asyncio": 1024, "curl": 1024}
-SPARE = 1.25  # times the slots that would just do
-AS_GOOD = 0.85  # of the fastest: then what is preferred is taken; reckoned figures are not known better
-LEAST_COST_S = 1e-5  # of a page; less is a fault of measuring
+SPARE = 1.25  # The advice is so many times the slots that would just do.
+# What is preferred is taken if it reaches this share of the fastest, because reckoned figures are not known better.
+AS_GOOD = 0.85
+LEAST_COST_S = 1e-5  # A page costs at least so many seconds; less is a fault of measuring.
 SLOTS_STEP = 16
 # The defaults first; processes before all else, because a page that hangs or swells cannot harm the crawl there.
 PREFERRED = (("asyncio", "processes"), ("curl", "processes"), ("threads", "processes"), ("asyncio", "inline"))
 
 
 def give(
-    about: About,
+    about: CompareConditions,
     own: Own | None,
     rows: Sequence[Row],
     alone: Sequence[Alone],
@@ -59,7 +61,7 @@ def _worker_s(alone: Sequence[Alone]) -> float:
     return (apart.worker_us or 0.0) / US if apart is not None else 0.0
 
 
-def _way(about: About, row: Row, latency_s: float, worker_s: float) -> Way:
+def _way(about: CompareConditions, row: Row, latency_s: float, worker_s: float) -> Way:
     """What a long crawl in the way of a row comes to."""
     starts = about.start_cpu_s.get(row.strategy, {})
     start_s = starts.get("processes" if row.parse == "processes" else "inline", 0.0)

@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from msgspec import Struct
 
-from crawler.bench.figures import Sample, Spread
+from crawler.bench.rounds import Measured
+from crawler.bench.samples import US, Conditions, Sample, Spread, median, per_s
 
-US = 1e6  # microseconds of a second
 MODES = ("inline", "threads", "processes")
 PARSERS = ("bs4", "lexbor")
 BASELINE = ("sequential", "inline")
 
 
-class About(Struct, frozen=True, kw_only=True):
-    """What was compared, where and how.
+class CompareConditions(Conditions, frozen=True, kw_only=True):
+    """Under which conditions the ways to crawl were compared; `sequential` has one request under way all the same.
 
     Args:
-        version, python, system: Of the crawler, the interpreter and the kernel.
         cores: Processors that may be used, and parse workers.
-        pages_from: The lab, or a folder.
-        pages: How many pages each crawl took.
-        page_bytes: Their size on average, bytes.
         latency_ms: What each answer waited for, milliseconds.
-        concurrency: Requests under way, but for `sequential`.
-        rounds: How often each thing was measured.
         start_cpu_s: Strategy and parse mode → CPU time of the main process in a crawl of one page, seconds.
-        others_cores: Processors that other programs kept busy meanwhile.
         missing: A sentence for each strategy that could not be measured.
     """
 
-    version: str
-    python: str
-    system: str
     cores: int
-    pages_from: str
-    pages: int
-    page_bytes: int
     latency_ms: float
-    concurrency: int
-    rounds: int
     start_cpu_s: dict[str, dict[str, float]]
-    others_cores: float = 0.0
-    missing: list[str] = []
+    missing: list[str]
 
 
 class Own(Struct, frozen=True, kw_only=True):
@@ -187,7 +171,7 @@ class Sameness(Struct, frozen=True):
     sentence: str
 
 
-class Report(Struct, frozen=True, kw_only=True):
+class CompareReport(Struct, frozen=True, kw_only=True):
     """All that a comparison found out.
 
     Args:
@@ -200,7 +184,7 @@ class Report(Struct, frozen=True, kw_only=True):
         advice: What to do.
     """
 
-    about: About
+    about: CompareConditions
     own: Own | None
     rows: list[Row]
     alone: list[Alone]
@@ -219,78 +203,64 @@ def alone_of(alone: Iterable[Alone], parser: str, parse: str) -> Alone | None:
     return next((each for each in alone if (each.parser, each.parse) == (parser, parse)), None)
 
 
-def rows(measured: dict[tuple[str, str], list[Sample]]) -> list[Row]:
+def rows(measured: Measured) -> list[Row]:
     """What the whole crawls amount to.
 
     Args:
         measured: Strategy and parse mode → its measurements; the baseline's are among them.
     """
-    base = Spread.of(_per_s(measured[BASELINE])).median
-    made = []
-    for (strategy, parse), samples in measured.items():
-        per_s = Spread.of(_per_s(samples))
-        made.append(
-            Row(
-                strategy=strategy,
-                parse=parse,
-                pages=samples[0].count,
-                per_s=per_s,
-                main_s=Spread.of(sample.cpu_s["main"] for sample in samples),
-                workers_s=Spread.of(sample.cpu_s["workers"] for sample in samples),
-                peak_bytes=max(sum(sample.peak_bytes.values()) for sample in samples),
-                computing=min(1.0, _median(samples, lambda each: each.cpu_s["main"] / each.detail["crawl_s"])),
-                speedup=per_s.median / base,
-                rounds=samples,
-            )
+    base = per_s(measured[BASELINE]).median
+    return [
+        Row(
+            strategy=strategy,
+            parse=parse,
+            pages=samples[0].count,
+            per_s=per_s(samples),
+            main_s=Spread.of(sample.cpu_s["main"] for sample in samples),
+            workers_s=Spread.of(sample.cpu_s["workers"] for sample in samples),
+            peak_bytes=max(sum(sample.peak_bytes.values()) for sample in samples),
+            computing=min(1.0, median(samples, lambda each: each.cpu_s["main"] / each.detail["crawl_s"])),
+            speedup=per_s(samples).median / base,
+            rounds=samples,
         )
-    return made
+        for (strategy, parse), samples in measured.items()
+    ]
 
 
-def parsing(measured: dict[tuple[str, str], list[Sample]]) -> list[Alone]:
+def parsing(measured: Measured) -> list[Alone]:
     """What the measurements of the parse stage amount to.
 
     Args:
         measured: Parser and parse mode → its measurements; those of `inline` are among them.
     """
-    return [_alone(parser, parse, samples, measured[parser, "inline"]) for (parser, parse), samples in measured.items()]
+    return [
+        Alone(
+            parser=parser,
+            parse=parse,
+            pages=samples[0].count,
+            per_s=per_s(samples),
+            cpu_us=_us(samples, lambda each: sum(each.cpu_s.values())),
+            speedup=per_s(samples).median / per_s(measured[parser, "inline"]).median,
+            rounds=samples,
+            **(_price(samples) if parse == "processes" else {}),
+        )
+        for (parser, parse), samples in measured.items()
+    ]
 
 
-def _alone(parser: str, parse: str, samples: list[Sample], inline: Sequence[Sample]) -> Alone:
-    per_s = Spread.of(_per_s(samples))
-    made = Alone(
-        parser=parser,
-        parse=parse,
-        pages=samples[0].count,
-        per_s=per_s,
-        cpu_us=_median(samples, lambda each: sum(each.cpu_s.values()) / each.count * US),
-        speedup=per_s.median / Spread.of(_per_s(inline)).median,
-        rounds=samples,
-    )
-    if parse != "processes":
-        return made
-
-    def us(seconds: Callable[[Sample], float]) -> float:
-        return _median(samples, lambda each: max(0.0, seconds(each)) / each.count * US)
-
-    return Alone(
-        parser=parser,
-        parse=parse,
-        pages=made.pages,
-        per_s=per_s,
-        cpu_us=made.cpu_us,
-        speedup=made.speedup,
-        ready_s=Spread.of(sample.detail["ready_s"] for sample in samples),
-        packing_us=us(lambda each: each.detail["packing_s"]),
-        passing_us=us(lambda each: each.cpu_s["main"] - each.detail["packing_s"] - each.detail["unpacking_s"]),
-        unpacking_us=us(lambda each: each.detail["unpacking_s"]),
-        worker_us=us(lambda each: each.cpu_s["workers"]),
-        rounds=samples,
-    )
+def _price(samples: Sequence[Sample]) -> dict[str, Any]:
+    """What it costs to parse in processes, as fields of `Alone`."""
+    return {
+        "ready_s": Spread.of(sample.detail["ready_s"] for sample in samples),
+        "packing_us": _us(samples, lambda each: each.detail["packing_s"]),
+        "passing_us": _us(
+            samples, lambda each: each.cpu_s["main"] - each.detail["packing_s"] - each.detail["unpacking_s"]
+        ),
+        "unpacking_us": _us(samples, lambda each: each.detail["unpacking_s"]),
+        "worker_us": _us(samples, lambda each: each.cpu_s["workers"]),
+    }
 
 
-def _per_s(samples: Iterable[Sample]) -> list[float]:
-    return [sample.count / max(sample.wall_s, 1e-9) for sample in samples]
-
-
-def _median(samples: Iterable[Sample], value: Callable[[Sample], float]) -> float:
-    return statistics.median(value(sample) for sample in samples)
+def _us(samples: Sequence[Sample], seconds: Callable[[Sample], float]) -> float:
+    """What a page takes of some time, the median of all rounds, microseconds."""
+    return median(samples, lambda each: max(0.0, seconds(each)) / each.count * US)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crawler.bench.compare.figures import About, Alone, Lesson, Row, alone_of
+from crawler.bench.compare.figures import Alone, CompareConditions, Lesson, Row, alone_of
+from crawler.bench.text import percent
 
-OVERLAPS = 2.0  # times as fast as one by one: then waits overlap
-NO_GAIN = 1.25  # times as fast at most: then threads do not help
-GAIN = 1.25  # times as fast at least: then processes do
+OVERLAPS = 2.0  # Waits overlap where a strategy is so many times as fast as one by one.
+NO_GAIN = 1.25  # Threads do not help where they are at most so many times as fast.
+GAIN = 1.25  # Processes help where they are at least so many times as fast.
 _NO_SHOW = "Here and now it does not show: "
 
 
-def draw(about: About, rows: Sequence[Row], alone: Sequence[Alone]) -> list[Lesson]:
+def draw(about: CompareConditions, rows: Sequence[Row], alone: Sequence[Alone]) -> list[Lesson]:
     """The lessons that can be drawn from what was measured.
 
     Args:
@@ -23,7 +24,7 @@ def draw(about: About, rows: Sequence[Row], alone: Sequence[Alone]) -> list[Less
     return [_waiting(about, rows), _threads(about, alone), _processes(about, alone)]
 
 
-def _waiting(about: About, rows: Sequence[Row]) -> Lesson:
+def _waiting(about: CompareConditions, rows: Sequence[Row]) -> Lesson:
     # Parsed inline, so that the rows differ in nothing but how they wait.
     alone = next(row for row in rows if row.parse == "inline" and row.strategy == "sequential")
     others = [row for row in rows if row.parse == "inline" and row.strategy != "sequential"]
@@ -32,7 +33,7 @@ def _waiting(about: About, rows: Sequence[Row]) -> Lesson:
     shows = all(row.speedup >= OVERLAPS for row in others)
     said = (
         f"Each answer comes after {about.latency_ms:,.4g} ms. One by one, {about.pages:,} of them are {wait_s:.2f} s "
-        f"of waiting; sequential took {took_s:.2f} s and computed for {_percent(alone.computing)} of it. With "
+        f"of waiting; sequential took {took_s:.2f} s and computed for {percent(alone.computing)} of it. With "
         f"{about.concurrency} under way the waits overlap: {took}, of the same pages."
     )
     if not shows:
@@ -40,7 +41,7 @@ def _waiting(about: About, rows: Sequence[Row]) -> Lesson:
     return Lesson("Threads and the event loop overlap waiting", shows, said)
 
 
-def _threads(about: About, alone: Sequence[Alone]) -> Lesson:
+def _threads(about: CompareConditions, alone: Sequence[Alone]) -> Lesson:
     inline, threads = alone_of(alone, "bs4", "inline"), alone_of(alone, "bs4", "threads")
     assert inline is not None
     assert threads is not None
@@ -56,7 +57,7 @@ def _threads(about: About, alone: Sequence[Alone]) -> Lesson:
     return Lesson("Threads do not speed up parsing", shows, said)
 
 
-def _processes(about: About, alone: Sequence[Alone]) -> Lesson:
+def _processes(about: CompareConditions, alone: Sequence[Alone]) -> Lesson:
     title = "Processes do, at a price"
     inline, apart = alone_of(alone, "bs4", "inline"), alone_of(alone, "bs4", "processes")
     assert inline is not None
@@ -86,7 +87,3 @@ def _processes(about: About, alone: Sequence[Alone]) -> Lesson:
             f", and after {light_apart.ready_s.median / saved_s:,.0f} with lexbor, which is {times:.0f} times as fast"
         )
     return Lesson(title, True, said + ".")
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.0f} %"

@@ -2,73 +2,57 @@
 
 from __future__ import annotations
 
-import platform
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
-from crawler.bench.apart import measure
-from crawler.bench.compare import advice, figures, lessons, stage, whole
-from crawler.bench.compare.figures import MODES, PARSERS, About, Own, Report
-from crawler.bench.compare.same import Comparison
-from crawler.bench.figures import Sample
-from crawler.bench.line import TO_THE_LAB
-from crawler.bench.rounds import others_s, scratch
+from crawler.bench import rounds
+from crawler.bench.compare import advice, figures, lessons, stage, whole_crawl
+from crawler.bench.compare.figures import MODES, PARSERS, CompareConditions, CompareReport, Own
+from crawler.bench.compare.same_records import Comparison
+from crawler.bench.crawls import TO_THE_LAB
+from crawler.bench.isolated import measure
+from crawler.bench.rounds import Measured, Plan, Step, Task
 from crawler.bench.web import copied
 from crawler.lab.process import serve_folder, serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.run.folder import Run
+from crawler.settings.file import load
 from crawler.settings.groups import cores
 from crawler.store.journal import read_lines
-from crawler.version import VERSION
 
 HOST = "site-000.lab"
-STAGE_PAGES = 60  # different pages that the parse stage alone is measured with, at most
-STAGE_S = 0.5  # of work for it in one measurement, about
-STAGE_TOTAL = 2_000  # pages of one measurement, at most
-# What parsing takes on an ordinary machine, seconds a byte; it only sizes the work.
+STAGE_PAGES = 60  # The parse stage alone is measured with so many different pages at most.
+STAGE_S = 0.5  # One measurement of it is about so many seconds of work.
+STAGE_TOTAL = 2_000  # One measurement of it takes so many pages at most.
+# Parsing takes so many seconds a byte on an ordinary machine; it only sizes the work.
 PARSE_S = {"bs4": 4.2e-7, "lexbor": 1.4e-8}
-# What a measurement takes beside its work, seconds: the start of a process, and of parse workers.
+# A measurement takes so many seconds beside its work: the start of a process, and of parse workers.
 START_S = 0.45
 WORKERS_S = 0.3
-FETCH_S = 0.002  # CPU time of a page with its parsing, about
-SPARED = 3  # `sequential` is measured in one round of so many: it mostly waits, and that hardly varies
-
-Task = Callable[[], None]
-Measured = dict[tuple[str, str], list[Sample]]
+FETCH_S = 0.002  # A page with its parsing takes about so many seconds of CPU time.
+SPARED = 3  # `sequential` is measured in one round of so many: it mostly waits, and that hardly varies.
 
 
-class Plan(Struct, frozen=True, kw_only=True):
-    """What is to be compared.
+class ComparePlan(Plan, frozen=True, kw_only=True):
+    """What is to be compared; `sequential` is among the strategies.
 
     Args:
-        strategies: How to fetch; `sequential` is among them.
         missing: A sentence for each strategy that cannot be measured.
-        rounds: How often.
-        concurrency: Requests under way.
         count: How many pages each crawl takes.
-        page_bytes: Size of the lab's pages, bytes.
         latency_ms: What the lab waits before an answer, milliseconds.
-        pages: A folder of HTML files to serve in place of the lab's pages; None takes those.
         own: What was found out about the user's own sites; None compares on the lab alone.
         own_pages: URLs of the pages that were kept of them.
         given: How the sites are named on the command line that is recommended.
     """
 
-    strategies: tuple[str, ...]
     missing: tuple[str, ...]
-    rounds: int
-    concurrency: int
     count: int
-    page_bytes: int
     latency_ms: float
-    pages: Path | None = None
     own: Own | None = None
     own_pages: tuple[str, ...] = ()
     given: tuple[str, ...] = ("--sites", "FILE")
@@ -100,33 +84,24 @@ class Work(Struct, frozen=True):
     page_bytes: int
 
 
-def run(plan: Plan, step: Callable[[int, int, str], None]) -> Report:
+def run(plan: ComparePlan, step: Step) -> CompareReport:
     """Measure what is planned, and make of it what follows.
 
     Args:
         plan: What to compare.
-        step: Called before each measurement with its number, how many there are, and what it is.
+        step: Told before each measurement.
 
     Raises:
         UsageError: If there are no pages to measure with.
         CrawlerError: If a measurement fails.
     """
-    started, others_before = time.monotonic(), others_s()
-    with ExitStack() as stack:
-        folder = stack.enter_context(scratch("compare"))
-        step(0, 0, "making the pages")
-        work = stack.enter_context(_served(plan, folder))
-        rounds = Rounds(plan, work, folder)
-        tasks = [task for number in range(plan.rounds) for task in rounds.tasks(number)]
-        for number, (name, task) in enumerate(tasks, start=1):
-            step(number, len(tasks), name)
-            task()
-    others_cores = max(0.0, others_s() - others_before) / (time.monotonic() - started)
-    return _report(plan, rounds, work, others_cores)
+    ways = Ways(plan)
+    others_cores = rounds.run("compare", plan.rounds, ways.prepare, step)
+    return _report(plan, ways, others_cores)
 
 
 @contextmanager
-def _served(plan: Plan, folder: Path) -> Iterator[Work]:
+def _served(plan: ComparePlan, folder: Path) -> Iterator[Work]:
     """Serve the pages from a process of their own, all at once known and each after the same time."""
     if plan.pages is None:
         spec = WorldSpec(
@@ -154,143 +129,116 @@ def _served(plan: Plan, folder: Path) -> Iterator[Work]:
         yield Work(sites, urls, page_bytes)
 
 
-class Rounds:
-    """What is measured in each round, and what came of it.
+class Ways:
+    """Every way to crawl and to parse, and what came of it.
 
     Args:
         plan: What to compare.
-        work: What is crawled.
-        folder: Where runs are kept.
     """
 
-    def __init__(self, plan: Plan, work: Work, folder: Path) -> None:
+    work: Work
+
+    def __init__(self, plan: ComparePlan) -> None:
         self.comparison = Comparison()
         self.crawls: Measured = {}
         self.parsing: Measured = {}
         self.start_cpu_s: dict[str, dict[str, float]] = {}
         self._plan = plan
-        self._work = work
-        self._folder = folder
         self._numbers = count(1)
+
+    def prepare(self, folder: Path, stack: ExitStack) -> Callable[[int], list[Task]]:
+        """Serve the pages, and return what tells the tasks of a round."""
+        own = self._plan.own
+        self.work = stack.enter_context(_served(self._plan, folder))
+        self._folder = folder
         # What the parse stage reads: what was kept of the user's sites, or a crawl of the lab before all others.
-        self._kept = Path(plan.own.run).absolute() if plan.own is not None else folder / "kept"
-        urls = list(plan.own_pages) or work.urls
+        self._kept = Path(own.run).absolute() if own is not None else folder / "kept"
+        urls = list(self._plan.own_pages) or self.work.urls
         self._asked = urls[:: -(-len(urls) // STAGE_PAGES)]
-        self._page_bytes = plan.own.page_bytes if plan.own is not None else work.page_bytes
+        self._page_bytes = own.page_bytes if own is not None else self.work.page_bytes
+        return self._tasks
 
-    def tasks(self, number: int) -> list[tuple[str, Task]]:
-        """What one round measures, in order, each with its name.
-
-        Args:
-            number: Of the round, from 0.
-        """
-        plan, tasks = self._plan, list[tuple[str, Task]]()
+    def _tasks(self, number: int) -> list[Task]:
+        plan, tasks = self._plan, list[Task]()
         spared = min(SPARED, plan.rounds)
+        if number == 0:
+            if plan.own is None:
+                tasks.append(("a crawl that is kept", self._keep))
+            for strategy in plan.strategies:
+                for mode in ("inline", "processes"):
+                    tasks.append((f"the start of {strategy} × {mode}", partial(self._start, strategy, mode)))
         for at, mode in enumerate(MODES):
             for strategy in plan.strategies:
                 if strategy != "sequential" or number % spared == at % spared:
                     tasks.append((f"{strategy} × {mode}", partial(self._crawl, strategy, mode)))
         for parser in PARSERS:
             tasks += [(f"parsing by {parser} × {mode}", partial(self._parse, parser, mode)) for mode in MODES]
-        # There and back, so that what comes early in a round comes late in the next.
-        if number % 2:
-            tasks.reverse()
-        if number == 0:
-            first: list[tuple[str, Task]] = [
-                (f"the start of {strategy} × {mode}", partial(self._start, strategy, mode))
-                for strategy in plan.strategies
-                for mode in ("inline", "processes")
-            ]
-            if plan.own is None:
-                first.insert(0, ("a crawl that is kept", self._keep))
-            tasks = first + tasks
         return tasks
 
     def _arguments(self, strategy: str, mode: str) -> list[str]:
         slots = str(self._plan.concurrency)
-        how = [
-            "--strategy",
-            strategy,
-            "--parse",
-            mode,
-            "--parser",
-            "lexbor",
-            "--concurrency",
-            slots,
-            "--per-host",
-            slots,
-        ]
-        return [*how, "--max-depth", "0", "--no-robots", *TO_THE_LAB]
+        how = ["--strategy", strategy, "--parse", mode, "--parser", "lexbor", "--concurrency", slots]
+        return [*how, "--per-host", slots, "--max-depth", "0", "--no-robots", *TO_THE_LAB]
 
     def _keep(self) -> None:
-        arguments = ["--sites", str(self._work.sites), *self._arguments("asyncio", "processes"), "--warc"]
-        measure(whole.crawl, arguments, "asyncio", self._kept)
+        arguments = ["--sites", str(self.work.sites), *self._arguments("asyncio", "processes"), "--warc"]
+        measure(whole_crawl.crawl, arguments, "asyncio", self._kept)
         self._compare("asyncio × processes", self._kept)
 
     def _start(self, strategy: str, mode: str) -> None:
         """What a crawl costs beside its pages; threads start as the event loop does."""
-        arguments = [self._work.urls[0], *self._arguments(strategy, mode)]
-        sample = measure(whole.crawl, arguments, strategy, self._next())
+        arguments = [self.work.urls[0], *self._arguments(strategy, mode)]
+        sample = measure(whole_crawl.crawl, arguments, strategy, self._next())
         self.start_cpu_s.setdefault(strategy, {})[mode] = sample.cpu_s["main"]
 
     def _crawl(self, strategy: str, mode: str) -> None:
         run = self._next()
-        arguments = ["--sites", str(self._work.sites), *self._arguments(strategy, mode)]
-        sample = measure(whole.crawl, arguments, strategy, run)
-        peaks = {**sample.peak_bytes, "workers": round(sample.detail["workers_bytes"])}
-        self.crawls.setdefault((strategy, mode), []).append(msgspec.structs.replace(sample, peak_bytes=peaks))
+        arguments = ["--sites", str(self.work.sites), *self._arguments(strategy, mode)]
+        sample = measure(whole_crawl.crawl, arguments, strategy, run)
+        workers_bytes = sample.peak_bytes.setdefault("workers", 0)
+        sample.detail["workers_bytes"] = float(workers_bytes)
+        self.crawls.setdefault((strategy, mode), []).append(sample)
         self._compare(f"{strategy} × {mode}", run)
 
     def _compare(self, name: str, folder: Path) -> None:
         run = Run(folder)
-        self.comparison.take(self._lab_work, "lexbor", name, read_lines(run.journal, run.committed_length()))
-
-    @property
-    def _lab_work(self) -> str:
-        return "the lab"
+        self.comparison.take("the lab", "lexbor", name, read_lines(run.journal, run.committed_length()))
 
     def _parse(self, parser: str, mode: str) -> None:
         size = max(1, self._page_bytes)
         wanted = round(STAGE_S / (PARSE_S[parser] * size))
         total = max(len(self._asked), min(STAGE_TOTAL, wanted))
         lines = self._next()
-        sample = measure(stage.parse, self._kept, self._asked, mode, parser, cores(), total, lines)
+        settings = load(None, {"parse": {"mode": mode, "parser": parser, "workers": cores()}}).parse
+        sample = measure(stage.parse, self._kept, self._asked, settings, total, lines)
         self.parsing.setdefault((parser, mode), []).append(sample)
-        work = self._lab_work if self._plan.own is None else "your sites"
+        work = "the lab" if self._plan.own is None else "your sites"
         self.comparison.take(work, parser, f"{parser} × {mode}", lines.read_bytes().splitlines(), is_part=True)
 
     def _next(self) -> Path:
         return self._folder / str(next(self._numbers))
 
 
-def _report(plan: Plan, rounds: Rounds, work: Work, others_cores: float) -> Report:
+def _report(plan: ComparePlan, ways: Ways, others_cores: float) -> CompareReport:
     names = (*plan.strategies, *PARSERS)
 
     def sort(measured: Measured) -> Measured:
         return dict(sorted(measured.items(), key=lambda item: (names.index(item[0][0]), MODES.index(item[0][1]))))
 
-    about = About(
-        version=VERSION,
-        python=platform.python_version(),
-        system=f"{platform.system()} {platform.release()}",
+    about = CompareConditions(
+        **plan.conditions(len(ways.work.urls), ways.work.page_bytes, others_cores),
         cores=cores(),
-        pages_from="the lab" if plan.pages is None else str(plan.pages),
-        pages=len(work.urls),
-        page_bytes=work.page_bytes,
         latency_ms=plan.latency_ms,
-        concurrency=plan.concurrency,
-        rounds=plan.rounds,
-        start_cpu_s=rounds.start_cpu_s,
-        others_cores=others_cores,
+        start_cpu_s=ways.start_cpu_s,
         missing=list(plan.missing),
     )
-    rows, alone = figures.rows(sort(rounds.crawls)), figures.parsing(sort(rounds.parsing))
-    return Report(
+    rows, alone = figures.rows(sort(ways.crawls)), figures.parsing(sort(ways.parsing))
+    return CompareReport(
         about=about,
         own=plan.own,
         rows=rows,
         alone=alone,
-        same=rounds.comparison.verdict(),
+        same=ways.comparison.verdict(),
         lessons=lessons.draw(about, rows, alone),
         advice=advice.give(about, plan.own, rows, alone, plan.given),
     )

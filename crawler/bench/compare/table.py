@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator
 
-from crawler.bench.compare.figures import Alone, Report, Row
-from crawler.bench.figures import Spread
-from crawler.bench.table import QUIET
+from crawler.bench.compare.figures import Alone, CompareReport, Row
+from crawler.bench.samples import Spread
+from crawler.bench.text import COLUMNS, columns, joined, paragraph, percent, versions, warning
 from crawler.log.terminal import printable, size
 from crawler.measure.procfs import MIB
 
-COLUMNS = 80
 _OPTION = re.compile(" (?=--|https?:)")
 
 
-def show(report: Report) -> str:
+def show(report: CompareReport) -> str:
     """All that was found out, as text."""
-    blocks = [_head(report), _crawls(report), _stage(report), _same(report), _lessons(report), _advice(report)]
-    return "\n\n".join("\n".join(lines) for lines in map(list, blocks) if lines) + "\n"
+    same = paragraph(report.same.sentence)
+    return joined([_head(report), _crawls(report), _stage(report), same, _lessons(report), _advice(report)])
 
 
-def _head(report: Report) -> Iterator[str]:
+def _head(report: CompareReport) -> Iterator[str]:
     about, own = report.about, report.own
-    cores = "1 core" if about.cores == 1 else f"{about.cores} cores"
-    yield f"crawler {about.version}, Python {about.python}, {about.system}, {cores}"
+    yield f"{versions(about)}, {'1 core' if about.cores == 1 else f'{about.cores} cores'}"
     if own is not None:
         found = f"answered in {own.latency_ms:,.0f} ms with pages of {size(own.page_bytes)}"
         yield f"Your sites: {own.sites:,} {found} (medians)"
@@ -34,76 +31,62 @@ def _head(report: Report) -> Iterator[str]:
     yield f"{about.pages:,} pages of {size(about.page_bytes)} from {source}, each {about.latency_ms:,.4g} ms late"
     rounds = "one round" if about.rounds == 1 else f"medians of {about.rounds} rounds (sequential: fewer)"
     yield f"{about.concurrency} requests under way; {rounds}, on this machine"
-    if about.others_cores > QUIET:
-        yield f"Other programs kept {about.others_cores:.1f} cores busy meanwhile: these figures say little."
+    yield from warning(about)
     for sentence in about.missing:
-        yield from _paragraph(sentence)
+        yield from paragraph(sentence)
 
 
-def _crawls(report: Report) -> Iterator[str]:
-    yield "WHOLE CRAWLS (parser lexbor)"
-    yield f"{'':46} CPU s         main process"
-    yield (
-        f"{'strategy':10} {'parse':9} {'pages/s':>7} {'low–high':>11} {'×':>5} {'main':>5} {'work':>5} {'MiB':>4} "
-        f"{'waits':>6} {'computes':>8}"
-    )
-    for row in report.rows:
-        yield _row(row)
-    yield from _paragraph(
+def _crawls(report: CompareReport) -> Iterator[str]:
+    yield "WHOLE CRAWLS (parser lexbor; the main process computes, or waits)"
+    head = ("strategy", "parse", "pages/s", "low–high", "×", "main s", "workers", "MiB", "waits", "computes")
+    yield from columns([head, *map(_row, report.rows)], left=2)
+    yield from paragraph(
         "(×: times sequential × inline. CPU time without the start of Python, but with that of the workers.)"
     )
 
 
-def _row(row: Row) -> str:
+def _row(row: Row) -> tuple[str, ...]:
     workers = f"{row.workers_s.median:.2f}" if row.parse == "processes" else "–"
-    return (
-        f"{row.strategy:10} {row.parse:9} {number(row.per_s.median):>7} {span(row.per_s):>11} {row.speedup:>5.1f} "
-        f"{row.main_s.median:>5.2f} {workers:>5} {row.peak_bytes / MIB:>4.0f} "
-        f"{percent(1 - row.computing):>6} {percent(row.computing):>8}"
-    )
+    spent = (f"{row.main_s.median:.2f}", workers, f"{row.peak_bytes / MIB:.0f}")
+    return *_rate(row.strategy, row, 1), *spent, percent(1 - row.computing), percent(row.computing)
 
 
-def _stage(report: Report) -> Iterator[str]:
+def _stage(report: CompareReport) -> Iterator[str]:
     whose = "your own pages" if report.own is not None else "the same pages"
     yield f"PARSING ALONE ({whose}, out of a WARC, no fetching)"
-    yield f"{'':46} CPU ms  ready  of main, µs a page"
-    yield (
-        f"{'parser':10} {'parse':9} {'pages/s':>7} {'low–high':>11} {'×':>5} {'a page':>6} {'after':>6} "
-        f"{'pack':>5} {'pass':>5} {'unpack':>6}"
+    head = ("parser", "parse", "pages/s", "low–high", "×", "CPU ms", "ready", "pack", "pass", "unpack")
+    yield from columns([head, *map(_parsing, report.alone)], left=2)
+    yield from paragraph(
+        "(×: times the same parser inline. CPU time of a page. Pack, pass, unpack: µs of the main process for a page; "
+        "pass is sending it and receiving the answer.)"
     )
-    for each in report.alone:
-        yield _parsing(each).rstrip()
-    yield from _paragraph("(×: times the same parser inline. Pass: sending the page and receiving the answer.)")
 
 
-def _parsing(each: Alone) -> str:
-    start = (
-        f"{each.parser:10} {each.parse:9} {number(each.per_s.median):>7} {span(each.per_s):>11} {each.speedup:>5.2f} "
-        f"{each.cpu_us / 1000:>6.2f}"
-    )
+def _parsing(each: Alone) -> tuple[str, ...]:
+    start = (*_rate(each.parser, each, 2), f"{each.cpu_us / 1000:.2f}")
     if each.ready_s is None:
-        return start
-    price = f"{each.packing_us:>5.0f} {each.passing_us:>5.0f} {each.unpacking_us:>6.0f}"
-    return f"{start} {each.ready_s.median:>4.2f} s {price}"
+        return *start, "", "", "", ""
+    price = (f"{cost:.0f}" for cost in (each.packing_us, each.passing_us, each.unpacking_us))
+    return *start, f"{each.ready_s.median:.2f} s", *price
 
 
-def _same(report: Report) -> Iterator[str]:
-    yield from _paragraph(report.same.sentence)
+def _rate(name: str, of: Row | Alone, digits: int) -> tuple[str, ...]:
+    return name, of.parse, number(of.per_s.median), span(of.per_s), f"{of.speedup:.{digits}f}"
 
 
-def _lessons(report: Report) -> Iterator[str]:
-    for number_, lesson in enumerate(report.lessons, start=1):
-        if number_ > 1:
+def _lessons(report: CompareReport) -> Iterator[str]:
+    for at, lesson in enumerate(report.lessons, start=1):
+        if at > 1:
             yield ""
         mark = "" if lesson.shows else " (not shown)"
-        yield f"{number_}. {lesson.title.upper()}{mark}"
-        yield from _paragraph(lesson.text, "   ")
+        yield f"{at}. {lesson.title.upper()}{mark}"
+        yield from paragraph(lesson.text, "   ")
 
 
-def _advice(report: Report) -> Iterator[str]:
+def _advice(report: CompareReport) -> Iterator[str]:
     yield "USE"
     yield from _command(report.advice.command)
-    yield from _paragraph(report.advice.reason, "   ")
+    yield from paragraph(report.advice.reason, "   ")
 
 
 def _command(command: str) -> Iterator[str]:
@@ -117,12 +100,6 @@ def _command(command: str) -> Iterator[str]:
     yield line
 
 
-def _paragraph(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        printable(text), COLUMNS, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )
-
-
 def number(value: float) -> str:
     """A rate with three digits that count."""
     if value >= 9_999.5:
@@ -133,8 +110,3 @@ def number(value: float) -> str:
 def span(spread: Spread) -> str:
     """The lowest and the highest of what was measured; nothing where it was measured once."""
     return "once" if spread.low == spread.high else f"{number(spread.low)}–{number(spread.high)}"
-
-
-def percent(share: float) -> str:
-    """A share of the whole."""
-    return f"{share * 100:.0f} %"

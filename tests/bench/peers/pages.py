@@ -139,7 +139,7 @@ def serve(folder: Path | None, limit: int | None) -> Iterator[LabProcess]:
             port = ours.recv()
         except EOFError:
             raise RuntimeError("the server of the pages did not start; what it said is on standard error") from None
-        yield LabProcess(port, stop)
+        yield LabProcess(port, process.pid or 0, stop)
     finally:
         stop()
 

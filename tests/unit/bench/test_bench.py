@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import select
@@ -14,13 +15,15 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from crawler.bench import alone, apart, bare, figures, picture, scale, table, web
-from crawler.bench.figures import About, Report, Sample, Spread
+from crawler.bench import command, figures, isolated, least_cost, parts, picture, scale, table, web
+from crawler.bench.figures import BenchConditions, BenchReport
+from crawler.bench.samples import Sample, Spread
 from crawler.errors import CrawlerError, UsageError
 from crawler.fetch import STRATEGIES, Strategy
 from crawler.measure import procfs
+from crawler.report import charts
 
-ABOUT = About(
+ABOUT = BenchConditions(
     version="0.1.0",
     python="3.11.9",
     system="Linux 6.1",
@@ -34,7 +37,7 @@ ABOUT = About(
     others_cores=1.5,
 )
 
-BAR_KINDS = ("line", "main", "workers", "server")
+COLOURS = ("c0", "c1", "c2")
 
 
 def sample(wall_s: float, detail: dict[str, float] | None = None, **cpu_us: float) -> Sample:
@@ -48,7 +51,7 @@ def busy(main: float, workers: float, server: float) -> dict[str, float]:
     return {"main_cores": main, "workers_cores": workers, "server_cores": server}
 
 
-def report(line: Sample, workers: int = 2, cores: int = 2) -> Report:
+def report(line: Sample, workers: int = 2, cores: int = 2) -> BenchReport:
     """What is made of one round with this measurement of the whole line."""
     samples = [
         ("bare fetch", "libcurl", sample(100, fetcher=50, server=30)),
@@ -160,13 +163,16 @@ def test_the_picture_is_an_svg_that_stands_alone() -> None:
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "prefers-color-scheme: dark" in text
     assert re.findall(r"(?:href|src|url|@import)", text) == []
-    bars = [each for each in root.iter("{http://www.w3.org/2000/svg}rect") if each.get("height") == str(picture.BAR)]
-    width = {kind: [float(each.get("width") or 0) for each in bars if each.get("class") == kind] for kind in BAR_KINDS}
-    assert len(width["line"]) == 1
-    # The least that a page can cost stands above the line: 50, 320 and 30 µs, beside 300, 600 and 60.
-    assert [len(width[kind]) for kind in ("main", "workers", "server")] == [2, 2, 2]
-    assert width["workers"][1] == pytest.approx(2 * width["main"][1], abs=0.2)
-    assert width["main"][1] == pytest.approx(6 * width["main"][0], abs=0.6)
+    bars = [each for each in root.iter("{http://www.w3.org/2000/svg}rect") if each.get("height") == str(charts.BAR)]
+    width = {kind: [float(each.get("width") or 0) for each in bars if each.get("class") == kind] for kind in COLOURS}
+    # The limit stands above the line, and the least that a page can cost: 50, 320 and 30 µs, beside 300, 600 and 60.
+    limit, line, *main = width["c0"]
+    assert limit == pytest.approx(2 * line, abs=0.2)
+    assert [len(each) for each in (main, width["c1"], width["c2"])] == [2, 2, 2]
+    assert width["c1"][1] == pytest.approx(2 * main[1], abs=0.2)
+    assert main[1] == pytest.approx(6 * main[0], abs=0.6)
+    for name in ("main process", "parse workers", "server"):
+        assert name in "".join(root.itertext())
     assert "the limit of this machine: 5,000" in text
     assert "2,500 (50 %)" in text
 
@@ -183,8 +189,8 @@ def test_names_cannot_break_the_picture() -> None:
 
 def test_a_measurement_runs_in_a_process_of_its_own() -> None:
     """It brings back what it measured and the memory that it took."""
-    measured = apart.measure(alone.frontier, 10)
-    assert measured.count == alone.TURNS * alone.TURN_URLS
+    measured = isolated.measure(parts.frontier, 10)
+    assert measured.count == parts.TURNS * parts.TURN_URLS
     assert measured.cpu_s["frontier"] > 0
     assert measured.peak_bytes["frontier"] > 8 * procfs.MIB
 
@@ -192,13 +198,13 @@ def test_a_measurement_runs_in_a_process_of_its_own() -> None:
 def test_a_measurement_that_fails_says_why(tmp_path: Path) -> None:
     """The last thing that its process said is in the sentence."""
     with pytest.raises(CrawlerError, match=r"parse failed: FileNotFoundError.*index\.json"):
-        apart.measure(bare.parse, tmp_path)
+        isolated.measure(least_cost.parse, tmp_path)
 
 
 def test_a_process_does_not_outlive_its_context() -> None:
     """Nor does what it has started."""
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(flush=True); input()'])"
-    with apart.started([sys.executable, "-c", child], subprocess.PIPE) as process:
+    with isolated.started([sys.executable, "-c", child]) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"\n"  # of the grandchild, which has its output from its parent
         pids = [process.pid, *procfs.children(process.pid)]
@@ -255,8 +261,8 @@ def test_a_corpus_is_what_the_site_allows(served: web.Web) -> None:
 def test_every_client_reads_every_body(served: web.Web) -> None:
     """Sockets, the client that is installed, and our own fetcher bring the same bytes."""
     folder, corpus = Path(served.corpus.folder), served.corpus
-    assert bare.with_sockets(corpus, served.port, 8) == corpus.size
-    for measured in (bare.fetch(folder, served.port, 8), alone.fetch(folder, "asyncio", 8)):
+    assert least_cost.with_sockets(corpus, served.lab.port, 8) == corpus.size
+    for measured in (least_cost.fetch(folder, served.lab.port, 8), parts.fetch(folder, "asyncio", 8)):
         assert (measured.count, measured.bytes_read) == (len(corpus.entries), corpus.size)
         assert measured.cpu_s["fetcher"] > 0
 
@@ -264,8 +270,8 @@ def test_every_client_reads_every_body(served: web.Web) -> None:
 def test_both_parsers_read_every_page(served: web.Web) -> None:
     """The bare one and ours go over the same bytes, in processes that keep their memory."""
     for measured in (
-        apart.measure(bare.parse, Path(served.corpus.folder)),
-        apart.measure(alone.parse, Path(served.corpus.folder), "bs4"),
+        isolated.measure(least_cost.parse, Path(served.corpus.folder)),
+        isolated.measure(parts.parse, Path(served.corpus.folder), "bs4"),
     ):
         assert (measured.count, measured.bytes_read) == (len(served.corpus.entries), served.corpus.size)
         assert 0 < measured.cpu_s["parser"]
@@ -277,7 +283,7 @@ def test_the_bare_parse_reads_what_a_crawler_cannot_do_without() -> None:
         b"<title>T</title><meta name=description content=D><h1>H</h1>"
         b"<a href=x>1</a><a href=x>2</a><a href=//b.example/>3</a><a href='http://[/'>4</a><a>5</a>"
     )
-    texts, description, links = bare.read(html, "http://a.example/d/")
+    texts, description, links = least_cost.read(html, "http://a.example/d/")
     assert texts == ["T", "H", "H12345"]
     assert description == "D"
     assert links == {"x": "http://a.example/d/x", "//b.example/": "http://b.example/", "http://[/": None}
@@ -286,14 +292,14 @@ def test_the_bare_parse_reads_what_a_crawler_cannot_do_without() -> None:
 @pytest.mark.parametrize("hosts", [10, 10_000])
 def test_the_frontier_gives_back_all_it_was_given(hosts: int) -> None:
     """However many hosts there are."""
-    assert alone.frontier(hosts).count == alone.TURNS * alone.TURN_URLS
+    assert parts.frontier(hosts).count == parts.TURNS * parts.TURN_URLS
 
 
 def test_the_store_keeps_what_was_committed(tmp_path: Path) -> None:
     """One record a page in the journal, on the disk."""
-    measured = alone.store(tmp_path, 700, 100)
+    measured = parts.store(tmp_path, 700, 100)
     assert measured.count == 700
-    assert (tmp_path / alone.JOURNAL).stat().st_size == 700 * 100
+    assert (tmp_path / parts.JOURNAL).stat().st_size == 700 * 100
 
 
 def test_a_store_of_known_urls_goes_on(tmp_path: Path) -> None:
@@ -306,6 +312,9 @@ def test_a_store_of_known_urls_goes_on(tmp_path: Path) -> None:
 
 def test_a_strategy_whose_library_is_missing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence names the library and how to get it."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    given = parser.parse_args(["--strategy", "threads"])
     monkeypatch.setitem(STRATEGIES, "threads", Strategy("library_that_nobody_has:create", "pycurl"))
     with pytest.raises(UsageError, match=r"'threads' needs library_that_nobody_has.*pip install pycurl"):
-        alone.check_strategy("threads", 4)
+        command.run(given)

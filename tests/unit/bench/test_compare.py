@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from crawler import cli, fetch
+from crawler.bench import options
 from crawler.bench.compare import advice, command, figures, lessons, picture, runs, table
-from crawler.bench.compare.figures import MODES, About, Advice, Own, Report, Sameness
-from crawler.bench.compare.same import Comparison
-from crawler.bench.figures import Sample
+from crawler.bench.compare.figures import MODES, Advice, CompareConditions, CompareReport, Own, Sameness
+from crawler.bench.compare.same_records import Comparison
+from crawler.bench.samples import Sample
 from crawler.errors import UsageError
 from crawler.measure.procfs import MIB
 
@@ -28,9 +29,9 @@ PARSE_US = {"lexbor": 600.0, "bs4": 17_000.0}
 OWN = Own(run="data/2026-01-01_00-00-00", sites=20, pages=100, page_bytes=50_000, latency_ms=120.0, polite_per_s=17.9)
 
 
-def about(**changes: Any) -> About:
+def about(**changes: Any) -> CompareConditions:
     """A quiet machine with two cores, the lab with its usual pages."""
-    usual = About(
+    usual = CompareConditions(
         version="0.1.0",
         python="3.11.9",
         system="Linux 6.1",
@@ -42,6 +43,7 @@ def about(**changes: Any) -> About:
         concurrency=32,
         rounds=3,
         start_cpu_s={strategy: {"inline": START_S, "processes": START_S} for strategy in STRATEGIES},
+        missing=[],
     )
     return msgspec.structs.replace(usual, **changes)
 
@@ -78,14 +80,14 @@ def report(
     threads: float = 0.95,
     processes: float = 1.85,
     **changes: Any,
-) -> Report:
+) -> CompareReport:
     """What is made of a comparison in which threads and processes parse so many times as fast as inline."""
     said = about(**changes)
     gains = {"inline": 1.0, "threads": threads, "processes": processes}
     crawls = {(s, m): [crawl_sample(s, m, fetch_us, said.latency_ms)] * 3 for s in STRATEGIES for m in MODES}
     parsing = {(p, m): [parse_sample(p, m, gains[m])] * 3 for p in PARSE_US for m in MODES}
     rows, alone = figures.rows(crawls), figures.parsing(parsing)
-    return Report(
+    return CompareReport(
         about=said,
         own=own,
         rows=rows,
@@ -325,7 +327,7 @@ def test_the_picture_is_an_svg_that_stands_alone() -> None:
 def test_a_report_survives_json() -> None:
     """What `--json` prints is the whole report."""
     made = report(own=OWN)
-    assert msgspec.json.decode(msgspec.json.encode(made), type=Report) == made
+    assert msgspec.json.decode(msgspec.json.encode(made), type=CompareReport) == made
 
 
 # The command
@@ -340,13 +342,13 @@ def arguments(*given: str) -> argparse.Namespace:
 
 def test_the_default_takes_less_than_a_minute() -> None:
     """As it says itself at its start."""
-    plan = runs.Plan(
+    plan = runs.ComparePlan(
         strategies=STRATEGIES,
         missing=(),
         rounds=command.ROUNDS,
-        concurrency=command.CONCURRENCY,
+        concurrency=options.CONCURRENCY,
         count=command.COUNT,
-        page_bytes=command.PAGE_BYTES,
+        page_bytes=options.PAGE_BYTES,
         latency_ms=command.LATENCY_MS,
     )
     assert 20 < plan.expected_s() < 60
@@ -360,8 +362,8 @@ def test_without_curl_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
             raise UsageError("the strategy 'curl' needs pycurl, which is not installed: pip install pycurl")
 
     monkeypatch.setattr(fetch, "check", check)
-    found, missing = command._strategies()
-    assert found == ("sequential", "threads", "asyncio")
+    found, missing = options.usable(STRATEGIES)
+    assert found == ["sequential", "threads", "asyncio"]
     (sentence,) = missing
     assert "pip install pycurl" in sentence
 

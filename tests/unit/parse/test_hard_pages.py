@@ -45,7 +45,7 @@ async def parse(
         for future in futures:
             future.set_exception(error)
 
-    pool = assembly._pool(ParseSettings(workers=1, cpu_limit_s=cpu_s), context, fatal)
+    pool = assembly.parse_pool(ParseSettings(workers=1, cpu_limit_s=cpu_s), context, fatal)
     await pool.start()
     for each, future in zip(pages, futures, strict=True):
         pool.submit(each, future.set_result)

@@ -13,35 +13,31 @@ from crawler.log.terminal import printable
 
 # When, how and by which way a page was come by; what it says is all else.
 MAY_DIFFER = frozenset({"fetched_at", "elapsed_ms", "strategy", "via", "depth", "attempts"})
-SHOWN = 60  # characters of a value or a URL
+SHOWN = 60  # So many characters of a value or a URL are shown.
 
 Fields = dict[str, Any]
 Records = dict[str, Fields]
 
 
 class _First(Struct):
-    """The first run of some work with one parser, which the others have to equal.
+    """The first run of its kind, which the others have to equal.
 
     Args:
         run: What it is called.
         records: Its records by URL.
-        is_part: Whether it holds only some of the work's pages.
-        runs: How many runs there were.
-        part: The first run that holds only some of the pages, if this one holds all.
     """
 
     run: str
     records: Records
-    is_part: bool
-    runs: int = 1
-    part: _First | None = None
 
 
 class Comparison:
     """Compares each run with the first of its kind as it comes, and keeps no other."""
 
     def __init__(self) -> None:
-        self._firsts: dict[tuple[str, str], _First] = {}
+        # What was crawled, by which parser it was read, and whether it was only a part → the first run.
+        self._firsts: dict[tuple[str, str, bool], _First] = {}
+        self._runs = 0
         self._difference: str | None = None
 
     def take(self, work: str, parser: str, run: str, lines: Iterable[bytes], *, is_part: bool = False) -> None:
@@ -55,31 +51,18 @@ class Comparison:
             is_part: Whether it holds only some of the work's pages, the same ones as all that do.
         """
         records, twice = _records(lines)
-        first = self._firsts.get((work, parser))
-        if twice is not None:
-            self._note(f"{run} has two records of {printable(twice, SHOWN)}")
-        if first is None:
-            self._firsts[work, parser] = _First(run, records, is_part)
-            return
-        first.runs += 1
-        if is_part and not first.is_part:
-            found = difference(run, records, first.run, first.records, is_part=True)
-            if first.part is None:
-                first.part = _First(run, records, is_part)
-            found = found or difference(first.part.run, first.part.records, run, records)
-        else:
-            found = difference(first.run, first.records, run, records)
-        if found is not None:
-            self._note(found)
-
-    def _note(self, found: str) -> None:
+        self._runs += 1
+        found = None if twice is None else f"{run} has two records of {printable(twice, SHOWN)}"
+        if is_part and (whole := self._firsts.get((work, parser, False))) is not None:
+            found = found or difference(run, records, whole.run, whole.records, is_part=True)
+        first = self._firsts.setdefault((work, parser, is_part), _First(run, records))
+        found = found or difference(first.run, first.records, run, records)
         self._difference = self._difference or found
 
     def verdict(self) -> Sameness:
         """What was found in all runs that were taken."""
-        runs = sum(first.runs for first in self._firsts.values())
-        works = dict.fromkeys(work for work, _ in self._firsts)
-        counts = [max(len(first.records) for (of, _), first in self._firsts.items() if of == work) for work in works]
+        runs, works = self._runs, dict.fromkeys(work for work, _, _ in self._firsts)
+        counts = [max(len(first.records) for key, first in self._firsts.items() if key[0] == work) for work in works]
         if self._difference is not None:
             sentence = f"The {runs} runs did NOT give the same records: {self._difference}."
             return Sameness(False, runs, counts, sentence)
@@ -95,10 +78,13 @@ class Comparison:
 
     def _parsers(self, work: str) -> str:
         """How the parsers differ on some work; empty if they do not, or there was one."""
-        kinds = [(parser, first) for (of, parser), first in self._firsts.items() if of == work]
+        kinds: dict[str, _First] = {}
+        for (of, parser, _), run in self._firsts.items():
+            if of == work:
+                kinds.setdefault(parser, run)
         if len(kinds) < 2:
             return ""
-        (one, first), (other, second) = kinds[:2]
+        (one, first), (other, second) = list(kinds.items())[:2]
         shared = first.records.keys() & second.records.keys()
         unlike = sorted(url for url in shared if first.records[url] != second.records[url])
         if not unlike:

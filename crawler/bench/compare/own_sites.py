@@ -24,7 +24,7 @@ from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
 from crawler.store.journal import read_lines
 
-PATIENCE_S = 10.0  # for sites that do not answer; they have no part in the comparison
+PATIENCE_S = 10.0  # Sites that do not answer for so many seconds have no part in the comparison.
 
 
 class _Kept(Struct):
@@ -98,7 +98,8 @@ def _crawl_arguments(arguments: argparse.Namespace, pages_per_site: int, folder:
     given = {name: value for name, value in vars(arguments).items() if "." in name}
     chosen = {
         "crawl.max_pages_per_site": pages_per_site,
-        "crawl.sitemaps": False,  # a few pages are found by their links, without one request more
+        # A few pages are found by their links, without one request more.
+        "crawl.sitemaps": False,
         "crawl.patience_s": PATIENCE_S,
         "output.warc": True,
         "output.run": folder,

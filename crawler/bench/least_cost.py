@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import gc
 import importlib.util
-import selectors
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ada_url
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.bench.figures import Sample
+from crawler.bench.samples import Sample
 from crawler.bench.web import ADDRESS, Corpus
 from crawler.parse.workers.worker import keep_memory
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 READ_BYTES = 64 * 1024
 CONNECT_TIMEOUT_S = 10.0
 SELECT_S = 1.0
-_LENGTH = b"content-length:"
 
 
 def client() -> str:
@@ -100,63 +99,42 @@ def _drop(piece: bytes) -> None:
     pass
 
 
-class _Connection:
-    """A connection that waits for one answer after the other."""
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection((ADDRESS, port), CONNECT_TIMEOUT_S)
-        self.socket.setblocking(False)
-        self.left: int | None = None  # bytes of the body still to come, None before its head
-
-
 def with_sockets(corpus: Corpus, port: int, concurrency: int) -> int:
     """Ask over plain sockets; only for servers that announce each length, as the lab does. Returns the bodies' bytes.
 
     Args:
         corpus: What to ask for.
         port: Where it is served on this machine.
-        concurrency: Connections.
+        concurrency: Connections, each with a thread.
     """
     waiting = iter(corpus.entries)
-    authority, buffer = corpus.authority.encode(), bytearray(READ_BYTES)
-    bytes_read = 0
+    authority = corpus.authority.encode()
 
-    def ask(connection: _Connection) -> bool:
-        entry = next(waiting, None)
-        if entry is not None:
-            target = entry.target.encode()
-            connection.socket.send(b"GET %b HTTP/1.1\r\nHost: %b\r\nAccept: */*\r\n\r\n" % (target, authority))
-        return entry is not None
+    def ask() -> int:
+        bytes_read = 0
+        with socket.create_connection((ADDRESS, port), CONNECT_TIMEOUT_S) as connection:
+            for entry in waiting:
+                target = entry.target.encode()
+                connection.sendall(b"GET %b HTTP/1.1\r\nHost: %b\r\nAccept: */*\r\n\r\n" % (target, authority))
+                bytes_read += _receive(connection)
+        return bytes_read
 
-    with selectors.DefaultSelector() as selector:
-        for _ in range(min(concurrency, len(corpus.entries))):
-            connection = _Connection(port)
-            ask(connection)
-            selector.register(connection.socket, selectors.EVENT_READ, connection)
-        while selector.get_map():
-            for key, _ in selector.select(SELECT_S):
-                connection = key.data
-                bytes_read += _receive(connection, buffer)
-                if connection.left == 0:
-                    connection.left = None
-                    if not ask(connection):
-                        selector.unregister(connection.socket)
-                        connection.socket.close()
-    return bytes_read
+    with ThreadPoolExecutor(concurrency) as threads:
+        asked = [threads.submit(ask) for _ in range(min(concurrency, len(corpus.entries)))]
+        return sum(each.result() for each in asked)
 
 
-def _receive(connection: _Connection, buffer: bytearray) -> int:
-    """Take what has come; returns how much of it is body."""
-    size = connection.socket.recv_into(buffer)
-    if not size:
-        raise RuntimeError("the server closed a connection")
-    if connection.left is None:
-        end = buffer.find(b"\r\n\r\n", 0, size)
-        head = bytes(buffer[:end]).lower()
-        connection.left = int(head[head.index(_LENGTH) + len(_LENGTH) :].partition(b"\r\n")[0])
-        size -= end + 4
-    connection.left -= size
-    return size
+def _receive(connection: socket.socket) -> int:
+    """Read one answer whose head comes in one piece; returns the bytes of its body."""
+    head, _, body = connection.recv(READ_BYTES).partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    left = length - len(body)
+    while left:
+        size = len(connection.recv(READ_BYTES))
+        if not size:
+            raise RuntimeError("the server closed a connection")
+        left -= size
+    return length
 
 
 def parse(folder: Path) -> Sample:

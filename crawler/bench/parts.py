@@ -8,8 +8,8 @@ from collections import deque
 from pathlib import Path
 
 from crawler import urls
-from crawler.bench.bare import Clock, as_in_a_worker
-from crawler.bench.figures import Sample
+from crawler.bench.least_cost import Clock, as_in_a_worker
+from crawler.bench.samples import Sample
 from crawler.bench.web import ADDRESS, USER_AGENT, Corpus, Entry
 from crawler.engine.loop import run_loop
 from crawler.fetch import create
@@ -34,7 +34,8 @@ HEADERS = (
     ("Accept", "text/html,*/*;q=0.8"),
     ("Accept-Encoding", "gzip, deflate, br, zstd"),
 )
-TURN_URLS = 10_000  # added to the frontier before any is handed out; its windows have room for them
+# So many URLs are added to the frontier before any is handed out; its windows have room for them.
+TURN_URLS = 10_000
 TURNS = 5
 SLOTS = 64
 LINKS_PER_PAGE = 100
@@ -46,20 +47,6 @@ JOURNAL = "records.jsonl"
 def settings_for(strategy: str, concurrency: int) -> Settings:
     """The settings of a fetcher that may ask this machine."""
     return load(None, {"fetch": {"strategy": strategy, "concurrency": concurrency, "allow_private": [LOOPBACK]}})
-
-
-def check_strategy(strategy: str, concurrency: int) -> None:
-    """Find out before a measurement whether a strategy can be used.
-
-    Raises:
-        UsageError: If it is not known, or its library is not installed.
-    """
-    settings = settings_for(strategy, concurrency)
-
-    async def attempt() -> None:
-        await create(strategy, settings, Guard([LOOPBACK]), ByteCount()).close()
-
-    asyncio.run(attempt())
 
 
 def fetch(folder: Path, strategy: str, concurrency: int) -> Sample:
@@ -118,7 +105,8 @@ def parse(folder: Path, parser: str) -> Sample:
     clock = Clock()
     for number, (entry, body) in enumerate(corpus.bodies()):
         headers = (("Content-Type", entry.content_type),)
-        is_judged = not number % ONE_IN  # as of a pattern that says something new
+        # One page in so many is judged, as those of a pattern that says something new are.
+        is_judged = not number % ONE_IN
         page = Response(
             _request(corpus, entry), 200, headers, body, time.time(), 0.0, "asyncio", wants_novelty=is_judged
         )
