@@ -96,15 +96,16 @@ class Tally:
 
     def __init__(self) -> None:
         self.records = 0
-        self.origin = ""  # of the first record
+        self.origin = ""  # The origin of the first record.
         self.outcomes: Counter[str] = Counter()
         self.reasons: Counter[Reason] = Counter()
         self.examples: dict[Reason, list[str]] = {}
         self.statuses: Counter[int] = Counter()
         self.depths: Counter[int] = Counter()
         self.types: Counter[str] = Counter()
-        self.sizes: Counter[int] = Counter()  # by the power of two that a body is smaller than, bytes
-        self.delays: Counter[int] = Counter()  # by the first of `DELAYS_MS` that is above the time of an answer
+        self.sizes: Counter[int] = Counter()  # Pages by the power of two, in bytes, that their body is smaller than.
+        # Answers by the first of `DELAYS_MS` that is above the time that they took.
+        self.delays: Counter[int] = Counter()
         self.pace = Pace()
         self.wire_bytes = 0
         self.parsed = 0
