@@ -355,3 +355,27 @@ def test_fingerprints_are_stable_signed_64_bit_numbers() -> None:
 )
 def test_registrable_domains_follow_the_public_suffix_list(host: str, domain: str) -> None:
     assert urls.registrable_domain(host) == domain
+
+
+# Domains and shards
+
+
+@pytest.mark.parametrize(
+    ("url", "domain"),
+    [
+        ("http://example.com/", "example.com"),
+        ("https://www.example.com:8443/x", "example.com"),
+        ("http://a.b.example.co.uk/", "example.co.uk"),
+        ("http://localhost:8000/", "localhost"),
+        ("http://127.0.0.1/", "127.0.0.1"),
+        ("http://127.0.0.1:8080/", "127.0.0.1"),
+        ("http://[::1]/", "::1"),
+        ("http://[2001:db8::1]:8080/", "2001:db8::1"),
+        ("http://xn--bcher-kva.example/", "xn--bcher-kva.example"),
+    ],
+)
+def test_a_host_is_of_the_shard_of_its_domain_whatever_its_form(url: str, domain: str) -> None:
+    key = urls.host_key(url)
+    assert urls.domain_of(key) == domain
+    assert urls.shard_of(key) == urls.shard_of_domain(domain)
+    assert 0 <= urls.shard_of(key) < urls.SHARDS
