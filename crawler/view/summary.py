@@ -16,8 +16,8 @@ from crawler.measure.stats import SessionStats, Stats, TrapStats
 from crawler.run.folder import Run
 from crawler.settings.groups import Settings
 
-TOP_REASONS = 8
-TOP_NOTES = 5
+TOP_REASONS = 8  # The summary lists this many of the most frequent reasons.
+TOP_NOTES = 5  # The summary shows this many notes.
 WAITING = ("dns", "connect", "tls", "first_byte", "download")
 COMPUTING = ("decode", "parse", "extract", "serialise")
 ENDINGS = {
@@ -37,9 +37,7 @@ def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
     # The rows of earlier sessions are written as they were read, whatever another version has put into them.
     earlier = cast("list[SessionStats]", run.earlier_sessions())
     return Stats(
-        **msgspec.structs.asdict(ledger.stats()),
-        why=ending.why,
-        error=None if ending.error is None else str(ending.error),
+        **msgspec.structs.asdict(ledger.stats(ending.why, None if ending.error is None else str(ending.error))),
         traps=[
             TrapStats(trap.domain, trap.pattern, trap.pages, trap.saved, trap.examples)
             for trap in engine.frontier.traps.reports()
@@ -115,7 +113,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         f"{ledger.effective_concurrency:.1f} of {concurrency_of(engine.settings.fetch)} slots busy"
     )
     lines += _times(engine)
-    if ledger.outside and not is_reparse:  # which leaves out all links, because it asks for nothing
+    if ledger.outside and not is_reparse:  # A reparse follows no link, because it asks for nothing.
         count = sum(number for number, _ in ledger.outside.values())
         hosts = len({host for host, _ in ledger.outside})
         what = f"{counted(count, 'link')} to {counted(hosts, 'host')}"
