@@ -1,4 +1,4 @@
-"""The parts of a report about time: speed and occupancy, the stages of the line, slow hosts and pages."""
+"""The parts of a report about time: speed and occupancy, the stages of the pipeline, slow hosts and pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from crawler.report.sections.markup import (
 )
 from crawler.report.tally import DELAYS_MS
 
-# Stages by what a page waits for or is worked on by, in the order in which it goes through them.
+# Stages are grouped by what a page waits for or is worked on by, in the order in which it goes through them.
 KINDS = {
     "turn": ("queue", "politeness"),
     "network": ("dns", "connect", "tls", "first_byte", "download"),
@@ -55,7 +55,7 @@ def speed(facts: Findings) -> Html:
     columns, rows = facts.stats.timeline.columns, facts.stats.timeline.rows
     whole = [row for row in rows if len(row) == len(columns)]
     if len(whole) < 2 or "at_s" not in columns:
-        points = _fewer(facts.tally.pace.points())
+        points = _fewer(facts.tally.rate.points())
         picture = figure(lambda width: charts.lines("Answers over time", [("answers", points)], "s", "a second", width))
         return section("speed", "Speed", picture, note("By the time of each answer in the records."))
     figures = {name: [row[at] for row in whole] for at, name in enumerate(columns)}
@@ -64,7 +64,7 @@ def speed(facts: Findings) -> Html:
     return section("speed", "Speed and occupancy", pair(*(each for each in pictures if each)))
 
 
-# Pictures over time: title, unit, columns of the timeline with the names of their lines, and what is one of the unit.
+# Each picture has a title, a unit, columns of the timeline with the names of their lines, and what is one of the unit.
 _RATES: _Pictures = (
     ("Speed", "a second", (("requests", "requests"), ("pages", "pages"), ("failed", "failures")), 1),
     ("Received", "MiB a second", (("bytes", "received"),), MIB),
@@ -150,7 +150,7 @@ def stages(facts: Findings) -> Html:
     kinds = {kind: [name for name in names if name in found] for kind, names in KINDS.items()}
     pictures = [_stage_bars(facts, _TITLES[kind], names) for kind, names in kinds.items() if names]
     rows = [_stage_row(name, kind, found[name]) for kind, names in kinds.items() for name in names]
-    columns = [("StageStats", LEFT), ("Kind", LEFT), ("Times", RIGHT), ("In all", RIGHT), ("Median", RIGHT)]
+    columns = [("Stage", LEFT), ("Kind", LEFT), ("Count", RIGHT), ("Total", RIGHT), ("Median", RIGHT)]
     columns += [("90 %", RIGHT), ("99 %", RIGHT), ("Longest", RIGHT)]
     explained = note(
         "What pages wait for overlaps, so a sum can be longer than the crawl. Nine of ten times were no longer than "
@@ -240,16 +240,16 @@ def slow_pages(facts: Findings) -> Html:
     """The pages that took longest, and the largest."""
     slow = [
         (
-            f"{(seen.elapsed_ms or 0) / 1000:,.3f}",
-            seen.status or "–",
-            _size(seen.wire_bytes),
-            link(seen.url, facts.short(seen.url)),
+            f"{(record.elapsed_ms or 0) / 1000:,.3f}",
+            record.status or "–",
+            _size(record.wire_bytes),
+            link(record.url, facts.short(record.url)),
         )
-        for seen in facts.tally.slowest
+        for record in facts.tally.slowest
     ]
     large = [
-        (_size(seen.bytes), _size(seen.wire_bytes), link(seen.url, facts.short(seen.url)))
-        for seen in facts.tally.largest
+        (_size(record.bytes), _size(record.wire_bytes), link(record.url, facts.short(record.url)))
+        for record in facts.tally.largest
     ]
     if not slow and not large:
         return Html("")

@@ -84,7 +84,8 @@ def broken(facts: Findings) -> Html:
     rows = []
     for each in facts.linked.broken:
         pages, count = each.pages, each.links
-        if not pages and each.via is not None:  # a rule has rewritten the link, or the page has too many to be kept
+        # Where no link is kept, a rule has rewritten it, or the page has too many.
+        if not pages and each.via is not None:
             pages, count = [each.via], 1
         where = (
             links(facts.short, pages, count - len(pages))
