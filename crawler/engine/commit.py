@@ -69,7 +69,7 @@ class Committer:
         self._is_broken = False
         self.commits = 0
         self.busy_s = 0.0  # CPU time
-        self.wall_s = 0.0  # and by the clock, with what the disk took
+        self.wall_s = 0.0  # Seconds by the clock that commits took, the disk's part included.
         self.finished_at: list[float] = []  # monotonic, of each of the pages that the present or the last commit holds
         self.records = 0
 

@@ -121,7 +121,7 @@ class Engine:
         self._is_due = False  # a look at what can be handed out
         self._due_at = 0.0  # since then, monotonic seconds
         self._stopping: Why | None = None
-        self._cause = ""  # of stopping, in words
+        self._cause = ""  # What stopped the crawl, in words.
         self._is_clean = True  # what gets as far as closing its parts was killed by no page
         self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 

@@ -104,7 +104,7 @@ class Pipeline:
         self.events = EventLog()
         self._aliases: list[tuple[str, str]] = []
         self.parsing = 0  # pages in the parse stage
-        self._is_replay = strategy_of(settings.fetch.strategy).replays  # then there is no server to spare
+        self._is_replay = strategy_of(settings.fetch.strategy).replays  # In a replay there is no server to spare.
         self.lone = 0  # the `seq` of the request that runs alone, 0 for none
         self._on_parsed = on_parsed
         self._on_failure = on_failure
@@ -112,8 +112,8 @@ class Pipeline:
         pace = settings.politeness
         self._retry = RetryPolicy(pace.retries, pace.backoff_s, pace.max_backoff_s)
         self._retry_budget = RetryBudget()
-        self._sheds = 0  # in a row
-        self._answers_to_grow = 0  # until one request more is tried; 0 while all slots are in use
+        self._sheds = 0  # How often in a row this machine ran short of descriptors or threads.
+        self._answers_to_grow = 0  # Answers until one request more is tried; 0 while all slots are in use.
 
     # Before the fetch
 

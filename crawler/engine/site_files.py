@@ -62,8 +62,9 @@ class SiteFiles:
         self._committer = committer
         self._ledger = ledger
         self._seen: set[int] = set()  # fingerprints of the sitemaps asked for
-        self._named = Counter[str]()  # and how many each host has named
-        self._origins: dict[tuple[int, tuple[str, ...]], str] = {}  # whose robots.txt led to a sitemap under way
+        self._named = Counter[str]()  # How many sitemaps each host has named.
+        # For each sitemap under way, the origin whose robots.txt led to it.
+        self._origins: dict[tuple[int, tuple[str, ...]], str] = {}
         self._open = Counter[str]()  # sitemaps under way, by that origin
         self._begun: list[str] = []
         self._ended: list[str] = []

@@ -128,7 +128,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
-        self._depth = 0  # of parentheses that are open
+        self._depth = 0  # How many parentheses are open.
 
     def whole(self) -> Filter:
         """All of it, or the first fault."""

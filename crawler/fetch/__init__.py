@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Callable
-from ssl import SSLContext
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +17,8 @@ from msgspec import Struct
 from crawler.errors import UsageError
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from crawler.fetch.base import ByteCount, Fetcher
     from crawler.fetch.dial.guard import Guard
     from crawler.settings.groups import FetchSettings, Settings

@@ -59,7 +59,7 @@ class _Exchange:
         self.target = target
         self.started = time.monotonic()
         self.head_at = self.started
-        self.connected_at = 0.0  # when a new connection was there, TLS aside
+        self.connected_at = 0.0  # The monotonic time at which a new connection was there, TLS aside.
         self.tls_s = 0.0
         self.intake = Intake(target, counter, self.started)
         self.phase: Literal["connect", "head", "body"] = "connect"

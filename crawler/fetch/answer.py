@@ -56,7 +56,7 @@ class AnswerParser:
         self._keeps_alive = False
         self._is_chunked = False
         self._left: int | None = None  # bytes of the body or the chunk that are still to come, None: until the end
-        self._state = "size"  # of chunked bodies: size, data, end (of the data), trailer
+        self._state = "size"  # Where a chunked body stands: size, data, end (of the data), trailer.
         self._trailer_size = 0
 
     @property

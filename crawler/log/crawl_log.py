@@ -74,10 +74,11 @@ class EventLog:
     """Says what becomes of requests: a line for each failure, and what is wrong with a whole host only once."""
 
     def __init__(self) -> None:
-        self._causes: dict[str, FetchError] = {}  # by host: what kept its pages from being asked for
+        self._causes: dict[str, FetchError] = {}  # For each host, what kept its pages from being asked for.
         self._blamed: set[str] = set()  # hosts of which it was said
         self._files: set[str] = set()  # robots.txt and sitemaps of which it was said that they failed
-        self._pauses: dict[str, float] = {}  # by host: until when it is left alone, as was said
+        # For each host, the monotonic time until which it is left alone, as was said.
+        self._pauses: dict[str, float] = {}
 
     def fetched(self, page: Response) -> None:
         """An answer came."""

@@ -74,21 +74,21 @@ class Ledger:
         self.server_errors: Counter[int] = Counter()  # Answers of any kind with a 5xx are counted by status.
         self.first_request: float | None = None
         self.outside: dict[tuple[str, str], tuple[int, list[str]]] = {}
-        # Rewritten links are counted by rule, with examples.
+        # For each rule, how many links it rewrote, and examples.
         self.merged: dict[str, tuple[int, list[tuple[str, str]]]] = {}
-        self.notes: dict[str, str] = {}  # Notes have keys, so that each is said once.
+        self.notes: dict[str, str] = {}  # Each note by its key, so that it is said once.
         self.extract_errors = ExtractErrors()
         self.hosts = HostTable()
         self.occupancy = Occupancy()
         self.timeline = Timeline()
         self._stages = {name: Histogram() for name in STAGES}
         self._of_worker = [self._stages[name] for name in ("decode", "parse", "extract", "serialise")]
-        self._cpu_before_s = 0.0  # This process had so much CPU time when the first request left.
-        self._cpu_after_s = 0.0  # It had so much when the crawl ended; 0 while it runs.
+        self._cpu_before_s = 0.0  # CPU seconds of this process when the first request left.
+        self._cpu_after_s = 0.0  # CPU seconds of this process when the crawl ended, 0 while it runs.
         self._machine = Machine()
-        self.commits = 0
-        self.loop_s = 0.0  # The event loop had something to do for so long before it could hand out requests.
-        self.commit_s = 0.0  # The thread that commits was busy for so long.
+        self.commits = 0  # How many commits were made.
+        self.loop_s = 0.0  # Seconds for which the event loop had something to do before it could hand out requests.
+        self.commit_s = 0.0  # Seconds for which the thread that commits was at work.
 
     @property
     def elapsed_s(self) -> float:

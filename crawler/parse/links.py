@@ -42,7 +42,7 @@ class _Verdicts:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, str], int] = {}
-        self.names: list[tuple[str, str]] = [("", "")]  # by number, none of which is `_FOLLOWED`
+        self.names: list[tuple[str, str]] = [("", "")]  # What each number stands for; the first is `_FOLLOWED`.
         self._given = [0]  # how many examples, by number
 
     def number(self, host: str, reason: str) -> int:

@@ -67,7 +67,7 @@ class _Walk:
         self._wanted = wanted
         self._text: list[str] = []
         self._headings: list[tuple[int, int, int]] = []  # level, and where in the text it begins and ends
-        self._open_headings: list[int] = []  # their places in that list
+        self._open_headings: list[int] = []  # The places of the open headings in that list.
         self._open_link: tuple[Tag, int, int] | None = None  # its place among the anchors, and where its text begins
 
     def run(self, tree: BeautifulSoup) -> None:

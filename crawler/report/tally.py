@@ -97,16 +97,15 @@ class Tally:
 
     def __init__(self) -> None:
         self.records = 0
-        self.origin = ""  # This is the origin of the first record.
+        self.origin = ""  # The origin of the first record.
         self.outcomes: Counter[str] = Counter()
         self.reasons: Counter[Reason] = Counter()
         self.examples: dict[Reason, list[str]] = {}
         self.statuses: Counter[int] = Counter()
         self.depths: Counter[int] = Counter()
         self.types: Counter[str] = Counter()
-        # Bodies are counted by the power of two that they are smaller than, bytes.
-        self.sizes: Counter[int] = Counter()
-        # Answers are counted by the first of `DELAYS_MS` that is above their time.
+        self.sizes: Counter[int] = Counter()  # Pages by the power of two, in bytes, that their body is smaller than.
+        # Answers by the first of `DELAYS_MS` that is above the time that they took.
         self.delays: Counter[int] = Counter()
         self.rate = AnswerRate()
         self.wire_bytes = 0

@@ -82,7 +82,7 @@ class Reparse:
     def __init__(self, parent: Run, changes: Mapping[str, Mapping[str, Any]], config: Path | None = None) -> None:
         self._parent = parent
         self.settings, self.seeds = _settings(parent, changes, config)
-        self.pages = 0  # that will be parsed again, known when the new run is prepared
+        self.pages = 0  # How many pages will be parsed again, known when the new run is prepared.
         if not parent.state.is_file():
             raise RunError(f"{parent.state} is missing; without it nothing can be parsed again")
         self._state = SqliteSnapshot(parent.state)

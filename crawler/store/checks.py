@@ -49,7 +49,7 @@ class StateChecks:
         self._db = db = snapshot.scratch()
         self._faults = faults
         self.is_open = False
-        self.count = 0  # of URLs, once they were counted
+        self.count = 0  # How many URLs there are, once they were counted.
         db.execute(_KNOWN)
         db.create_function("fingerprint_of", 1, _fingerprint, deterministic=True)
         db.create_function("host_of", 1, _host, deterministic=True)

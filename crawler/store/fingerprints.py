@@ -20,7 +20,7 @@ class FingerprintSet:
 
     def __init__(self, limit: int = MAX_KEYS) -> None:
         self._room = limit
-        self._buckets: list[bytearray] = []  # by the last bits of a key; made with the first key
+        self._buckets: list[bytearray] = []  # Keys by their last bits; the buckets are made with the first key.
 
     def __contains__(self, key: int) -> bool:
         if not self._buckets:

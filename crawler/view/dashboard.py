@@ -36,6 +36,8 @@ _unheard.propagate = False
 
 EVERY_S = 1.0  # Two states are sent this many seconds apart.
 PATIENCE_S = 10.0  # A listener that does not read is dropped after this many seconds.
+# A connection that came last is accepted, refused and closed within this many turns of the event loop.
+TURNS_TO_CLOSE = 4
 END_S = 1.0  # The last state has this many seconds to reach the listeners.
 MAX_LISTENERS = 32  # The dashboard is open this many times at most.
 # This many connections are open at most, because each takes a descriptor that the crawl may need.
@@ -178,6 +180,8 @@ class Dashboard:
                 await step()
             except Exception as error:  # Whatever goes wrong here, the crawl is over and good.
                 tell(logging.WARNING, "dashboard", f"the dashboard did not end in order: {error!r}")
+        for _ in range(TURNS_TO_CLOSE):
+            await asyncio.sleep(0)
 
     async def _tell_end(self) -> None:
         if self._ticker is not None:

@@ -64,7 +64,7 @@ class ConnectionPool:
         self._access = access
         self._max_idle = max_idle
         self._dials: list[_Dial] = []  # not in use
-        self._idle: dict[Connection, None] = {}  # in the order in which they became idle
+        self._idle: dict[Connection, None] = {}  # Connections that are kept, in the order in which they became idle.
         self._by_key: dict[str, list[Connection]] = {}
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None

@@ -84,7 +84,7 @@ class ProcessPool(Generic[Item, Answer]):
         self._queue: deque[Job[Answer]] = deque()
         self._workers: set[_Worker[Answer]] = set()
         self._failed_starts = 0
-        self._launches_failed = 0  # in a row
+        self._launches_failed = 0  # How many launches in a row have failed.
         self._sweeper: asyncio.TimerHandle | None = None
         self._is_closing = False
         self.replaced = 0
