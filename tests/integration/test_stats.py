@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -100,3 +101,18 @@ def test_a_resumed_run_keeps_the_sessions_before(sessions: Sessions) -> None:
     assert [(each["pages"], each["why"]) for each in told] == [(2, "max_pages"), (PAGES - 2, "finished")]
     assert told[0] == sessions.first_stats["sessions"][0]
     assert told[0]["started_at"] <= told[1]["started_at"]
+
+
+def test_rows_of_earlier_sessions_stay_as_another_version_wrote_them(tmp_path: Path) -> None:
+    """Keys that this version does not know are carried on, and those that it misses are not made up."""
+    html = {"Content-Type": "text/html"}
+    earlier = [{"pages": 1, "mood": "fine"}, {"why": "stopped"}]
+    with serve({"/": (200, html, b"<a href=/1>x</a>"), "/1": (200, html, b"text")}) as (site, _):
+        run = tmp_path / "run"
+        assert run_cli("crawl", site, *QUICK, "--max-pages", 1, "--run", run).returncode == 0
+        stats = json.loads((run / "stats.json").read_bytes())
+        (run / "stats.json").write_text(json.dumps({**stats, "sessions": earlier, "of_tomorrow": 7}))
+        assert run_cli("resume", run, "--max-pages", 0).returncode == 0
+    sessions = json.loads((run / "stats.json").read_bytes())["sessions"]
+    assert sessions[:-1] == earlier
+    assert sessions[-1]["pages"] == 1

@@ -112,6 +112,11 @@ def figure(draw: Callable[[int], str], width: int = FULL) -> Html:
     return tag("figure", Html(both), class_="half" if width == HALF else "full")
 
 
+def tiles(rows: Iterable[tuple[str, str]]) -> Html:
+    """Figures in a grid, each with its name."""
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in rows), class_="tiles")
+
+
 def pair(*figures: Html) -> Html:
     """Pictures beside one another, where there is room."""
     return tag("div", *figures, class_="pair")
