@@ -12,16 +12,19 @@ from crawler.log.terminal import printable
 from crawler.measure.evidence import Evidence
 
 MAX_NAME_CHARS = 60
-MAX_CONCURRENCY = 4096  # what the option takes
-MAX_PER_HOST = 1024  # likewise
-MANY_SITES = 1000  # more are no figure to rely on
-SHOWN_CORES = 0.3  # fewer that other programs have are not worth a word
-WORTH = 1.05  # times faster: what gives less is not advised
-LONG_GAP = 1.2  # times the delay that was asked for: the host itself, or its robots.txt, has made it longer
-HAS_CORE = 0.7  # share of the time for which it is busy: below it, the main process has to share its processor
-LEFT_ALONE = 0.5  # share of the time: a host that gaps and answers account for less of had something else to wait for
+MAX_CONCURRENCY = 4096  # The option --concurrency takes at most this many requests.
+MAX_PER_HOST = 1024  # The option --per-host takes at most this many requests.
+MANY_SITES = 1000  # An estimate of more sites than this is no figure to rely on.
+SHOWN_CORES = 0.3  # Other programs that have fewer cores than this on average are not told of.
+WORTH = 1.05  # What makes a crawl fewer times faster than this is not advised.
+# A gap of more times the delay that was asked for was made longer by the host itself, or by its robots.txt.
+LONG_GAP = 1.2
+# A main process that computes for less than this share of the time for which it is busy has to share its processor.
+HAS_CORE = 0.7
+# A host whose gaps and answers account for less than this share of the time was waited for because of something else.
+LEFT_ALONE = 0.5
 HALF_CORE = 0.5  # Less than this share of a core that is left is no use to another crawl.
-FULL = 0.95  # share of the time that a part can be busy: the next limit of what a change can give
+FULL = 0.95  # A part can be busy for this share of the time at most, which limits what a change can give.
 # With curl a request costs this share of the CPU that it costs with the strategy named.
 CURL_CPU = {"asyncio": 0.62, "threads": 0.1, "sequential": 0.1}
 ONLY_OWN = "only where the server is yours, or its owner agrees"
@@ -47,7 +50,7 @@ def gain(seen: Evidence, wanted: float, *, but: str, saved_s: float = 0.0) -> fl
     saved = saved_s / seen.elapsed_s if seen.elapsed_s > 0 else 0.0
     crawl_cores = max(0.01, seen.crawl_cores - saved)
     limits.append(seen.cores / (crawl_cores + seen.other_cores))
-    if seen.parse != "processes":  # one interpreter has the use of one core
+    if seen.parse != "processes":  # One interpreter has the use of one core.
         limits.append(1 / crawl_cores)
     return max(1.0, min(limits))
 

@@ -1,4 +1,4 @@
-"""What a crawl was bound by, in words, and what to change: judged from where its time went, by a few rules.
+"""The bottleneck of a crawl, in words, and what to change: judged from where its time went, by a few rules.
 
 A part that works all the time is what the others wait for. Where none does, the crawl waits for what kept the next
 request from leaving for most of the time.
@@ -6,49 +6,30 @@ request from leaving for most of the time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
-
-from msgspec import Struct
 
 from crawler.fetch import strategy_of
 from crawler.log.terminal import counted, duration, printable, size
 from crawler.measure import advice
 from crawler.measure.evidence import Evidence
+from crawler.measure.stats import Bottleneck
 
 Cause = Literal["politeness", "latency", "bandwidth", "parse", "extraction", "disk", "event_loop", "supply", "unknown"]
 
-MIN_S = 1.5  # a shorter crawl has hardly begun; its start is most of it
-MIN_REQUESTS = 3
-SHOWN_S = 0.05  # less is no time to tell
-BUSY = 0.8  # share of the time: a part that works longer is what the others wait for
+MIN_S = 1.5  # A crawl of fewer seconds has hardly begun; its start is most of it.
+MIN_REQUESTS = 3  # A crawl of fewer requests has hardly begun either.
+SHOWN_S = 0.05  # A time of fewer seconds is not told.
+BUSY = 0.8  # A part that works for this share of the time is what the others wait for.
 # Parse workers count as busy from this share of the time, because their clocks stand still while a page travels.
 WORKERS_BUSY = 0.7
-HALF = 0.5  # share of the time: enough to blame a part where no request could leave for want of its results
-CORES_BUSY = 0.85  # share of this machine's cores: then nobody works all the time, and what works most is to blame
-
-
-class Bottleneck(Struct, frozen=True):
-    """What bound a crawl.
-
-    Args:
-        bound_by: The one part that all others waited for.
-        host: The host that it is about, None if it is about no single one.
-        sentence: The same in words.
-        advice: What to change and what that would give, the best first.
-        shares: Shares of the time, 0 to 1, for which each part was busy: `slots`, `workers`, `main`, `writer`; and for
-            which requests waited for nothing but their hosts' turn: `polite_wait`.
-    """
-
-    bound_by: Cause
-    host: str | None
-    sentence: str
-    advice: tuple[str, ...]
-    shares: Mapping[str, float]
+# Where no request could leave for want of a part's results, working for this share of the time is enough to blame it.
+HALF = 0.5
+# With this share of the machine's cores busy nobody works all the time, and what works most is the bottleneck.
+CORES_BUSY = 0.85
 
 
 def judge(seen: Evidence) -> Bottleneck:
-    """What binds a crawl, and what to do about it."""
+    """Find the bottleneck of a crawl, and what to do about it."""
     cause = cause_of(seen)
     sentence = _processors if cause in _COMPUTING and seen.machine_busy >= CORES_BUSY else _SENTENCES[cause]
     host = seen.host if cause == "politeness" else None
@@ -83,11 +64,11 @@ def _of_hold(seen: Evidence) -> Cause:
     if hold == "turn":
         return "politeness"
     if hold == "slots" and seen.waiting_s + seen.download_s < HALF * seen.in_flight * seen.elapsed_s:
-        return "event_loop"  # most of what was in flight had its answer, and nobody took it
+        return "event_loop"  # Most of what was in flight had its answer, and nobody took it.
     if hold == "slots":
         return "bandwidth" if seen.download_s > seen.waiting_s else "latency"
     workers, writer = seen.shares["workers"], seen.shares["writer"]
-    if max(workers, writer) < HALF:  # memory that is full of what is being received is no fault of theirs
+    if max(workers, writer) < HALF:  # Memory that is full of what is being received is no fault of theirs.
         return "supply" if hold == "nothing" else "bandwidth"
     return _of_workers(seen) if workers >= writer else "disk"
 
@@ -107,7 +88,7 @@ def _unknown(seen: Evidence) -> str:
     if seen.is_unanswered and seen.elapsed_s >= MIN_S:
         return f"nothing was answered yet: {counted(seen.requests, 'request')}{spent}"
     what = "answer" if strategy_of(seen.strategy).replays else "request"
-    return f"{counted(seen.requests, what)}{spent}: too short a crawl to tell what bound it"
+    return f"{counted(seen.requests, what)}{spent}: too short a crawl to tell its bottleneck"
 
 
 def _politeness(seen: Evidence) -> str:

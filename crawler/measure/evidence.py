@@ -10,7 +10,7 @@ from msgspec import Struct
 from crawler.frontier.politeness import GapCause
 from crawler.measure.occupancy import HOLDS, Hold
 
-UNANSWERED = 0.9  # share of the requests that ended: where so many failed there is nothing else to judge
+UNANSWERED = 0.9  # Where this share of the requests that ended failed, there is nothing else to judge.
 
 
 class Evidence(Struct, frozen=True, kw_only=True):

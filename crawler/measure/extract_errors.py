@@ -12,7 +12,7 @@ MAX_TOLD = 20  # This many reasons are told in the log as soon as they are new.
 MAX_LISTED = 100  # stats.json lists this many reasons.
 OTHERS = "(others)"
 _REASON_CHARS = 120  # A reason in a line is cut to this length.
-_URL_CHARS = 200
+_URL_CHARS = 200  # A URL in a line is cut to this length.
 
 
 class ExtractErrors:

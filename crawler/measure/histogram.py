@@ -6,9 +6,9 @@ from math import frexp
 
 from crawler.measure.stats import StageStats
 
-_PER_OCTAVE = 4  # buckets between a number and its double, so that a quantile is off by at most a quarter
-_LOWEST = -20  # exponent of two: what takes less than a microsecond counts as that
-_HIGHEST = 20  # what takes longer than twelve days counts as that
+_PER_OCTAVE = 4  # A number and its double are this many buckets apart, so a quantile is off by a quarter at most.
+_LOWEST = -20  # What takes less than two to the power of this in seconds, a microsecond, counts as that.
+_HIGHEST = 20  # What takes longer than two to the power of this in seconds, twelve days, counts as that.
 _BUCKETS = (_HIGHEST - _LOWEST) * _PER_OCTAVE
 _OFFSET = -_LOWEST * _PER_OCTAVE - _PER_OCTAVE
 

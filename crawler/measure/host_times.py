@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from crawler.measure.stats import HostStats
 
-KEPT_HOSTS = 10_000  # twice as many are counted one by one, then those that took least time become one
-SHOWN_HOSTS = 1_000
+# Up to twice as many hosts are counted one by one; then those that took least time become one, and this many stay.
+KEPT_HOSTS = 10_000
+SHOWN_HOSTS = 1_000  # stats.json lists this many hosts, those that took most time.
 OTHER_HOSTS = "(others)"
 
 

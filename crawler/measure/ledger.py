@@ -8,32 +8,30 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-import msgspec
-
 from crawler.fetch import concurrency_of
 from crawler.frontier.decisions import Waits
 from crawler.frontier.politeness import GapCause
-from crawler.measure.bottleneck import Bottleneck, judge
+from crawler.measure.bottleneck import judge
 from crawler.measure.evidence import Evidence
 from crawler.measure.extract_errors import ExtractErrors
 from crawler.measure.histogram import Histogram
 from crawler.measure.host_times import HostTable
 from crawler.measure.machine import Machine
 from crawler.measure.occupancy import Hold, Occupancy, Timeline
-from crawler.measure.stats import BottleneckStats, LedgerStats, MergedStats, OutsideStats, ReasonStats
+from crawler.measure.stats import Bottleneck, LedgerStats, MergedStats, OutsideStats, ReasonStats
 from crawler.models import EXAMPLES, Outcome, Parsed, Response
 from crawler.settings.groups import Settings, cores
 
-# In the order in which a page goes through them.
+# The stages stand in the order in which a page goes through them.
 STAGES = (
     "queue", "politeness", "dns", "connect", "tls", "first_byte", "download",
     "hand_off", "decode", "parse", "extract", "serialise", "commit",
 )  # fmt: skip
 
-MAX_LISTED_OUTSIDE = 1_000  # hosts outside of the scope that stats.json lists, those with most links
-MAX_OUTSIDE = 10_000  # hosts outside of the scope that are counted one by one
+MAX_LISTED_OUTSIDE = 1_000  # stats.json lists this many hosts outside of the scope, those with most links.
+MAX_OUTSIDE = 10_000  # This many hosts outside of the scope are counted one by one.
 OTHER_HOSTS = "(others)"
-MAX_NOTES = 1_000
+MAX_NOTES = 1_000  # This many notes are kept.
 HELD_SHARE = 0.5  # Hosts that took more than this share of the crawl's time are what a polite crawl waits for.
 
 
@@ -68,12 +66,12 @@ class Ledger:
         self.wire_bytes = 0
         self.links = 0
         self.new_urls = 0
-        self.fetch_s = 0.0  # summed over requests that overlap
+        self.fetch_s = 0.0  # The times of requests are summed although they overlap.
         self.first_byte_s = 0.0
         self.parse_cpu_s = 0.0
         self.parsed = 0
-        self.failures: Counter[str] = Counter()  # requests without an answer, by reason
-        self.server_errors: Counter[int] = Counter()  # answers of any kind by their status, 5xx only
+        self.failures: Counter[str] = Counter()  # Requests without an answer are counted by reason.
+        self.server_errors: Counter[int] = Counter()  # Answers of any kind with a 5xx are counted by status.
         self.first_request: float | None = None
         self.outside: dict[tuple[str, str], tuple[int, list[str]]] = {}
         # For each rule, how many links it rewrote, and examples.
@@ -158,7 +156,7 @@ class Ledger:
             self.first_request = now
             self._cpu_before_s = time.process_time()
             self._machine.start()
-            self.occupancy.look(now, "nothing", 1)  # a crawl of one URL has no other look before its answer
+            self.occupancy.look(now, "nothing", 1)  # A crawl of one URL has no other look before its answer.
 
     def answered(self, page: Response) -> None:
         """An answer came."""
@@ -170,7 +168,7 @@ class Ledger:
         host.fetch_s += page.elapsed_s
         self.first_byte_s += page.first_byte_s
         host.first_byte_s += page.first_byte_s
-        if page.connect_s:  # else its connection was there before
+        if page.connect_s:  # Without one, its connection was there before.
             stages["connect"].add(page.connect_s)
         if page.tls_s:
             stages["tls"].add(page.tls_s)
@@ -194,7 +192,7 @@ class Ledger:
         self.parsed += 1
         self.parse_cpu_s += parsed.cpu_s
         for histogram, seconds in zip(self._of_worker, parsed.laps_s, strict=True):
-            if seconds:  # else the page did not go through this stage
+            if seconds:  # Without any, the page did not go through this stage.
                 histogram.add(seconds)
         self._stages["hand_off"].add(elapsed_s - sum(parsed.laps_s))
         self.links += parsed.followed
@@ -272,7 +270,7 @@ class Ledger:
             host=name,
             host_requests=host.requests,
             host_fetch_s=host.fetch_s / max(1, host.requests),
-            host_gap_s=host.politeness_s / max(1, host.requests - 1),  # there is none before the first
+            host_gap_s=host.politeness_s / max(1, host.requests - 1),  # There is no gap before the first.
             host_per_s=host.per_s,
             host_gap_cause=None if name is None else self._gap_cause_of(name),
             adaptive_factor=settings.politeness.adaptive_factor,
@@ -305,13 +303,20 @@ class Ledger:
         gap_s = self._gap_of(host)
         return self._settings.politeness.delay_s if gap_s is None else gap_s
 
-    def stats(self) -> LedgerStats:
-        """All figures, for stats.json."""
+    def stats(self, why: str = "", error: str | None = None) -> LedgerStats:
+        """All figures, for stats.json.
+
+        Args:
+            why: How the session ended; empty while it goes on.
+            error: What failed, if it did.
+        """
         by_reason = Counter[str]()
         for (_, reason), (count, _) in self.outside.items():
             by_reason[reason] += count
         outside = heapq.nlargest(MAX_LISTED_OUTSIDE, self.outside.items(), key=lambda item: item[1][0])
         return LedgerStats(
+            why=why,
+            error=error,
             strategy=self._settings.fetch.strategy,
             parse=self._settings.parse.mode,
             parser=self._settings.parse.parser,
@@ -341,6 +346,6 @@ class Ledger:
             notes=list(self.notes.values()),
             stages={name: histogram.stats() for name, histogram in self._stages.items()},
             timeline=self.timeline.stats(),
-            verdict=msgspec.convert(msgspec.to_builtins(self.bottleneck()), BottleneckStats),
+            verdict=self.bottleneck(),
             hosts=self.hosts.stats(self._delay_of),
         )

@@ -19,7 +19,7 @@ def _others_s() -> float:
     for pid in procfs.children(os.getpid()):
         try:
             own_s += procfs.cpu_s(pid)
-        except OSError:  # it has ended meanwhile
+        except OSError:  # The process has ended meanwhile.
             continue
     return procfs.machine_s() - own_s
 

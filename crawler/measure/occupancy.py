@@ -8,16 +8,16 @@ from typing import Literal
 from crawler.measure.stats import TimelineStats
 
 Hold = Literal["turn", "slots", "hand_off", "nothing"]
-# turn: a slot is free, and what waits is for hosts that may not be asked yet; slots: all are taken; hand_off: what was
-# fetched and is not written yet fills the memory for it; nothing: no URL is known that could be asked for.
+# At its `turn` a slot is free, and what waits is for hosts that may not be asked yet; with `slots` all are taken; with
+# `hand_off` what was fetched and is not written yet fills its memory; with `nothing` no URL is known to ask for.
 HOLDS: tuple[Hold, ...] = ("turn", "slots", "hand_off", "nothing")
 
 COLUMNS = (
     "at_s", "pages", "requests", "failed", "bytes", "in_flight", "slots", "held_bytes", "hand_off_bytes", "parsing",
     "waiting_commit", "main_cpu_s", "parse_cpu_s", "commit_busy_s", "urls_known", "pending",
 )  # fmt: skip
-MAX_ROWS = 600
-FIRST_STEP_S = 0.25  # between two rows at first, seconds
+MAX_ROWS = 600  # The table has this many rows at most.
+FIRST_STEP_S = 0.25  # Two rows are this many seconds apart at first.
 
 
 class Occupancy:

@@ -1,11 +1,12 @@
 """The shape of stats.json: made by what measures a crawl, written into the run's folder, read by the report.
 
-Fields have defaults, so that a file of an older version is read as far as it goes.
+The order of the fields is the order of the keys; programs know both, so none is renamed or moved. Fields have defaults,
+so that a file of an older version is read as far as it goes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -36,14 +37,23 @@ class TimelineStats(Struct, frozen=True):
     rows: Sequence[Sequence[float]] = ()
 
 
-class BottleneckStats(Struct, frozen=True):
-    """What bound the crawl; see `crawler.measure.bottleneck.Bottleneck`."""
+class Bottleneck(Struct, frozen=True):
+    """The part of a crawl that all others waited for; see `crawler.measure.bottleneck.judge`.
+
+    Args:
+        bound_by: That part, one of `crawler.measure.bottleneck.Cause`.
+        host: The host that it is about, None if it is about no single one.
+        sentence: The same in words.
+        advice: What to change and what that would give, the best first.
+        shares: Shares of the time, 0 to 1, for which each part was busy: `slots`, `workers`, `main`, `writer`; and for
+            which requests waited for nothing but their hosts' turn: `polite_wait`.
+    """
 
     bound_by: str = "unknown"
     host: str | None = None
     sentence: str = ""
     advice: Sequence[str] = ()
-    shares: dict[str, float] = {}
+    shares: Mapping[str, float] = {}
 
 
 class HostStats(Struct, frozen=True):
@@ -120,8 +130,15 @@ class SessionStats(Struct, frozen=True):
 
 
 class LedgerStats(Struct, frozen=True, kw_only=True):
-    """What the ledger counted of a session; see `crawler.measure.ledger.Ledger`."""
+    """What the ledger counted of a session; see `crawler.measure.ledger.Ledger`.
 
+    Args:
+        why: How the session ended (`crawler.engine.ending.Ending`); empty while it goes on.
+        error: What failed, if it did.
+    """
+
+    why: str = ""
+    error: str | None = None
     strategy: str = ""
     parse: str = ""
     parser: str = ""
@@ -151,7 +168,7 @@ class LedgerStats(Struct, frozen=True, kw_only=True):
     notes: Sequence[str] = ()
     stages: dict[str, StageStats] = {}
     timeline: TimelineStats = TimelineStats()
-    verdict: BottleneckStats = BottleneckStats()
+    verdict: Bottleneck = Bottleneck()
     hosts: Sequence[HostStats] = ()
 
 
@@ -159,15 +176,12 @@ class Stats(LedgerStats, frozen=True, kw_only=True):
     """All of stats.json: the figures of the last session, and a row for each session of the run.
 
     Args:
-        why: How the session ended (`crawler.engine.ending.Ending`).
-        error: What failed, if it did.
+        traps: The crawler traps that were closed.
         commits: How many commits it made.
         commit_cpu_s, commit_s: What they took, in CPU time and by the clock, seconds.
         sessions: Those of the whole run; rows of earlier sessions stay as they were written.
     """
 
-    why: str = ""
-    error: str | None = None
     traps: Sequence[TrapStats] = ()
     commits: int = 0
     commit_cpu_s: float = 0.0

@@ -15,17 +15,17 @@ from unicodedata import east_asian_width
 from crawler.log.terminal import duration, printable
 
 WIDTH = 720  # A picture that is not told its width has this one, in pixels of its text.
-COLOURS = 7  # after which they begin again
-BAR = 20
+COLOURS = 7  # After this many colours they begin again.
+BAR = 20  # A bar is this many pixels high.
 STEP = 28  # Two bars are this many pixels apart.
-PLOT = 200  # height of the room that lines are drawn in
-HEAD, LABEL = 15, 13  # sizes of text
-BOLD = 1.2  # how much wider bold letters are
+PLOT = 200  # The room that lines are drawn in is this many pixels high.
+HEAD, LABEL = 15, 13  # Titles and labels have letters of these sizes, in pixels.
+BOLD = 1.2  # Bold letters are this many times as wide as others.
 TOP = 42  # A picture begins this many pixels below its title.
-CHAR = 8.4  # width of a usual letter in a broad typeface, at the size of labels
+CHAR = 8.4  # A usual letter of a label is this many pixels wide in a broad typeface.
 SLIM = 5.2  # A character in `_SLIM` is this many pixels wide.
 _SLIM = frozenset("fijlrtI.,:;'|!()[]/- \\")
-MAX_TICKS = 5
+MAX_TICKS = 5  # An axis has about this many ticks.
 _NO_CHARACTERS = re.compile("[\ufffe\uffff]")  # These are no characters of XML; `printable` takes care of the others.
 
 STYLE = """
@@ -141,7 +141,7 @@ def lines(
     return _picture(title, y_unit, width, bottom + 30, parts, told)
 
 
-# What other pictures need, too
+# These are needed by other pictures, too.
 
 
 def number(value: float) -> str:
@@ -170,7 +170,8 @@ def measure(told: str) -> float:
 
 def fit(told: str, room: float) -> str:
     """A text cut to the room that there is; an ellipsis says so."""
-    most = int(max(0.0, room) / SLIM) + 1  # that fit; a header may be long, and each step below measures all of it
+    # More characters than these fit nowhere; a header may be long, and each step below measures all of it.
+    most = int(max(0.0, room) / SLIM) + 1
     if len(told) <= most and measure(told) <= room:
         return told
     told = told[:most]
@@ -200,7 +201,7 @@ def svg(title: str, width: float, height: float, parts: Iterable[str], told: str
     )
 
 
-# Parts of the pictures
+# These are the parts of the pictures.
 
 
 def _picture(title: str, unit: str, width: int, height: float, parts: Sequence[str], told: str) -> str:

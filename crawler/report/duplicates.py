@@ -23,8 +23,8 @@ from crawler.run.folder import Run
 from crawler.store import snapshot
 from crawler.store.journal import read_records
 
-MAX_DISTANCE = 3  # bits in which the SimHashes of look-alikes differ
-# The blocks of a SimHash: where each begins, and its bits.
+MAX_DISTANCE = 3  # The SimHashes of near duplicates differ in this many bits at most.
+# A SimHash is cut into these blocks: where each begins, and its bits.
 _BLOCKS = ((51, 13), (38, 13), (25, 13), (12, 13), (0, 12))
 # Of the hashes that agree in two blocks, each is compared with this many; a crowd is joined by its links.
 _CROWD = 256
@@ -70,7 +70,7 @@ def duplicates(chosen: Run) -> Iterator[str]:
             yield from _alike(db, journal)
     except OSError as error:
         raise RunError(f"cannot read {chosen.journal}: {error.strerror}") from None
-    except (msgspec.DecodeError, ValueError):  # also of a digest that is no number
+    except (msgspec.DecodeError, ValueError):  # A digest that is no number is a ValueError.
         raise RunError(f"a line of {chosen.journal} is no record; `crawler verify` tells more") from None
 
 
@@ -112,7 +112,8 @@ def _line(kind: str, number: int, journal: BinaryIO, place: int) -> str:
 
 def _groups(db: Connection) -> list[list[int]]:
     """SimHashes that several contents have, or that are near to others, in groups."""
-    leader: dict[int, int] = {}  # hash → one that is nearer to the leader of its group, itself for a leader
+    # Each hash leads to one that is nearer to the leader of its group; a leader leads to itself.
+    leader: dict[int, int] = {}
 
     def lead(value: int) -> int:
         while leader.setdefault(value, value) != value:

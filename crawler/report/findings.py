@@ -93,6 +93,6 @@ def gather(chosen: Run) -> Findings:
             titles = joins.titles(known.run, db)
             linked = joins.linked(known.run, db, MAX_NODES)
         alike = joins.alike(known.run) if counted.records else {}
-    except sqlite3.DatabaseError as error:  # a full disk
+    except sqlite3.DatabaseError as error:  # The disk is full.
         raise RunError(f"cannot write temporary files for the report: {error}; SQLITE_TMPDIR names a folder") from None
     return Findings(known, counted, hosts, host_count, titles, alike, linked)

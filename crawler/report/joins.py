@@ -17,13 +17,13 @@ from crawler.report.duplicates import duplicates
 from crawler.report.sources import AsOf
 from crawler.report.tally import TOP
 
-MAX_NODES = 150
+MAX_NODES = 150  # A site of this many pages at most is drawn as a graph.
 
-EXAMPLES = 5  # pages that are named of a group, or as those that link somewhere
-MAX_BROKEN = 20_000  # pages whose links are looked for, and as many redirects that lead to them
-MAX_HOPS = 50
-MAX_TITLE = 300  # characters that are shown of a title
-SHOWN = 50  # broken pages, and chains
+EXAMPLES = 5  # This many pages are named of a group, and of those that link to a page.
+MAX_BROKEN = 20_000  # Links are looked for to this many broken pages, by as many redirects that lead to them.
+MAX_HOPS = 50  # A chain of redirects is followed for this many hops.
+MAX_TITLE = 300  # A title is cut to this many characters.
+SHOWN = 50  # This many broken pages, and this many chains of redirects, are shown.
 
 
 class Broken(Struct):
@@ -186,7 +186,8 @@ def linked(run: AsOf, db: Connection, max_nodes: int) -> Linked:
         db: With the tables of `tally.read`.
         max_nodes: For more records than these there is no graph.
     """
-    db.execute("CREATE INDEX redirects_target ON redirects (target)")  # without it each step looks at all redirects
+    # Without this index each step would look at all redirects.
+    db.execute("CREATE INDEX redirects_target ON redirects (target)")
     broken = {url: Broken(url, said, via, 0, []) for url, said, via in db.execute(_BROKEN, (MAX_BROKEN,))}
     leads = {url: url for url in broken}
     leads.update(db.execute(_LEADS, (MAX_BROKEN, MAX_BROKEN)))
@@ -211,7 +212,7 @@ def linked(run: AsOf, db: Connection, max_nodes: int) -> Linked:
 
 
 _BROKEN = "SELECT url, said, via FROM broken LIMIT ?"
-# Every redirect that ends at a broken page, however many hops away; UNION keeps loops from going on for ever.
+# This finds every redirect that ends at a broken page after any number of hops; UNION makes loops end.
 _LEADS = """
     WITH RECURSIVE leads(url, final) AS (
         SELECT * FROM (SELECT url, url FROM broken LIMIT ?)
@@ -221,12 +222,12 @@ _LEADS = """
 """
 
 
-# Redirects to redirects to which none leads.
+# This finds the redirects to redirects to which no redirect leads.
 _HEADS = """
     SELECT url FROM redirects AS a WHERE EXISTS (SELECT 1 FROM redirects AS b WHERE b.url = a.target)
     AND NOT EXISTS (SELECT 1 FROM redirects AS b WHERE b.target = a.url)
 """
-# Where those lead to; the redirects to redirects that are left then lead in circles to nothing but themselves.
+# Where none of those leads, redirects to redirects lead in circles to nothing but themselves; this finds them.
 _CIRCLES = f"""
     WITH RECURSIVE reached(url) AS (
         {_HEADS} UNION SELECT target FROM reached JOIN redirects ON redirects.url = reached.url

@@ -103,6 +103,3 @@ def _head(facts: Findings) -> str:
 def _digest(text: str) -> str:
     """What a Content-Security-Policy calls a style or a script that is allowed."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
-
-
-# The command

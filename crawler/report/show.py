@@ -13,15 +13,15 @@ from crawler.models import Outcome
 from crawler.run.folder import Run
 from crawler.store.snapshot import SqliteSnapshot
 
-TOP_HOSTS = 20
-TOP_SLOW = 20
-# In the order in which they are shown, and the columns of the hosts' table; quarantined only where there is any.
+TOP_HOSTS = 20  # The table of hosts has this many rows.
+TOP_SLOW = 20  # The list of slow pages has this many rows.
+# Outcomes are shown in this order, which the columns of the hosts' table have too; quarantined only where there is any.
 _ORDER: tuple[Outcome, ...] = ("ok", "http_error", "redirect", "failed", "quarantined", "skipped", "pending")
 
 Reasons = Counter[tuple[str, str | None]]
 
 
-class _Kept(Struct):
+class _SavedFile(Struct):
     """What the list of saved files needs of a record."""
 
     url: str
@@ -32,7 +32,7 @@ class _Kept(Struct):
     file: str | None = None
 
 
-class _Timed(Struct):
+class _TimedPage(Struct):
     """What the list of slow pages needs of a record; the rest of the line is skipped unread."""
 
     url: str
@@ -117,7 +117,7 @@ def slowest(chosen: Run) -> Iterator[str]:
     Raises:
         RunError: If its journal is missing, or it or the state is damaged.
     """
-    timed = (record for record in chosen.records(_Timed) if record.elapsed_ms is not None)
+    timed = (record for record in chosen.records(_TimedPage) if record.elapsed_ms is not None)
     top = heapq.nlargest(TOP_SLOW, timed, key=lambda record: record.elapsed_ms or 0)
     yield f"{'seconds':>9}  {'status':>6}  {'size':>10}  URL"
     for record in top:
@@ -135,7 +135,7 @@ def saved(chosen: Run) -> Iterator[str]:
     Raises:
         RunError: If its journal is missing, or it or the state is damaged.
     """
-    for record in chosen.records(_Kept):
+    for record in chosen.records(_SavedFile):
         if record.file is not None:
             cells = (record.file, str(record.bytes), record.content_type or "", record.digest or "", record.url)
             yield "\t".join(map(printable, (*cells, record.truncated or "")))

@@ -20,10 +20,10 @@ from crawler.settings.groups import Settings
 from crawler.store.base import Snapshot
 from crawler.store.snapshot import SqliteSnapshot
 
-EXAMPLES = 3  # URLs kept of each reason
-MAX_REASONS = 1_000
+EXAMPLES = 3  # This many URLs are kept of each reason.
+MAX_REASONS = 1_000  # This many reasons are counted one by one.
 
-Reason = tuple[str, str]  # outcome and reason
+Reason = tuple[str, str]  # These are an outcome and its reason.
 
 
 class State(Struct):
@@ -142,5 +142,5 @@ def _stats_of(chosen: Run, remarks: list[str]) -> Stats:
 def _settings_of(chosen: Run) -> Settings | None:
     try:
         return settings_file.load(chosen.settings, {})
-    except CrawlerError:  # of another version, or an extractor that is not there any more
+    except CrawlerError:  # They are of another version, or name an extractor that is not there any more.
         return None

@@ -19,12 +19,13 @@ from crawler import urls
 from crawler.report.sources import EXAMPLES, MAX_REASONS, AsOf, Reason
 from crawler.store.journal import read_records
 
-TOP = 20  # pages, hosts and groups that are kept
+TOP = 20  # This many pages, hosts and groups are kept.
 MAX_BINS = 600  # There are this many bins of time at most before they become twice as wide.
-MAX_KIND = 100  # characters of a content type that are looked at
+MAX_KIND = 100  # This many characters of a content type are looked at.
 MAX_KINDS = 1_000  # This many content types are counted one by one.
+# Response times are counted between these bounds, milliseconds.
 DELAYS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000)
-_BATCH = 1_000  # rows
+_BATCH = 1_000  # This many rows are inserted at once.
 BROKEN = frozenset(("http_error", "failed", "quarantined"))
 _SCHEMA = """
     CREATE TABLE pages (
@@ -34,10 +35,10 @@ _SCHEMA = """
     CREATE TABLE broken (url TEXT PRIMARY KEY, said TEXT, via TEXT) WITHOUT ROWID;
 """
 
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # as SQLite can hold it
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # SQLite can hold no larger number.
 
 
-class Seen(Struct):
+class TalliedRecord(Struct):
     """What the report needs of a record; the rest of the line is skipped unread."""
 
     url: str
@@ -64,7 +65,7 @@ class Seen(Struct):
         return self.error or ("" if self.outcome == "ok" or self.status is None else str(self.status))
 
 
-class Pace:
+class AnswerRate:
     """Answers over time, in steps that become longer as the crawl does."""
 
     def __init__(self) -> None:
@@ -106,7 +107,7 @@ class Tally:
         self.sizes: Counter[int] = Counter()  # Pages by the power of two, in bytes, that their body is smaller than.
         # Answers by the first of `DELAYS_MS` that is above the time that they took.
         self.delays: Counter[int] = Counter()
-        self.pace = Pace()
+        self.rate = AnswerRate()
         self.wire_bytes = 0
         self.parsed = 0
         self.untitled = 0
@@ -114,8 +115,8 @@ class Tally:
         self.noindex = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
-        self._slow: list[tuple[int, int, Seen]] = []
-        self._large: list[tuple[int, int, Seen]] = []
+        self._slow: list[tuple[int, int, TalliedRecord]] = []
+        self._large: list[tuple[int, int, TalliedRecord]] = []
 
     @property
     def pages(self) -> int:
@@ -128,55 +129,55 @@ class Tally:
         return (self.last - self.first).total_seconds() if self.first and self.last else 0.0
 
     @property
-    def slowest(self) -> list[Seen]:
+    def slowest(self) -> list[TalliedRecord]:
         """The pages that took longest, the slowest first."""
-        return [seen for _, _, seen in sorted(self._slow, reverse=True)]
+        return [record for _, _, record in sorted(self._slow, reverse=True)]
 
     @property
-    def largest(self) -> list[Seen]:
+    def largest(self) -> list[TalliedRecord]:
         """The largest pages, the largest first."""
-        return [seen for _, _, seen in sorted(self._large, reverse=True)]
+        return [record for _, _, record in sorted(self._large, reverse=True)]
 
-    def add(self, seen: Seen) -> None:
+    def add(self, record: TalliedRecord) -> None:
         """Count a record."""
         self.records += 1
-        self.origin = self.origin or _origin(seen.url)
-        self.outcomes[seen.outcome] += 1
-        self._explain(seen)
-        if seen.status is not None:
-            self.statuses[seen.status] += 1
-            self.depths[seen.depth] += 1
-        self.wire_bytes += seen.wire_bytes or 0
-        if (at := seen.fetched_at) is not None:
+        self.origin = self.origin or _origin(record.url)
+        self.outcomes[record.outcome] += 1
+        self._explain(record)
+        if record.status is not None:
+            self.statuses[record.status] += 1
+            self.depths[record.depth] += 1
+        self.wire_bytes += record.wire_bytes or 0
+        if (at := record.fetched_at) is not None:
             self.first = at if self.first is None else min(self.first, at)
             self.last = at if self.last is None else max(self.last, at)
-            self.pace.add(at.timestamp())
-        if seen.elapsed_ms is not None:
-            self.delays[bisect_right(DELAYS_MS, seen.elapsed_ms)] += 1
-            _keep(self._slow, seen.elapsed_ms, self.records, seen)
-        if seen.outcome == "ok":
-            self._look_into(seen)
+            self.rate.add(at.timestamp())
+        if record.elapsed_ms is not None:
+            self.delays[bisect_right(DELAYS_MS, record.elapsed_ms)] += 1
+            _keep(self._slow, record.elapsed_ms, self.records, record)
+        if record.outcome == "ok":
+            self._look_into(record)
 
-    def _explain(self, seen: Seen) -> None:
-        key = (seen.outcome, seen.reason)
+    def _explain(self, record: TalliedRecord) -> None:
+        key = (record.outcome, record.reason)
         if key not in self.reasons and len(self.reasons) >= MAX_REASONS:
-            key = (seen.outcome, "other")
+            key = (record.outcome, "other")
         self.reasons[key] += 1
         known = self.examples.setdefault(key, [])
         if len(known) < EXAMPLES:
-            known.append(seen.url)
+            known.append(record.url)
 
-    def _look_into(self, seen: Seen) -> None:
-        kind = (seen.content_type or "none").partition(";")[0].strip().lower()[:MAX_KIND]
+    def _look_into(self, record: TalliedRecord) -> None:
+        kind = (record.content_type or "none").partition(";")[0].strip().lower()[:MAX_KIND]
         self.types[kind if kind in self.types or len(self.types) < MAX_KINDS else "other"] += 1
-        if seen.bytes is not None:
-            self.sizes[_power(seen.bytes)] += 1
-            _keep(self._large, seen.bytes, self.records, seen)
-        if seen.text_length is not None:
+        if record.bytes is not None:
+            self.sizes[_power(record.bytes)] += 1
+            _keep(self._large, record.bytes, self.records, record)
+        if record.text_length is not None:
             self.parsed += 1
-            self.untitled += not seen.title
-            self.undescribed += not seen.description
-            self.noindex += bool(seen.noindex)
+            self.untitled += not record.title
+            self.undescribed += not record.description
+            self.noindex += bool(record.noindex)
 
 
 def _origin(url: str) -> str:
@@ -189,9 +190,9 @@ def _power(value: int) -> int:
     return floor(log2(value)) + 1 if value > 0 else 0
 
 
-def _keep(heap: list[tuple[int, int, Seen]], value: int, number: int, seen: Seen) -> None:
+def _keep(heap: list[tuple[int, int, TalliedRecord]], value: int, number: int, record: TalliedRecord) -> None:
     """Keep the record if it is among the greatest; of equal ones the earlier."""
-    row = (value, -number, seen)
+    row = (value, -number, record)
     if len(heap) < TOP:
         heapq.heappush(heap, row)
     elif row > heap[0]:
@@ -212,13 +213,13 @@ def read(run: AsOf, db: Connection) -> Tally:
     tally = Tally()
     pages: list[tuple[object, ...]] = []
     db.execute("BEGIN")
-    for place, _, seen in read_records(run.journal, run.committed_length(), Seen):
-        tally.add(seen)
-        pages.append(_row(place, seen))
-        if seen.redirect_to is not None:
-            db.execute("INSERT OR IGNORE INTO redirects VALUES (?, ?)", (seen.url, seen.redirect_to))
-        if seen.outcome in BROKEN:
-            db.execute("INSERT OR IGNORE INTO broken VALUES (?, ?, ?)", (seen.url, seen.reason, seen.via))
+    for place, _, record in read_records(run.journal, run.committed_length(), TalliedRecord):
+        tally.add(record)
+        pages.append(_row(place, record))
+        if record.redirect_to is not None:
+            db.execute("INSERT OR IGNORE INTO redirects VALUES (?, ?)", (record.url, record.redirect_to))
+        if record.outcome in BROKEN:
+            db.execute("INSERT OR IGNORE INTO broken VALUES (?, ?, ?)", (record.url, record.reason, record.via))
         if len(pages) >= _BATCH:
             _insert(db, pages)
     _insert(db, pages)
@@ -231,12 +232,12 @@ def _insert(db: Connection, pages: list[tuple[object, ...]]) -> None:
     pages.clear()
 
 
-def _row(place: int, seen: Seen) -> tuple[object, ...]:
-    is_ok = seen.outcome == "ok"
+def _row(place: int, record: TalliedRecord) -> tuple[object, ...]:
+    is_ok = record.outcome == "ok"
     # Titles and digests are only compared, which their hashes are enough for.
-    title = hash(seen.title) if is_ok and seen.title else None
-    digest = hash(seen.digest) if is_ok and seen.digest else None
-    return place, host_of(seen.url), is_ok, seen.elapsed_ms, seen.wire_bytes, title, digest
+    title = hash(record.title) if is_ok and record.title else None
+    digest = hash(record.digest) if is_ok and record.digest else None
+    return place, host_of(record.url), is_ok, record.elapsed_ms, record.wire_bytes, title, digest
 
 
 def host_of(url: str) -> str:

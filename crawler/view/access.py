@@ -17,7 +17,8 @@ from aiohttp.typedefs import Handler
 from crawler.log.crawl_log import tell_fault
 from crawler.settings.groups import is_loopback
 
-_OWN_PAGE = ("same-origin", "none")  # Sec-Fetch-Site: of the dashboard itself, or of the user who typed the address
+# These values of Sec-Fetch-Site come from the dashboard itself, and from a user who typed the address.
+_OWN_PAGE = ("same-origin", "none")
 _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -28,7 +29,7 @@ _HEADERS = {
 }
 
 
-class Access:
+class AccessControl:
     """Judges every request of the dashboard.
 
     Args:
@@ -52,7 +53,7 @@ class Access:
             return await handler(request)
         except web.HTTPException as error:
             return plain(error.status, error.reason, {k: v for k, v in error.headers.items() if k == "Allow"})
-        except Exception as error:  # a fault here is no reason to end a crawl
+        except Exception as error:  # A fault here is no reason to end a crawl.
             tell_fault("the dashboard failed", error)
             return plain(500, "The dashboard failed; crawl.log has the details.")
 

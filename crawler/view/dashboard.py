@@ -26,7 +26,7 @@ from crawler.engine.engine import Engine
 from crawler.errors import UsageError
 from crawler.log.crawl_log import tell, tell_fault
 from crawler.settings.groups import DashboardSettings
-from crawler.view.access import Access, plain, protect
+from crawler.view.access import AccessControl, plain, protect
 from crawler.view.live import Live
 
 # Whoever can connect could fill the log with requests that are none, so these are not told of.
@@ -34,16 +34,17 @@ _unheard = logging.getLogger(f"{__name__}.unheard")
 _unheard.addHandler(logging.NullHandler())
 _unheard.propagate = False
 
-EVERY_S = 1.0  # between two states
+EVERY_S = 1.0  # Two states are sent this many seconds apart.
 PATIENCE_S = 10.0  # A listener that does not read is dropped after this many seconds.
 # A connection that came last is accepted, refused and closed within this many turns of the event loop.
 TURNS_TO_CLOSE = 4
 END_S = 1.0  # The last state has this many seconds to reach the listeners.
-MAX_LISTENERS = 32
-MAX_CONNECTIONS = 64  # also of those who have not asked yet; each takes a descriptor that the crawl may need
+MAX_LISTENERS = 32  # The dashboard is open this many times at most.
+# This many connections are open at most, because each takes a descriptor that the crawl may need.
+MAX_CONNECTIONS = 64
 IDLE_S = 60.0  # A connection without a request is kept for this many seconds.
 MAX_BODY_BYTES = 1024  # The body of a request has this many bytes at most.
-BACKLOG = 32
+BACKLOG = 32  # This many connections wait to be accepted at most.
 # The kernel buffers this many bytes for a listener, so that one that does not read is soon known.
 SEND_BYTES = 65_536
 RETRY_MS = 2000  # A browser that has lost the connection tries again after this many milliseconds.
@@ -93,7 +94,7 @@ class Dashboard:
         self._socket = _listen(settings.host, settings.port)
         self._settings = settings
         self._port: int = self._socket.getsockname()[1]
-        self._access = Access(settings.token, self._port)
+        self._access = AccessControl(settings.token, self._port)
         self._page, self._policy = _read_page()
         self._listeners: set[Listener] = set()
         self._ticker: asyncio.Task[None] | None = None
@@ -160,7 +161,7 @@ class Dashboard:
         """Take the records of a commit."""
         try:
             self._live.recent.take(lines)
-        except Exception as error:  # a fault here is no reason to end a crawl
+        except Exception as error:  # A fault here is no reason to end a crawl.
             tell_fault("the dashboard failed", error)
 
     async def end(self, ending: Ending | None) -> None:
@@ -177,7 +178,7 @@ class Dashboard:
         for step in (self._tell_end, self._runner.cleanup):
             try:
                 await step()
-            except Exception as error:  # whatever goes wrong here, the crawl is over and good
+            except Exception as error:  # Whatever goes wrong here, the crawl is over and good.
                 tell(logging.WARNING, "dashboard", f"the dashboard did not end in order: {error!r}")
         for _ in range(TURNS_TO_CLOSE):
             await asyncio.sleep(0)
@@ -223,7 +224,7 @@ class Dashboard:
                     await response.write(message)
         except (ConnectionError, TimeoutError):
             if request.transport is not None:
-                request.transport.abort()  # what is on its way to a listener that does not read is let go
+                request.transport.abort()  # What is on its way to a listener that does not read is let go.
         finally:
             self._listeners.discard(listener)
             listener.has_left.set()
@@ -241,7 +242,7 @@ class Dashboard:
                 await self._live.survey()
                 self._send()
                 await asyncio.sleep(EVERY_S)
-        except Exception as error:  # a fault here is no reason to end a crawl
+        except Exception as error:  # A fault here is no reason to end a crawl.
             tell_fault("the dashboard failed", error)
 
     def _send(self) -> None:
@@ -252,8 +253,9 @@ class Dashboard:
     # What programs ask for
 
     async def _figures(self, request: web.Request) -> web.StreamResponse:
-        counted = msgspec.structs.asdict(self._live.engine.ledger.stats())
-        body = msgspec.json.encode({**self._live.state(self._ending), **counted, **self._live.figures()})
+        state = self._live.state(self._ending)
+        counted = msgspec.structs.asdict(self._live.engine.ledger.stats(state["why"], state["error"]))
+        body = msgspec.json.encode({**state, **counted, **self._live.figures()})
         response = web.Response(body=body, content_type="application/json", charset="utf-8")
         protect(response)
         return response
@@ -261,7 +263,7 @@ class Dashboard:
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         if importlib.util.find_spec("prometheus_client") is None:
             return plain(501, NO_LIBRARY)
-        from crawler.view.metrics import Metrics  # needs a library that not everybody has
+        from crawler.view.metrics import Metrics  # It needs a library that not everybody has.
 
         body, content_type = Metrics(self._live).write(request.headers.get("Accept", ""))
         response = web.Response(body=body, headers={"Content-Type": content_type})

@@ -14,9 +14,9 @@ from crawler.measure.ledger import STAGES
 from crawler.version import VERSION
 from crawler.view.live import Live
 
-# Upper ends of the buckets, seconds: from what a small page's parsing takes to the longest wait of a polite crawl.
+# The buckets end at these seconds, from the parsing of a small page to the longest wait of a polite crawl.
 BUCKETS_S = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
-# The figure, its metric's name and what it says.
+# Each row has the name of a figure, the name of its metric and its help text.
 _COUNTERS = (
     ("requests", "crawler_requests", "Requests sent, those for robots.txt and sitemaps among them"),
     ("retries", "crawler_retries", "Requests given back to be sent again"),
@@ -27,9 +27,9 @@ _COUNTERS = (
 _GAUGES = (
     ("at_s", "crawler_elapsed_seconds", "Seconds since the session began"),
     ("pending", "crawler_pending_urls", "URLs without an outcome"),
-    ("hosts_met", "crawler_hosts", "Hosts that were met"),
-    ("in_flight", "crawler_in_flight_requests", "Requests under way, look-ups of hosts among them"),
-    ("slots", "crawler_slots", "Requests that may be under way to hosts that have answered before"),
+    ("hosts_met", "crawler_hosts", "Hosts that the crawl has come upon"),
+    ("in_flight", "crawler_in_flight_requests", "Requests in flight, look-ups of hosts among them"),
+    ("slots", "crawler_slots", "Requests that may be in flight to hosts that have answered before"),
     ("held_bytes", "crawler_held_bytes", "Bytes of bodies and records between download and commit"),
     ("hand_off_bytes", "crawler_hand_off_limit_bytes", "Bytes above which nothing new is asked for"),
     ("parsing", "crawler_parsing_pages", "Pages in the parse stage, those that wait for a worker among them"),
@@ -91,7 +91,7 @@ class CrawlCollector(Collector):
 
     def _bottleneck(self) -> Metric:
         found = self._live.engine.ledger.bottleneck()
-        bound = GaugeMetricFamily("crawler_bound", "What binds the crawl now", labels=["by"])
+        bound = GaugeMetricFamily("crawler_bound", "The bottleneck of the crawl now", labels=["by"])
         bound.add_metric([found.bound_by], 1)
         return bound
 
@@ -111,6 +111,6 @@ class Metrics:
         """All metrics in the format that an Accept field asks for, with their content type."""
         try:
             encoder, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):  # of a version that is none
+        except (TypeError, ValueError):  # The field asks for a version that there is not.
             encoder, content_type = choose_encoder("")
         return encoder(self._registry), content_type

@@ -35,9 +35,9 @@ RATE_WINDOW_S = 30.0
 # Before so many seconds have passed there is no rate.
 FIRST_RATE_S = 1.0
 # The sentence on the bottleneck takes no more lines than this.
-MAX_VERDICT_LINES = 3
+MAX_BOTTLENECK_LINES = 3
 # So many seconds pass between two looks at all hosts for the bottleneck.
-VERDICT_S = 1.0
+BOTTLENECK_S = 1.0
 # A terminal with fewer columns than this is drawn for as if it had so many.
 MIN_WIDTH = 20
 
@@ -67,7 +67,7 @@ class Progress:
         self._history: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
         self._line_at = time.monotonic() + LINE_S
         self._looked_at = 0.0
-        self._judged_at, self._judged = -VERDICT_S, ""
+        self._judged_at, self._judged = -BOTTLENECK_S, ""
 
     def start(self) -> None:
         """Begin to draw."""
@@ -144,7 +144,7 @@ class Progress:
         ledger = self._engine.ledger
         parts = [f"{duration(ledger.elapsed_s)}: {', '.join(self._counts())}", self._eta.left(self.rate()).sentence()]
         if ledger.pages:
-            parts.append(self._verdict())
+            parts.append(self._bottleneck())
         return "; ".join(part for part in parts if part)
 
     def lines(self, width: int) -> list[str]:
@@ -163,17 +163,17 @@ class Progress:
         head[2] = f"{frontier.in_flight} of {concurrency_of(engine.settings.fetch)} in flight"
         shown = _flowing(f"{duration(ledger.elapsed_s)}: ", [*head, *more], width)
         if shares := self._shares():
-            shown += _flowing("time   ", shares, width)
+            shown += _flowing("time       ", shares, width)
         if ledger.pages:
-            shown += wrapped("so far ", self._verdict(), width)[:MAX_VERDICT_LINES]
+            shown += wrapped("bottleneck ", self._bottleneck(), width)[:MAX_BOTTLENECK_LINES]
         if left := self._eta.left(self.rate()).sentence():
-            shown += wrapped("left   ", left, width)
+            shown += wrapped("time left  ", left, width)
         return [line[: max(MIN_WIDTH, width)] for line in shown]
 
-    def _verdict(self) -> str:
+    def _bottleneck(self) -> str:
         """What binds the crawl, in words, as of a moment ago."""
         now = time.monotonic()
-        if now - self._judged_at >= VERDICT_S:
+        if now - self._judged_at >= BOTTLENECK_S:
             self._judged_at, self._judged = now, printable(self._engine.ledger.bottleneck().sentence)
         return self._judged
 

@@ -16,8 +16,8 @@ from crawler.measure.stats import SessionStats, Stats, TrapStats
 from crawler.run.folder import Run
 from crawler.settings.groups import Settings
 
-TOP_REASONS = 8
-TOP_NOTES = 5
+TOP_REASONS = 8  # The summary lists this many of the most frequent reasons.
+TOP_NOTES = 5  # The summary shows this many notes.
 WAITING = ("dns", "connect", "tls", "first_byte", "download")
 COMPUTING = ("decode", "parse", "extract", "serialise")
 ENDINGS = {
@@ -37,9 +37,7 @@ def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
     # The rows of earlier sessions are written as they were read, whatever another version has put into them.
     earlier = cast("list[SessionStats]", run.earlier_sessions())
     return Stats(
-        **msgspec.structs.asdict(ledger.stats()),
-        why=ending.why,
-        error=None if ending.error is None else str(ending.error),
+        **msgspec.structs.asdict(ledger.stats(ending.why, None if ending.error is None else str(ending.error))),
         traps=[
             TrapStats(trap.domain, trap.pattern, trap.pages, trap.saved, trap.examples)
             for trap in engine.frontier.traps.reports()
@@ -100,7 +98,6 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         made = [f"  output     {path}" for path in written if path not in (run.journal, run.warc)]
         return "\n".join([*_nothing_to_do(engine, ending, run), *made])
     ledger = engine.ledger
-    guard = engine.frontier.traps
     is_reparse = bool(engine.settings.output.parent) and strategy_of(engine.settings.fetch.strategy).replays
     lines = ["", _ending(ending, engine.settings, ledger.elapsed_s)]
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in ledger.outcomes.most_common())
@@ -115,11 +112,11 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         f"{ledger.effective_concurrency:.1f} of {concurrency_of(engine.settings.fetch)} slots busy"
     )
     lines += _times(engine)
-    if ledger.outside and not is_reparse:  # which leaves out all links, because it asks for nothing
+    if ledger.outside and not is_reparse:  # A reparse follows no link, because it asks for nothing.
         count = sum(number for number, _ in ledger.outside.values())
         hosts = len({host for host, _ in ledger.outside})
         what = f"{counted(count, 'link')} to {counted(hosts, 'host')}"
-        lines.append(f"  left out   {what}" + ("" if ending.error else "; examples are in stats.json"))
+        lines.append(f"  excluded   {what}" + ("" if ending.error else "; examples are in stats.json"))
     for rule, (count, examples) in sorted(ledger.merged.items()):
         lines.append(f"  merged     {count:,} links by {rule}, like {printable(' → '.join(examples[0]), 120)}")
     lines += _reasons(engine, ending)
@@ -127,13 +124,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         lines += wrapped("  extraction ", sentence)
     if not engine.has_answers:
         lines.append(f"  {_nothing(engine, ending)}")
-    notes = [trap.sentence(guard.limit) for trap in guard.reports()] + list(ledger.notes.values())
-    for note in notes[:TOP_NOTES]:
-        lines += wrapped("  note       ", printable(note))
-    if len(notes) > TOP_NOTES:
-        lines.append(
-            f"             and {len(notes) - TOP_NOTES} more notes" + ("" if ending.error else " in stats.json")
-        )
+    lines += _notes(engine, ending)
     lines += [f"  output     {path}" for path in written]
     lines.append(f"  log        {run.log}")
     if ending.why != "finished":
@@ -149,7 +140,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
 def _reasons(engine: Engine, ending: Ending) -> list[str]:
     """Why URLs have no page, the most frequent reasons first."""
     reasons = [each for each in engine.ledger.reasons.most_common() if each[0][0] != "redirect"]
-    lines = ["  reasons"] if reasons else []
+    lines = ["  errors by reason"] if reasons else []
     for (outcome, reason), count in reasons[:TOP_REASONS]:
         lines.append(f"    {count:>7,}  {outcome}: {printable(reason, 60)}")
     rest = len(reasons) - TOP_REASONS
@@ -158,8 +149,23 @@ def _reasons(engine: Engine, ending: Ending) -> list[str]:
     return lines + _not_public(engine)
 
 
+def _notes(engine: Engine, ending: Ending) -> list[str]:
+    """The crawler traps that were closed, and what else the user should know."""
+    guard = engine.frontier.traps
+    traps = [trap.sentence(guard.limit) for trap in guard.reports()]
+    notes = [*traps, *engine.ledger.notes.values()]
+    lines = ["  crawler traps"] if traps else []
+    for at, note in enumerate(notes[:TOP_NOTES]):
+        lines += wrapped("             " if at < len(traps) else "  note       ", printable(note))
+    if len(notes) > TOP_NOTES:
+        lines.append(
+            f"             and {len(notes) - TOP_NOTES} more notes" + ("" if ending.error else " in stats.json")
+        )
+    return lines
+
+
 def _times(engine: Engine) -> list[str]:
-    """Where the time went, what bound the crawl, and what to change."""
+    """Where the time went, the bottleneck, and what to change."""
     ledger = engine.ledger
     lines = []
     if waiting := _shares(engine, WAITING):

@@ -56,16 +56,16 @@ async def test_everything_that_has_figures_shows_them(page: Page, crawl: Watched
     await said(page, "#failures li .tag", re.compile(r"404|410|500"))
     assert await page.inner_text("#title") == f"{HOSTS} sites"
     assert await page.inner_text("#phase") == "Crawling"
-    assert len(await page.inner_text("#verdict")) > 10
+    assert len(await page.inner_text("#bottleneck")) > 10
     assert await page.locator("#hosts tbody tr").count() == HOSTS
     assert await page.locator("#meters [role=meter]").count() == 5
-    assert {"First byte", "Parse", "To be written"} <= set(await page.locator("#stages tbody th").all_inner_texts())
+    assert {"First byte", "Parse", "Commit"} <= set(await page.locator("#stages tbody th").all_inner_texts())
     await said(page, "#figures dd", re.compile(r"[1-9]\d"))
     labels = await page.locator("#charts svg").evaluate_all("all => all.map(each => each.getAttribute('aria-label'))")
     assert [label.partition(":")[0] for label in labels] == [
-        "Pages a second",
-        "Received a second",
-        "Requests under way",
+        "Pages per second",
+        "Received per second",
+        "Requests in flight",
     ]
     for label in labels[:2]:
         highest = re.search(r", ([\d.,]+)[^,]* at most", label)
@@ -167,7 +167,7 @@ async def test_what_the_web_says_is_text(page: Page, crawl: Watched) -> None:
         HOSTILE,
     )
     assert await page.locator("img, #recent script, a[href^=javascript]").count() == 0
-    assert HOSTILE in (await page.text_content("#verdict") or "")
+    assert HOSTILE in (await page.text_content("#bottleneck") or "")
     assert HOSTILE in (await page.text_content("#failures") or "")
     assert "pwned" not in await page.title()
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -13,8 +13,8 @@ import pytest
 from crawler.engine import assembly
 from crawler.engine.engine import Engine
 from crawler.measure import bottleneck
-from crawler.measure.bottleneck import Bottleneck
 from crawler.measure.machine import Machine
+from crawler.measure.stats import Bottleneck
 from crawler.models import Request
 from crawler.scope import seeds
 from crawler.settings import file as settings_file

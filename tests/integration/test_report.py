@@ -165,6 +165,30 @@ def test_the_report_says_what_bound_the_crawl_and_where_time_went(crawled: Path,
             assert re.search(rf"{name.replace('_', ' ')} [a-z-]+ {stage['count']:,} ", told.text("stages"))
 
 
+def test_the_headings_of_the_report_are_words_that_people_search_for(told: Reader) -> None:
+    whole = " ".join(" ".join(said) for said in told.sections.values())
+    wanted = ("Bottleneck", "Slow hosts", "Slowest pages", "Errors by reason", "Broken links", "Redirect chains")
+    wanted += ("Missing titles", "Missing descriptions", "Noindex", "Duplicates", "Response times", "URLs by outcome")
+    for words in wanted:
+        assert words in whole
+    assert "Stage Kind Count Total Median p90 p99 Max" in told.text("stages")
+
+
+def test_stats_of_another_version_are_read_as_far_as_they_go(tmp_path: Path) -> None:
+    """Keys that are not known are ignored, and those that are missing are empty."""
+    folder = full_run(tmp_path / "run").close()
+    stats = {
+        "why": "finished",
+        "of_tomorrow": {},
+        "verdict": {"sentence": "all is well", "mood": 7},
+        "hosts": [{"host": "a"}],
+    }
+    (folder / "stats.json").write_text(json.dumps(stats))
+    reader = report(folder)
+    assert "stats.json" not in reader.text("summary")
+    assert "All is well." in reader.text("bottleneck")
+
+
 def test_the_report_asks_for_nothing_and_allows_nothing_but_its_own(told: Reader) -> None:
     policy = next(given for tag, given in told.elements if given.get("http-equiv") == "Content-Security-Policy")
     rules = dict(rule.strip().split(" ", 1) for rule in (policy["content"] or "").split(";"))

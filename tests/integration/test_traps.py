@@ -1,4 +1,4 @@
-"""Places without end are left, said, and can be allowed; rules for URLs say what they merged."""
+"""Crawler traps are left, said, and can be allowed; rules for URLs say what they merged."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def test_what_was_left_is_said_and_comes_back_when_it_is_allowed(traps: LabProce
     seed = f"http://site-000.lab:{traps.port}/"
     done = run_cli("crawl", seed, *LAB_OPTIONS, *PATIENCE, "--per-host", 8, "--max-depth", 1000, "--run", run)
     assert done.returncode == 0, done.stderr
+    assert "  crawler traps\n" in done.stderr
     assert "is a trap" in done.stderr
     assert "--no-trap-guard" in done.stderr
     found = stats_of(run)["traps"]
@@ -133,5 +134,6 @@ def test_a_maze_whose_pages_all_break_off_ends_as_well(tmp_path: Path) -> None:
         server.shutdown()
         thread.join()
     assert done.returncode == 0, done.stderr
+    assert "  crawler traps\n" in done.stderr
     assert "is a trap" in done.stderr
     assert len(read_records(run)) < 400

@@ -22,6 +22,7 @@ from crawler.report.sections.markup import (
     pair,
     section,
     tag,
+    tiles,
 )
 
 MAX_DEPTHS = 20
@@ -38,13 +39,15 @@ def pages(facts: Findings) -> Html:
         figure(lambda width: charts.bars("Size", _sizes(facts), "pages, content decoded", width), HALF),
         figure(lambda width: charts.bars("Content type", _types(facts), "pages", width), HALF),
     ]
-    said = (
-        f"{tally.parsed:,} pages were parsed. Missing titles: {tally.untitled:,}. "
-        f"Missing descriptions: {tally.undescribed:,}. Noindex: {tally.noindex:,}."
-    )
-    if tally.records > joins.MAX_NODES:
-        said += f" The site is drawn as a graph where it has no more than {joins.MAX_NODES} pages."
-    return section("content", "Content", pair(*parts), note(said))
+    counts = [
+        ("Parsed pages", f"{tally.parsed:,}"),
+        ("Missing titles", f"{tally.untitled:,}"),
+        ("Missing descriptions", f"{tally.undescribed:,}"),
+        ("Noindex", f"{tally.noindex:,}"),
+    ]
+    graph_of = f"The site is drawn as a graph where it has no more than {joins.MAX_NODES} pages."
+    explained = note(graph_of) if tally.records > joins.MAX_NODES else Html("")
+    return section("content", "Content", tiles(counts), pair(*parts), explained)
 
 
 def _depths(facts: Findings) -> list[tuple[str, float, str]]:

@@ -17,13 +17,13 @@ from crawler.report.charts import fit, measure, safe, svg
 from crawler.report.joins import Node
 from crawler.report.tally import BROKEN, host_of
 
-MAX_LINKS = 1_500  # drawn; of more only those by which pages were found
-MENU_SHARE = 0.5  # a page that more of the pages link to stands in the menu; links to it say nothing
-NAME = 230.0  # room for a name on the rim
-FEW = 10  # pages that need no menu
+MAX_LINKS = 1_500  # This many links are drawn at most; of more only those by which pages were found.
+MENU_SHARE = 0.5  # A page that more than this share of pages link to stands in the menu; links to it say nothing.
+NAME = 230.0  # A name on the rim has this many pixels.
+FEW = 10  # A site of this many pages needs no menu.
 BEND = 0.45  # A curve bends this share of the way to the middle.
 SLOT = 14.0  # Two names on the rim are this far apart.
-RIM = 220.0  # smallest radius
+RIM = 220.0  # The radius has this many pixels at least.
 INNER = 0.2  # The ring of the seeds has this share of the radius, if there are several seeds.
 
 
@@ -44,7 +44,7 @@ class Graph(Struct):
     is_cut: bool
 
 
-class _Place(Struct):
+class _NodePosition(Struct):
     """Where a page is drawn: its number, direction in radians, distance from the middle, and place in the picture."""
 
     number: int
@@ -91,7 +91,7 @@ def _in_order(nodes: Sequence[Node], known: dict[str, Node]) -> list[str]:
     waiting = [*reversed(children.get(None, []))]
     seen: set[str] = set()
     while waiting or len(order) < len(known):
-        if not waiting:  # pages that were found on one another, which no page leads to
+        if not waiting:  # Some pages were found on one another, and no other page leads to them.
             waiting.append(min(url for url in known if url not in seen))
         url = waiting.pop()
         if url not in seen:
@@ -119,12 +119,12 @@ class _Layout:
         self.middle = self.rim + name + 18
         deepest = max(node.depth for node in known.values())
         first = 0.0 if sum(node.depth == 0 for node in known.values()) == 1 else INNER
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, _NodePosition] = {}
         for at, url in enumerate(order):
             # The outer rings are nearer to each other: most pages are there, and they have more room.
             share = first + (1 - first) * sqrt(known[url].depth / deepest) if deepest else float(len(order) > 1)
             angle = 2 * pi * at / len(order) - pi / 2
-            self._places[url] = _Place(at, angle, self.rim * share, *self._at(angle, self.rim * share))
+            self._places[url] = _NodePosition(at, angle, self.rim * share, *self._at(angle, self.rim * share))
 
     def _at(self, angle: float, radius: float) -> tuple[float, float]:
         return self.middle + radius * cos(angle), self.middle + radius * sin(angle)
@@ -155,7 +155,7 @@ class _Layout:
             f"{self._name(name, place)}</g>"
         )
 
-    def _name(self, name: str, place: _Place) -> str:
+    def _name(self, name: str, place: _NodePosition) -> str:
         """The name on the rim, along its direction and never upside down."""
         is_left = cos(place.angle) < -1e-9
         away = self.rim + 14

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from crawler.report.charts import STYLE, safe
 
-FULL, HALF, NARROW = 960, 462, 320  # widths of pictures: over the whole page, beside another, on a phone
-MAX_URL = 300  # characters of a URL that are shown
+# Pictures have these widths in pixels: over the whole page, beside another, on a phone.
+FULL, HALF, NARROW = 960, 462, 320
+MAX_URL = 300  # A URL is cut to this many characters.
 SHOWN_LINKS = 2  # This many of a list of URLs are shown unfolded.
-RIGHT, LEFT = "n", ""  # classes of columns: of numbers, and of text
+RIGHT, LEFT = "n", ""  # Columns of numbers and columns of text have these classes.
 
 
 class Html(str):
@@ -57,7 +58,8 @@ def links(short: Callable[[str], str], urls: Sequence[str], more: int = 0) -> Ht
         more: How many there are beside them.
     """
     rows = [tag("li", link(url, short(url))) for url in urls]
-    count = SHOWN_LINKS if len(rows) + max(0, more) > SHOWN_LINKS + 1 else len(rows)  # one alone hides nothing
+    # A single URL more is shown as well, because a fold for it would hide nothing.
+    count = SHOWN_LINKS if len(rows) + max(0, more) > SHOWN_LINKS + 1 else len(rows)
     shown, hidden = rows[:count], rows[count:]
     first = tag("ul", *shown, class_="urls")
     if not hidden:
@@ -92,7 +94,7 @@ def table(caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Seque
 def folded(caption: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[object]], first: int = 10) -> Html:
     """A table of which the first rows are shown, and the others to those who ask for them."""
     shown = table(caption, columns, rows[:first])
-    if len(rows) <= first + 2:  # not worth the asking
+    if len(rows) <= first + 2:  # One or two more rows are not worth the asking.
         return table(caption, columns, rows)
     rest = table(f"{caption}, continued", columns, rows[first:])
     return join([shown, details(f"{len(rows) - first:,} more", rest)])
@@ -108,6 +110,11 @@ def figure(draw: Callable[[int], str], width: int = FULL) -> Html:
     wide, narrow = (Html(draw(each).replace(f"<style>{STYLE}</style>", "")) for each in (width, NARROW))
     both = tag("div", wide, class_="wide") + tag("div", narrow, class_="narrow")
     return tag("figure", Html(both), class_="half" if width == HALF else "full")
+
+
+def tiles(rows: Iterable[tuple[str, str]]) -> Html:
+    """Figures in a grid, each with its name."""
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in rows), class_="tiles")
 
 
 def pair(*figures: Html) -> Html:

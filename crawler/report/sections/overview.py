@@ -1,4 +1,4 @@
-"""The first part of a report: what was crawled, how it ended, the figures that matter, and what bound the crawl."""
+"""The first part of a report: what was crawled, how it ended, the figures that matter, and its bottleneck."""
 
 from __future__ import annotations
 
@@ -7,7 +7,21 @@ from datetime import datetime
 from crawler.log.terminal import duration, size
 from crawler.report import charts
 from crawler.report.findings import Findings
-from crawler.report.sections.markup import LEFT, RIGHT, Html, code, figure, join, link, note, of, section, table, tag
+from crawler.report.sections.markup import (
+    LEFT,
+    RIGHT,
+    Html,
+    code,
+    figure,
+    join,
+    link,
+    note,
+    of,
+    section,
+    table,
+    tag,
+    tiles,
+)
 
 _ENDINGS = {
     "finished": "Finished: every URL that belongs to the crawl has its outcome.",
@@ -79,9 +93,9 @@ def _tiles(facts: Findings) -> Html:
     state = facts.sources.state
     hosts = facts.host_count if state is None else max(state.hosts, facts.host_count)
     broken = outcomes["http_error"] + outcomes["failed"] + outcomes["quarantined"]
-    tiles = [
+    rows = [
         ("pages", f"{tally.pages:,}"),
-        ("pages a second", charts.number(round(tally.pages / spent, 1)) if spent else "–"),
+        ("pages per second", charts.number(round(tally.pages / spent, 1)) if spent else "–"),
         ("time", duration(spent)),
         ("received", size(tally.wire_bytes)),
         ("URLs known", f"{outcomes.total():,}"),
@@ -89,7 +103,7 @@ def _tiles(facts: Findings) -> Html:
         ("redirects", f"{outcomes['redirect']:,}"),
         ("errors", f"{broken:,}"),
     ]
-    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in tiles), class_="tiles")
+    return tiles(rows)
 
 
 def _spent_s(facts: Findings) -> float:
@@ -124,23 +138,21 @@ def _sentence(said: str) -> str:
 
 
 def bottleneck(facts: Findings) -> Html:
-    """What the crawl was bound by, what to change, and what was in use."""
+    """The bottleneck of the crawl, what to change, and what was in use."""
     found = facts.stats.verdict
     if not found.sentence:
         return Html("")
     advice = tag("ul", *(tag("li", _sentence(each)) for each in found.advice)) if found.advice else Html("")
-    box = tag("div", tag("p", _sentence(found.sentence), class_="lead"), advice, class_="verdict")
+    box = tag("div", tag("p", _sentence(found.sentence), class_="lead"), advice, class_="bottleneck")
     shares = [(_SHARES.get(name, name), share) for name, share in found.shares.items() if share is not None]
     rows = [(name, min(1.0, share) * 100, f"{share * 100:.0f} %") for name, share in shares]
     picture = (
-        figure(lambda width: charts.bars("How busy each part was", rows, "share of the time", width, 100))
-        if rows
-        else Html("")
+        figure(lambda width: charts.bars("Utilisation", rows, "share of the time", width, 100)) if rows else Html("")
     )
     counts = Html("")
     if facts.stats.concurrency:
         counts = note(
-            f"{facts.stats.effective_concurrency:.1f} requests were under way on average, "
+            f"{facts.stats.effective_concurrency:.1f} requests were in flight on average, "
             f"of {facts.stats.concurrency:,} that were allowed."
         )
     return section("bottleneck", "Bottleneck", box, picture, counts)

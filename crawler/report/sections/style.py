@@ -33,8 +33,8 @@ section { margin: 48px 0 0 }
 .tiles div { border-top: 2px solid var(--rule); padding-top: 8px }
 .tiles dt { color: var(--quiet); font-size: .85rem } .tiles dd { margin: 0; font-size: 1.5rem; line-height: 1.25;
   font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
-.verdict { border-left: 4px solid var(--mark); background: var(--soft); padding: 14px 18px; margin: 0 0 24px }
-.verdict > :last-child { margin-bottom: 0 }
+.bottleneck { border-left: 4px solid var(--mark); background: var(--soft); padding: 14px 18px; margin: 0 0 24px }
+.bottleneck > :last-child { margin-bottom: 0 }
 figure { margin: 0 0 18px } svg { display: block; max-width: 100%; height: auto } .narrow { display: none }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0 36px; align-items: start }
 .scroll { overflow-x: auto; margin: 0 0 14px; position: relative }
@@ -65,7 +65,7 @@ footer { margin-top: 56px; padding-bottom: 40px; color: var(--quiet); font-size:
 }
 @media print {
   body { font-size: 10pt } nav, .skip { display: none } section { margin-top: 24pt }
-  figure, tr, .verdict, .tiles { break-inside: avoid } h2, h3, caption { break-after: avoid }
+  figure, tr, .bottleneck, .tiles { break-inside: avoid } h2, h3, caption { break-after: avoid }
   a { color: inherit; text-decoration: none } .scroll { overflow: visible } .graph-box svg { min-width: 0 }
 }
 """

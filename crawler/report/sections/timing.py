@@ -1,4 +1,4 @@
-"""The parts of a report about time: speed and occupancy, the stages of the line, slow hosts and pages."""
+"""The parts of a report about time: speed and occupancy, the stages of the pipeline, slow hosts and pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from crawler.report.sections.markup import (
 )
 from crawler.report.tally import DELAYS_MS
 
-# Stages by what a page waits for or is worked on by, in the order in which it goes through them.
+# Stages are grouped by what a page waits for or is worked on by, in the order in which it goes through them.
 KINDS = {
     "turn": ("queue", "politeness"),
     "network": ("dns", "connect", "tls", "first_byte", "download"),
@@ -34,7 +34,7 @@ KINDS = {
     "hand-over": ("hand_off", "commit"),
 }
 _TITLES = {
-    "turn": "Waiting for its turn",
+    "turn": "Queue and politeness",
     "network": "Waiting for the network",
     "computing": "Computing",
     "hand-over": "Waiting to be parsed and written",
@@ -51,12 +51,14 @@ Rows = Sequence[tuple[str, float, str]]
 
 
 def speed(facts: Findings) -> Html:
-    """Pages a second, and what was under way, over time."""
+    """Pages per second, and what was in flight, over time."""
     columns, rows = facts.stats.timeline.columns, facts.stats.timeline.rows
     whole = [row for row in rows if len(row) == len(columns)]
     if len(whole) < 2 or "at_s" not in columns:
-        points = _fewer(facts.tally.pace.points())
-        picture = figure(lambda width: charts.lines("Answers over time", [("answers", points)], "s", "a second", width))
+        points = _fewer(facts.tally.rate.points())
+        picture = figure(
+            lambda width: charts.lines("Answers over time", [("answers", points)], "s", "per second", width)
+        )
         return section("speed", "Speed", picture, note("By the time of each answer in the records."))
     figures = {name: [row[at] for row in whole] for at, name in enumerate(columns)}
     pictures = [_lines(title, unit, _rates(figures, wanted, factor)) for title, unit, wanted, factor in _RATES]
@@ -64,10 +66,10 @@ def speed(facts: Findings) -> Html:
     return section("speed", "Speed and occupancy", pair(*(each for each in pictures if each)))
 
 
-# Pictures over time: title, unit, columns of the timeline with the names of their lines, and what is one of the unit.
+# Each picture has a title, a unit, columns of the timeline with the names of their lines, and what is one of the unit.
 _RATES: _Pictures = (
-    ("Speed", "a second", (("requests", "requests"), ("pages", "pages"), ("failed", "failures")), 1),
-    ("Received", "MiB a second", (("bytes", "received"),), MIB),
+    ("Speed", "per second", (("requests", "requests"), ("pages", "pages"), ("failed", "failures")), 1),
+    ("Received", "MiB per second", (("bytes", "received"),), MIB),
     (
         "Processors in use",
         "cores",
@@ -77,7 +79,7 @@ _RATES: _Pictures = (
 )
 _LEVELS: _Pictures = (
     (
-        "Under way",
+        "In flight",
         "at that moment",
         (
             ("in_flight", "requests"),
@@ -150,11 +152,11 @@ def stages(facts: Findings) -> Html:
     kinds = {kind: [name for name in names if name in found] for kind, names in KINDS.items()}
     pictures = [_stage_bars(facts, _TITLES[kind], names) for kind, names in kinds.items() if names]
     rows = [_stage_row(name, kind, found[name]) for kind, names in kinds.items() for name in names]
-    columns = [("StageStats", LEFT), ("Kind", LEFT), ("Times", RIGHT), ("In all", RIGHT), ("Median", RIGHT)]
-    columns += [("90 %", RIGHT), ("99 %", RIGHT), ("Longest", RIGHT)]
+    columns = [("Stage", LEFT), ("Kind", LEFT), ("Count", RIGHT), ("Total", RIGHT), ("Median", RIGHT)]
+    columns += [("p90", RIGHT), ("p99", RIGHT), ("Max", RIGHT)]
     explained = note(
         "What pages wait for overlaps, so a sum can be longer than the crawl. Nine of ten times were no longer than "
-        "the column 90 % says. Where no unit stands: milliseconds."
+        "the column p90 says. Where no unit stands: milliseconds."
     )
     return section(
         "stages", "Where the time went", pair(*pictures), table("Time by stage", columns, rows), explained, delays
@@ -191,9 +193,7 @@ def _delays(facts: Findings) -> Html:
     if not counted:
         return Html("")
     rows = [(_span(place), counted[place], f"{counted[place]:,}") for place in range(min(counted), max(counted) + 1)]
-    return figure(
-        lambda width: charts.bars("How long answers took", rows, "pages, from the request to the last byte", width)
-    )
+    return figure(lambda width: charts.bars("Response times", rows, "pages, from the request to the last byte", width))
 
 
 def _span(place: int) -> str:
@@ -211,8 +211,8 @@ def _time(ms: int) -> str:
 def hosts(facts: Findings) -> Html:
     """The hosts and pages that took most time."""
     times = {each.host: each for each in facts.stats.hosts}
-    columns = [("Host", LEFT), ("Records", RIGHT), ("Ok", RIGHT), ("Received", RIGHT), ("In all", RIGHT)]
-    columns += [("Mean ms", RIGHT), ("Worst ms", RIGHT)]
+    columns = [("Host", LEFT), ("Records", RIGHT), ("Ok", RIGHT), ("Received", RIGHT), ("Total time", RIGHT)]
+    columns += [("Mean ms", RIGHT), ("Max ms", RIGHT)]
     if times:
         columns += [("First byte", RIGHT), ("Politeness", RIGHT), ("Delay", RIGHT)]
     rows = []
@@ -225,14 +225,12 @@ def hosts(facts: Findings) -> Html:
                 [duration(own.first_byte_s), duration(own.politeness_s), duration(own.delay_s)] if own else ["", "", ""]
             )
         rows.append(cells)
-    figures = table("Hosts that took most time", columns, rows) if rows else note("No host was asked.")
-    parts = [details("Their figures", figures) if len(rows) > 2 else figures]
+    figures = table("Slow hosts", columns, rows) if rows else note("No host was asked.")
+    parts = [details("Figures of slow hosts", figures) if len(rows) > 2 else figures]
     parts.append(more(len(rows), facts.host_count, "hosts", facts.command("show")))
     if len(rows) > 2:
         bars = [(host.key, host.ms / 1000, duration(host.ms / 1000)) for host in facts.hosts[:12]]
-        parts.insert(
-            0, figure(lambda width: charts.bars("Hosts that took most time", bars, "waiting for answers", width))
-        )
+        parts.insert(0, figure(lambda width: charts.bars("Slow hosts", bars, "waiting for answers", width)))
     return section("hosts", "Slow hosts", *parts)
 
 
@@ -240,16 +238,16 @@ def slow_pages(facts: Findings) -> Html:
     """The pages that took longest, and the largest."""
     slow = [
         (
-            f"{(seen.elapsed_ms or 0) / 1000:,.3f}",
-            seen.status or "–",
-            _size(seen.wire_bytes),
-            link(seen.url, facts.short(seen.url)),
+            f"{(record.elapsed_ms or 0) / 1000:,.3f}",
+            record.status or "–",
+            _size(record.wire_bytes),
+            link(record.url, facts.short(record.url)),
         )
-        for seen in facts.tally.slowest
+        for record in facts.tally.slowest
     ]
     large = [
-        (_size(seen.bytes), _size(seen.wire_bytes), link(seen.url, facts.short(seen.url)))
-        for seen in facts.tally.largest
+        (_size(record.bytes), _size(record.wire_bytes), link(record.url, facts.short(record.url)))
+        for record in facts.tally.largest
     ]
     if not slow and not large:
         return Html("")

@@ -44,7 +44,7 @@ def answers(facts: Findings) -> Html:
         "answers",
         "Outcomes",
         pair(
-            figure(lambda width: charts.bars("What became of the URLs", outcomes, "URLs", width), HALF),
+            figure(lambda width: charts.bars("URLs by outcome", outcomes, "URLs", width), HALF),
             figure(lambda width: charts.bars("Status codes", statuses, "answers", width), HALF),
         ),
         more(len(top), len(found), "status codes", facts.command("export", "- --fields url,status")),
@@ -70,21 +70,22 @@ def reasons(facts: Findings) -> Html:
     return section(
         "reasons",
         "Errors by reason",
-        folded("URLs without a good answer, by reason", columns, rows),
+        folded("Errors and skipped URLs by reason", columns, rows),
         more(len(rows), len(listed), "reasons", facts.command("show")),
         note("Every URL: ", commands),
     )
 
 
 def broken(facts: Findings) -> Html:
-    """Pages that could not be had, and who links to them."""
+    """Broken links, and the pages that link there."""
     total = sum(facts.tally.outcomes[outcome] for outcome in ("http_error", "failed", "quarantined"))
     if not total:
         return section("broken", "Broken links", note("No broken links were found."))
     rows = []
     for each in facts.linked.broken:
         pages, count = each.pages, each.links
-        if not pages and each.via is not None:  # a rule has rewritten the link, or the page has too many to be kept
+        # Where no link is kept, a rule has rewritten it, or the page has too many.
+        if not pages and each.via is not None:
             pages, count = [each.via], 1
         where = (
             links(facts.short, pages, count - len(pages))
@@ -92,11 +93,11 @@ def broken(facts: Findings) -> Html:
             else "no page; it was given as a seed or by a sitemap"
         )
         rows.append((each.said or "–", link(each.url, facts.short(each.url)), f"{count:,}", where))
-    columns = [("Said", LEFT), ("Broken page", LEFT), ("Linked by", RIGHT), ("Pages that link to it", LEFT)]
+    columns = [("Status", LEFT), ("Broken URL", LEFT), ("Linked by", RIGHT), ("Pages that link to it", LEFT)]
     return section(
         "broken",
         "Broken links",
-        folded("Pages that could not be had, and the pages that link to them", columns, rows),
+        folded("Broken links and the pages that link to them", columns, rows),
         more(len(rows), total, "broken pages", facts.command("show", "--failed")),
         note("Links that reach a broken page by a redirect count as well."),
     )
@@ -118,7 +119,7 @@ def redirects(facts: Findings) -> Html:
     return section(
         "redirects",
         "Redirect chains",
-        folded("Redirects that lead to redirects", [("Hops", RIGHT), ("Ends with", LEFT), ("Way", LEFT)], rows),
+        folded("Redirect chains and loops", [("Hops", RIGHT), ("Ends with", LEFT), ("Chain", LEFT)], rows),
         note(f"{shown}There are {total:,} redirects in all: ", code(facts.command("export", "- --only redirect"))),
     )
 
@@ -161,7 +162,7 @@ def outside(facts: Findings) -> Html:
         "outside",
         "External and excluded links",
         note(f"{total:,} links lead out of the crawl. They were not followed."),
-        figure(lambda width: charts.bars("Where they lead", hosts, "links", width)),
-        details("Hosts, reasons and examples", table("Links left out, by host", columns, rows)),
+        figure(lambda width: charts.bars("External and excluded links by host", hosts, "links", width)),
+        details("Hosts, reasons and examples", table("External and excluded links by host and reason", columns, rows)),
         more(len(rows), len(listed), "hosts", f"less {facts.sources.run.stats}"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from crawler.settings.groups import cores
 from tests.bench.peers.comparison import FIELDS, Comparison
 from tests.bench.peers.runs import OURS, Run
 
@@ -73,7 +73,7 @@ def ratio(rounds: list[dict[str, Run]], ours: str, theirs: str) -> float:
 
 def machine() -> dict[str, object]:
     """What the figures were taken on."""
-    return {"cores": len(os.sched_getaffinity(0)), "cpu": _cpu_model(), "python": platform.python_version()}
+    return {"cores": cores(), "cpu": _cpu_model(), "python": platform.python_version()}
 
 
 def as_json(what: str, rounds: list[dict[str, Run]], found: dict[tuple[str, str], Comparison]) -> dict[str, Any]:
