@@ -14,6 +14,7 @@ import msgspec
 from crawler.bench import isolated
 from crawler.bench.samples import Sample
 from crawler.bench.web import Web
+from crawler.fetch import strategy_of
 from crawler.lab.process import LabProcess
 from crawler.lab.world import World, WorldSpec
 from crawler.measure import procfs
@@ -24,7 +25,8 @@ TO_THE_LAB = ["--resolve", "*.lab:127.0.0.1", "--allow-private", "127.0.0.0/8", 
 START_SHARE = 10  # A crawl of one page in so many tells what the start costs.
 LATENCY_MS = 100
 # So many requests are in flight to hosts that answer late.
-LATENT_SLOTS = {"asyncio": 64, "curl": 64, "threads": 32, "sequential": 1}
+LATENT_SLOTS = 64
+LATENT_THREADS = 32  # So many they are where each takes a thread.
 
 _numbers = count(1)
 
@@ -135,7 +137,7 @@ def help_text() -> Sample:
 
 def slow_hosts(pages: int) -> WorldSpec:
     """A world of hosts that answer late, as many as requests may be in flight, with about so many pages in all."""
-    hosts = max(LATENT_SLOTS.values())
+    hosts = LATENT_SLOTS
     return WorldSpec(
         hosts=hosts,
         pages_per_host=max(1, pages // hosts),
@@ -156,7 +158,8 @@ def late(spec: WorldSpec, lab: LabProcess, strategy: str, parsing: Iterable[str]
         parsing: Options of the parse stage.
         folder: Where the run's folder is made.
     """
-    slots = LATENT_SLOTS[strategy]
+    traits = strategy_of(strategy)
+    slots = 1 if traits.is_one_at_a_time else LATENT_THREADS if traits.takes_threads else LATENT_SLOTS
     seeds = World(spec).seeds(lab.port)[:slots]
     done = crawl([*seeds, *parsing, "--strategy", strategy, "--concurrency", str(slots)], folder)
     possible = slots * 1000 / LATENCY_MS

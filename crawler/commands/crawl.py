@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
@@ -21,6 +21,7 @@ from crawler.engine.loop import run_loop
 from crawler.errors import RunError, UsageError
 from crawler.export import formats as table
 from crawler.export.selection import select
+from crawler.fetch import STRATEGIES
 from crawler.log.crawl_log import logging_to
 from crawler.log.terminal import JsonTerminal, counted, printable_json
 from crawler.run import folder as runs
@@ -58,8 +59,16 @@ def crawl_these(arguments: argparse.Namespace, chosen: Settings, given: seeds.Se
 
 def as_given(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
     """The settings and the seeds that a command line names."""
-    chosen = settings_file.load(Path(arguments.config) if arguments.config else None, overrides(arguments))
+    chosen = _settings(arguments.config, overrides(arguments))
     return chosen, seeds.read(arguments.urls, arguments.sites, chosen.site, chosen.crawl.scope, sys.stdin.buffer)
+
+
+def _settings(config: str | None, changes: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """The settings of a file with what the command line changes; a strategy that there is not is told with the file."""
+    chosen = settings_file.load(Path(config) if config else None, changes)
+    if (name := chosen.fetch.strategy) not in STRATEGIES:  # the command line itself offers no other
+        raise UsageError(f"{config}: fetch.strategy: there is no {name!r}; it is one of {', '.join(STRATEGIES)}")
+    return chosen
 
 
 def _failures_of(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
@@ -184,7 +193,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     crawl_table = {"max_depth": 0, "sitemaps": False, "patience_s": 0, **given_settings.pop("crawl", {})}
     parse_table = {"workers": 1, **given_settings.pop("parse", {})}
     tables = {**given_settings, "parse": parse_table, "crawl": crawl_table}
-    chosen = settings_file.load(Path(arguments.config) if arguments.config else None, tables)
+    chosen = _settings(arguments.config, tables)
     given = seeds.read([arguments.url], (), (), chosen.crawl.scope, sys.stdin.buffer)
     for note in given.notes:
         _say(note)

@@ -81,12 +81,13 @@ def run_session(settings: Settings, run: Run, crawl: Crawl, log_to: TextIO | Non
 def _write_files(run: Run, settings: Settings, written: list[Path], *, replaces: bool) -> list[Path]:
     """Make the files that were asked for, and note them in `written`; returns those that were left as they were."""
     kept: list[Path] = []
+    length = run.committed_length()
     for path in (Path(name) for name in settings.output.outputs if name != STANDARD_OUTPUT):
         if path.exists() and not replaces:  # yesterday's file is better than one of failures
             tell(logging.WARNING, "file_kept", sentence_of_kept(run, path))
             kept.append(path)
             continue
-        formats.export(run.journal, run.committed_length(), path, spreadsheet_safe=settings.output.spreadsheet_safe)
+        formats.export(run.journal, length, path, spreadsheet_safe=settings.output.spreadsheet_safe)
         written.append(path)
     return kept
 

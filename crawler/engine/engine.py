@@ -122,7 +122,7 @@ class Engine:
         self._due_at = 0.0  # since then, monotonic seconds
         self._stopping: Why | None = None
         self._cause = ""  # What stopped the crawl, in words.
-        self._is_clean = True  # what gets as far as closing its parts was killed by no page
+        self._is_clean = False  # Whether a session has begun, and gets as far as closing its parts without a fault.
         self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     # Start and stop
@@ -140,6 +140,7 @@ class Engine:
 
     async def _begin(self, seeds: Sequence[str]) -> None:
         earlier = self._prepare(self)
+        self._is_clean = True
         self._before = earlier.counts
         self._suspects.extend(earlier.suspects)
         await self.parts.pool.start()

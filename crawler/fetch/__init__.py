@@ -63,8 +63,8 @@ def strategy_of(name: str) -> Strategy:
     """
     if name not in STRATEGIES:
         close = difflib.get_close_matches(name, STRATEGIES, n=1)
-        hint = f"; did you mean {close[0]}?" if close else f"; it is one of {', '.join(STRATEGIES)}"
-        raise UsageError(f"fetch.strategy: there is no strategy {name!r}{hint}")
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(STRATEGIES)}"
+        raise UsageError(f"there is no strategy {name!r}; {hint}")
     return STRATEGIES[name]
 
 

@@ -26,7 +26,7 @@ from crawler.store.sqlite_file import damaged, open_file
 ROWS_PER_INSERT = 500  # SQLite takes 32,766 parameters a statement
 RECENT = 50_000  # fingerprints known to be seen that are kept where they are found fastest; 4 MB
 MAX_HOST_IDS = 200_000  # ids of hosts that are kept in memory
-PENDING, OK = OUTCOMES.index("pending"), OUTCOMES.index("ok")
+PENDING = OUTCOMES.index("pending")
 
 _REQUEST = (
     "d.url, h.key, d.depth, d.via, d.chain, d.attempts, d.is_seed, d.seq, d.extra"
@@ -68,7 +68,7 @@ class SqliteStore:
             raise damaged(path, error) from None
         self._host_ids: dict[str, int] = {}
         self._recent: set[int] = set()
-        self._seen = FingerprintSet()  # those before them
+        self._seen = FingerprintSet()  # What was seen before the recent ones.
 
     def _one(self, query: str, *values: object) -> int:
         number: int = next(self._rows(query, values))[0]

@@ -26,7 +26,7 @@ def test_each_strategy_has_its_own_concurrency(name: str, concurrency: int) -> N
 async def test_an_unknown_strategy_and_one_that_is_not_installed_have_different_sentences(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(UsageError, match=r"no strategy 'carrier'; it is one of asyncio, threads"):
+    with pytest.raises(UsageError, match=r"no strategy 'carrier'; known are asyncio, threads"):
         fetch.create("carrier", Settings(), Guard(), ByteCount())
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     monkeypatch.delitem(sys.modules, "crawler.fetch.aio", raising=False)

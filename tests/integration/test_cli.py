@@ -89,6 +89,10 @@ def test_a_bad_list_names_the_line(text: str, words: tuple[str, ...], say: Say, 
         ("[[site]]\nurl = 'http://a/'\nmaxpages = 3\n", ("did you mean max_pages?",)),
         ("[extract.price]\ntyp = 'number'\n", ("extract.price: unknown key 'typ'; did you mean type?",)),
         ("[extract.price]\ntype = 'money'\n", ("extract.price.type: there is no 'money'; it is one of text, number,",)),
+        (
+            "[fetch]\nstrategy = 'magic'\n",
+            ("fetch.strategy: there is no 'magic'; it is one of asyncio, threads, sequential, curl, replay",),
+        ),
     ],
 )
 def test_a_bad_config_names_file_and_key(text: str, words: tuple[str, ...], say: Say, tmp_path: Path) -> None:
@@ -98,13 +102,6 @@ def test_a_bad_config_names_file_and_key(text: str, words: tuple[str, ...], say:
     assert done.returncode == 2
     for word in ("c.toml", *words):
         assert word in done.stderr
-
-
-def test_a_strategy_that_there_is_not_is_named_with_those_that_there_are(say: Say, tmp_path: Path) -> None:
-    (tmp_path / "c.toml").write_text("[fetch]\nstrategy = 'magic'\n")
-    done = say("crawl", SEED, "--config", "c.toml")
-    assert done.returncode == 2
-    assert "fetch.strategy: there is no strategy 'magic'; it is one of asyncio, threads, sequential" in done.stderr
 
 
 def test_a_fault_reaches_whoever_started_the_process() -> None:

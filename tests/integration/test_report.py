@@ -5,97 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from crawler.errors import RunError, UsageError
-from crawler.models import Document, Outcome, Request, Response
-from crawler.records import record_line
 from crawler.report import joins, page, tally
 from crawler.report.sources import AsOf
 from crawler.run.folder import Run
 from crawler.store import snapshot
-from crawler.store.base import Done
 from tests.integration.conftest import LAB_OPTIONS, read_records, run_cli
-from tests.unit.made_run import MadeRun, alter, found, full_run
+from tests.integration.report_reader import HOME, Reader, ended, report
+from tests.unit.made_run import MadeRun, found, full_run
 
-HOME = "http://a.example/"
-HOSTILE = "</title></svg><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[2J"
 DEEP = b'{"x": ' + b"[" * 100_000
-EMPTY = ("meta", "link", "br", "img")
-
-
-class Reader(HTMLParser):
-    """What a report says: its elements, its figures by name, and the text of each of its sections."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.sections: dict[str, list[str]] = {}
-        self.unclosed: list[str] = []
-        self._section = ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = dict(attributes)
-        self.elements.append((tag, given))
-        if tag == "section":
-            self._section = given["id"] or ""
-        if tag not in EMPTY:
-            self.unclosed.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.unclosed.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if data.strip():
-            self.sections.setdefault(self._section, []).append(data.strip())
-
-    def figure(self, name: str) -> str:
-        """The figure with a name in the summary."""
-        said = self.sections["summary"]
-        return said[said.index(name) + 1]
-
-    def text(self, section: str) -> str:
-        return " ".join(self.sections.get(section, []))
-
-    def hrefs(self) -> list[str]:
-        return [given["href"] or "" for tag, given in self.elements if tag == "a"]
-
-
-def report(folder: Path) -> Reader:
-    """Make the report of a run and read it."""
-    reader = Reader(page.write(Run(folder)))
-    assert reader.unclosed == []
-    return reader
-
-
-def ended(request: Request, status: int, *links: str, title: str | None = None, to: str | None = None) -> Done:
-    """A request that was answered with a status, by a page that links somewhere."""
-    outcome: Outcome = "redirect" if to else "ok" if status < 400 else "http_error"
-    reason = None if outcome == "ok" else str(status)
-    answer = Response(request, status, (("content-type", "text/html"),), b"x" * 2000, 1.7e9, 0.25, "asyncio")
-    document = Document(title=title, text="words", hrefs=list(links)) if outcome == "ok" else None
-    fields: dict[str, Any] = {
-        "page": answer,
-        "redirect_to": to,
-        "document": document,
-        "digest": f"sha256:{request.seq:064x}",
-    }
-    return Done(request, outcome, reason, record_line(request, outcome, **fields))
-
-
-def made(folder: Path, answers: dict[str, Callable[[Request], Done]]) -> Path:
-    """A run in which these URLs were answered so."""
-    run = MadeRun(folder)
-    requests = run.commit(groups=[found(*answers)])
-    run.commit([answers[request.url](request) for request in requests])
-    return run.close()
 
 
 @pytest.fixture(scope="module")
@@ -370,98 +295,3 @@ def test_a_folder_is_no_place_for_a_report(tmp_path: Path) -> None:
     (folder / "report.html").mkdir()
     with pytest.raises(UsageError, match="it is a folder"):
         page.write(Run(folder))
-
-
-# What only many records together say
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Reader:
-    """A site with a broken page behind two redirects, a loop, and pages with one title."""
-    a, b, c, gone, x, y = (HOME + name for name in ("a", "b", "c", "gone", "x", "y"))
-    return report(
-        made(
-            tmp_path / "run",
-            {
-                HOME: lambda request: ended(request, 200, a, b, c, gone, title="One title"),
-                c: lambda request: ended(request, 200, a, HOME, title="One title"),
-                a: lambda request: ended(request, 301, to=b),
-                b: lambda request: ended(request, 302, to=gone),
-                gone: lambda request: ended(request, 404),
-                x: lambda request: ended(request, 301, to=y),
-                y: lambda request: ended(request, 301, to=x),
-            },
-        )
-    )
-
-
-def test_links_through_redirects_count_as_links_to_what_is_broken(small: Reader) -> None:
-    """The home page links there thrice and is one page."""
-    assert "404 /gone 2 / /c" in small.text("broken")
-
-
-def test_chains_of_redirects_are_shown_with_their_end(small: Reader) -> None:
-    assert "2 404 /a /b /gone" in small.text("redirects")
-
-
-def test_redirects_in_a_circle_are_a_loop(small: Reader) -> None:
-    assert "2 a loop /x /y /x" in small.text("redirects")
-
-
-def test_titles_that_different_pages_share_are_shown(small: Reader) -> None:
-    assert "One title 2 / /c" in small.text("duplicates")
-
-
-def test_a_small_site_is_drawn_with_all_its_pages(small: Reader) -> None:
-    assert "7 pages and 10 links between them" in small.text("site")
-    assert len([given for tag, given in small.elements if tag == "g" and given.get("class") == "node"]) == 7
-
-
-def test_a_large_site_is_not_drawn(tmp_path: Path) -> None:
-    urls = [f"{HOME}{number}" for number in range(151)]
-    reader = report(made(tmp_path / "run", {url: lambda request: ended(request, 200) for url in urls}))
-    assert "site" not in reader.sections
-    assert "no more than 150 pages" in reader.text("content")
-
-
-def test_long_lists_say_what_they_leave_out_and_which_command_has_it(tmp_path: Path) -> None:
-    urls = [f"{HOME}{number}" for number in range(60)]
-    reader = report(made(tmp_path / "run", {url: lambda request: ended(request, 404) for url in urls}))
-    said = f"Shown are 50 of 60 broken pages; all of them: crawler show {tmp_path / 'run'} --failed"
-    assert said in reader.text("broken")
-
-
-# What comes from the web
-
-
-def test_a_title_of_a_megabyte_is_shown_in_part(tmp_path: Path) -> None:
-    pages = {HOME + name: lambda request: ended(request, 200, title="T" * 1_000_000) for name in ("", "b")}
-    folder = made(tmp_path / "run", pages)
-    report(folder)
-    assert (folder / "report.html").stat().st_size < 1_000_000
-
-
-def test_what_pages_say_of_themselves_is_inert(tmp_path: Path) -> None:
-    # scenario 87
-    pages = {HOME + name: lambda request: ended(request, 200, title=HOSTILE) for name in ("", "b")}
-    folder = made(tmp_path / "run", pages)
-    stats = {
-        "why": HOSTILE,
-        "notes": [HOSTILE],
-        "verdict": {"sentence": HOSTILE, "advice": [HOSTILE], "shares": {HOSTILE: 1}},
-        "stages": {"parse": {}, HOSTILE: {}},
-        "outside": [{"host": HOSTILE, "reason": HOSTILE, "count": 1, "examples": [HOSTILE, "javascript:alert(1)"]}],
-        "hosts": [{"host": HOSTILE}],
-        "traps": [{"pattern": HOSTILE, "examples": [f"https://x/{HOSTILE}"]}],
-        "sessions": [{"why": HOSTILE}, {"started_at": HOSTILE}],
-    }
-    (folder / "stats.json").write_text(json.dumps(stats))
-    alter(folder, f"UPDATE details SET reason = '{HOSTILE}', outcome = 3, url = '{HOSTILE}' WHERE seq = 2")
-    reader = report(folder)
-    text = (folder / "report.html").read_text(encoding="utf-8")
-    assert "alert(1)" in text
-    assert [tag for tag, _ in reader.elements].count("script") == 1
-    assert "img" not in [tag for tag, _ in reader.elements]
-    assert not any(href.startswith("javascript:") for href in reader.hrefs())
-    assert "\u202e" not in text
-    assert "\x1b" not in text

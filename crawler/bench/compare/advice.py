@@ -14,8 +14,8 @@ from crawler.bench.compare.figures import Advice, Alone, CompareConditions, Own,
 from crawler.bench.samples import US
 from crawler.fetch import strategy_of
 
-# Requests under way that a strategy can sensibly have: a thread for each is what the second is about.
-MOST_SLOTS = {"sequential": 1, "threads": 64, "asyncio": 1024, "curl": 1024}
+MOST_THREADS = 64  # A strategy that takes a thread for each request can sensibly have this many requests under way.
+MOST_SLOTS = 1024  # Other strategies can have this many.
 SPARE = 1.25  # The advice is so many times the slots that would just do.
 # What is preferred is taken if it reaches this share of the fastest, because reckoned figures are not known better.
 AS_GOOD = 0.85
@@ -66,7 +66,8 @@ def _way(about: CompareConditions, row: Row, latency_s: float, worker_s: float) 
     starts = about.start_cpu_s.get(row.strategy, {})
     start_s = starts.get("processes" if row.parse == "processes" else "inline", 0.0)
     main_s = max(LEAST_COST_S, (row.main_s.median - start_s) / max(1, row.pages - 1))
-    most = MOST_SLOTS[row.strategy]
+    traits = strategy_of(row.strategy)
+    most = 1 if traits.is_one_at_a_time else MOST_THREADS if traits.takes_threads else MOST_SLOTS
     if most == 1:
         return Way(row.strategy, row.parse, 1 / (latency_s + main_s), 1)
     per_s = 1 / main_s
@@ -101,7 +102,7 @@ def _fast(best: Way, ways: Sequence[Way], latency_s: float) -> str:
 def _polite(own: Own, best: Way, ways: Sequence[Way], polite: float) -> str:
     sites = "1 site allows" if own.sites == 1 else f"{own.sites:,} sites allow"
     needed = ceil(own.sites * best.pages_per_s / polite)
-    plain = next((way for way in ways if way.strategy == "sequential"), None)
+    plain = next((way for way in ways if strategy_of(way.strategy).is_one_at_a_time), None)
     said = (
         f"Politeness binds: your {sites} {polite:.2g} pages/s together, and this machine could do about "
         f"{_about(best.pages_per_s)}. No strategy makes that faster; more sites would, up to about {_about(needed)}."

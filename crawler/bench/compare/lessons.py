@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from crawler.bench.compare.figures import Alone, CompareConditions, Lesson, Row, alone_of
 from crawler.bench.text import percent
+from crawler.fetch import strategy_of
 
 OVERLAPS = 2.0  # Waits overlap where a strategy is so many times as fast as one by one.
 NO_GAIN = 1.25  # Threads do not help where they are at most so many times as fast.
@@ -26,8 +27,9 @@ def draw(about: CompareConditions, rows: Sequence[Row], alone: Sequence[Alone]) 
 
 def _waiting(about: CompareConditions, rows: Sequence[Row]) -> Lesson:
     # Parsed inline, so that the rows differ in nothing but how they wait.
-    alone = next(row for row in rows if row.parse == "inline" and row.strategy == "sequential")
-    others = [row for row in rows if row.parse == "inline" and row.strategy != "sequential"]
+    inline = [row for row in rows if row.parse == "inline"]
+    alone = next(row for row in inline if strategy_of(row.strategy).is_one_at_a_time)
+    others = [row for row in inline if not strategy_of(row.strategy).is_one_at_a_time]
     wait_s, took_s = about.pages * about.latency_ms / 1000, about.pages / alone.per_s.median
     took = ", ".join(f"{row.strategy} {about.pages / row.per_s.median:.2f} s" for row in others)
     shows = all(row.speedup >= OVERLAPS for row in others)

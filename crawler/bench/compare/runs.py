@@ -18,6 +18,7 @@ from crawler.bench.crawls import TO_THE_LAB
 from crawler.bench.isolated import measure
 from crawler.bench.rounds import Measured, Plan, Step, Task
 from crawler.bench.web import copied
+from crawler.fetch import strategy_of
 from crawler.lab.process import serve_folder, serve_in_process
 from crawler.lab.world import World, WorldSpec
 from crawler.run.folder import Run
@@ -169,7 +170,7 @@ class Ways:
                     tasks.append((f"the start of {strategy} × {mode}", partial(self._start, strategy, mode)))
         for at, mode in enumerate(MODES):
             for strategy in plan.strategies:
-                if strategy != "sequential" or number % spared == at % spared:
+                if not strategy_of(strategy).is_one_at_a_time or number % spared == at % spared:
                     tasks.append((f"{strategy} × {mode}", partial(self._crawl, strategy, mode)))
         for parser in PARSERS:
             tasks += [(f"parsing by {parser} × {mode}", partial(self._parse, parser, mode)) for mode in MODES]
