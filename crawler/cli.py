@@ -19,7 +19,7 @@ from crawler.commands.arguments import (
     resume_arguments,
 )
 from crawler.commands.exit import Exit
-from crawler.errors import CrawlerError, RunError, UsageError
+from crawler.errors import BusyError, CrawlerError, DamageError, RunError, UsageError
 from crawler.log.terminal import printable
 from crawler.version import VERSION
 
@@ -164,7 +164,8 @@ def main(arguments: Sequence[str] | None = None, on_loaded: Callable[[], None] =
         return Exit.USAGE
     except RunError as error:
         sys.stderr.write(f"crawler: {_shown(error)}\n")
-        return Exit.STOPPED
+        is_busy, is_damaged = isinstance(error, BusyError), isinstance(error, DamageError)
+        return Exit.BUSY if is_busy else Exit.DAMAGED if is_damaged else Exit.STOPPED
     except CrawlerError as error:
         sys.stderr.write(f"crawler: {_shown(error)}\n")
         return Exit.NOTHING

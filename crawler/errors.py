@@ -5,7 +5,9 @@ CrawlerError
 ├── UrlError             a string that is no http or https URL
 ├── FetchError           no answer came; `reason` is one of the words of `FETCH_REASONS`
 ├── ParseError           a page that no parser can be asked again about
-└── RunError             a run folder that cannot be used: exists, locked, damaged, or full
+└── RunError             a run folder that cannot be used: it exists, or its disk is full
+    ├── BusyError        another process is crawling it
+    └── DamageError      what it holds was altered
 """
 
 from __future__ import annotations
@@ -114,3 +116,11 @@ class ParseError(CrawlerError):
 
 class RunError(CrawlerError):
     """A run folder that cannot be used, in one sentence that names the folder and what to do."""
+
+
+class BusyError(RunError):
+    """A run folder that another process is crawling."""
+
+
+class DamageError(RunError):
+    """A run folder whose files do not hold what was written to them."""

@@ -172,7 +172,8 @@ def _crawl(
         streams=STANDARD_OUTPUT in chosen.output.outputs,
         dashboard=dashboard,
     )
-    session = run_session(chosen, run, drive, sys.stderr if arguments.verbose else None)
+    log_to = sys.stderr if arguments.verbose else None
+    session = run_session(chosen, run, drive, log_to, goes_on=before is not None)
     for path in session.kept:
         _say(sentence_of_kept(run, path))
     engine, ending = session.engine, session.ending

@@ -16,6 +16,7 @@ from crawler.export import formats
 from crawler.log.crawl_log import logging_to, tell
 from crawler.measure.stats import Stats
 from crawler.run.folder import Run, locked
+from crawler.run.verify import refuse_damaged
 from crawler.settings.groups import Settings
 from crawler.view import summary
 
@@ -43,7 +44,9 @@ class Session(Struct, frozen=True):
     kept: list[Path]
 
 
-def run_session(settings: Settings, run: Run, crawl: Crawl, log_to: TextIO | None = None) -> Session:
+def run_session(
+    settings: Settings, run: Run, crawl: Crawl, log_to: TextIO | None = None, *, goes_on: bool = False
+) -> Session:
     """Run a crawl to its end, and write its figures and files while its folder is locked.
 
     Args:
@@ -51,16 +54,19 @@ def run_session(settings: Settings, run: Run, crawl: Crawl, log_to: TextIO | Non
         run: Its folder.
         crawl: Makes the engine on the event loop that is given to it, and runs it.
         log_to: A stream that gets the log as well, with what is routine in it.
+        goes_on: Whether the run has begun before, so that what it holds is checked first.
 
     Returns:
         Also of a crawl that failed (`ending.error`): then no figures and no files are written.
 
     Raises:
-        RunError: If another process has the folder, or a file cannot be written.
+        RunError: If another process has the folder, what it holds is damaged, or a file cannot be written.
     """
     output = settings.output
     level = "debug" if log_to else output.log_level
     with locked(run), logging_to(run.log, level, output.log_format, log_to):
+        if goes_on:
+            refuse_damaged(run)
         engine, ending = run_loop(crawl)
         stats = summary.figures(engine, ending, run)
         written = [run.journal, run.warc] if output.warc else [run.journal]

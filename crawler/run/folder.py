@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from crawler.errors import RunError, UsageError
+from crawler.errors import BusyError, RunError, UsageError
 from crawler.frontier.retry import RETRYABLE_STATUSES
 from crawler.scope.seeds import Seeds
 from crawler.settings.file import render
@@ -217,7 +217,7 @@ def locked(run: Run) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise RunError(f"{run.folder} is being crawled by another process") from None
+            raise BusyError(f"{run.folder} is being crawled by another process; wait for its end, or stop it") from None
         yield
     finally:
         os.close(descriptor)

@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from crawler import urls, warc
-from crawler.errors import UsageError
+from crawler.errors import DamageError, UsageError
+from crawler.log.terminal import counted
 from crawler.models import OUTCOMES, Record
 from crawler.run import file_checks
 from crawler.run.folder import Run
@@ -53,11 +54,33 @@ def verify(folder: Path) -> list[str]:
     return examine(folder).faults
 
 
-def examine(folder: Path) -> Verification:
-    """See `verify`; tells as well how much was found."""
+def examine(folder: Path, *, is_thorough: bool = True) -> Verification:
+    """See `verify`; tells as well how much was found.
+
+    Args:
+        folder: The run's folder; nothing in it is changed.
+        is_thorough: Whether saved files and the inside of the WARC are read too, which takes longest.
+    """
     faults, run = Faults(), Run(folder)
     with StateChecks(run.state, faults) as state:
-        return _Check(run, state, faults).findings()
+        return _Check(run, state, faults, is_thorough=is_thorough).findings()
+
+
+def refuse_damaged(run: Run) -> None:
+    """Compare what a run's state and outputs hold, before anything is written to them.
+
+    Raises:
+        DamageError: If any of it is not as it was written.
+        RunError: If there is no room for temporary files.
+    """
+    if not run.state.exists() and not (run.journal.exists() and run.journal.stat().st_size):
+        return  # it was killed before its state was made, and has not lost anything
+    if faults := examine(run.folder, is_thorough=False).faults:
+        more = f" ({counted(len(faults) - 1, 'more fault')})" if len(faults) > 1 else ""
+        raise DamageError(
+            f"{run.folder} is damaged: {faults[0]}{more}; `crawler verify {run.folder}` tells all, with --repair it "
+            "makes a damaged state anew, and `crawler export` still reads the records"
+        )
 
 
 class _Check:
@@ -67,9 +90,11 @@ class _Check:
         run: The run.
         state: The checks of its state.
         faults: Where faults go.
+        is_thorough: Whether saved files and the inside of the WARC are read too.
     """
 
-    def __init__(self, run: Run, state: StateChecks, faults: Faults) -> None:
+    def __init__(self, run: Run, state: StateChecks, faults: Faults, *, is_thorough: bool) -> None:
+        self._is_thorough = is_thorough
         self._run = run
         self._state = state
         self._faults = faults
@@ -86,6 +111,7 @@ class _Check:
             state.passes(self._check_journal_alone)
             return self._verification()
         state.passes(state.check_file)
+        state.passes(state.check_rows)
         has_read = state.passes(self._check_outputs) and state.passes(written.check_twice)
         has_sorted = state.passes(state.sort_details)
         state.passes(state.check_counts)
@@ -96,7 +122,7 @@ class _Check:
         if has_read and has_sorted:
             state.passes(written.check_records)
             state.passes(written.check_missing)
-        if has_read and self._keeps_answers:
+        if has_read and self._keeps_answers and self._is_thorough:
             state.passes(self._check_archive)
         return self._verification()
 
@@ -141,7 +167,7 @@ class _Check:
                 self._faults.add("lines that are no record", sentence)
             else:
                 self._records += 1
-                if (fault := file_checks.fault_of(self._run.folder, record)) is not None:
+                if self._is_thorough and (fault := file_checks.fault_of(self._run.folder, record)) is not None:
                     self._faults.add("saved files", fault)
                 has_answer = record.status is not None
                 yield key, urls.fingerprint(record.url), position, _NUMBERS[record.outcome], has_answer

@@ -11,12 +11,12 @@ from crawler import urls
 from crawler.errors import RunError
 from crawler.log.terminal import printable
 from crawler.models import OUTCOMES
-from crawler.store import snapshot
+from crawler.store import checksums, snapshot
 from crawler.store.base import STATE
 from crawler.store.batches import Batch
 from crawler.store.faults import EXAMPLES, Faults
-from crawler.store.sqlite import PENDING
-from crawler.store.sqlite_file import APPLICATION_ID, READABLE_VERSIONS
+from crawler.store.rows import PENDING
+from crawler.store.schema import APPLICATION_ID, READABLE_VERSIONS, SCHEMA_VERSION, is_whole_schema
 
 DAMAGE = "damage to the state"  # a kind of fault
 MAX_URL_CHARS = 200  # A URL in a sentence is cut to this length.
@@ -49,8 +49,10 @@ class StateChecks:
         self._db = db = snapshot.scratch()
         self._faults = faults
         self.is_open = False
+        self._is_of_today = False  # Whether the state has the format of today.
         self.count = 0  # How many URLs there are, once they were counted.
         db.execute(_KNOWN)
+        checksums.teach(db)
         db.create_function("fingerprint_of", 1, _fingerprint, deterministic=True)
         db.create_function("host_of", 1, _host, deterministic=True)
 
@@ -93,7 +95,7 @@ class StateChecks:
         if version not in READABLE_VERSIONS:
             known = " and ".join(map(str, READABLE_VERSIONS))
             raise sqlite3.DatabaseError(f"it has the format {version}, this crawler reads {known}")
-        self.is_open = True
+        self.is_open, self._is_of_today = True, version == SCHEMA_VERSION
 
     def outputs(self) -> list[tuple[str, int]]:
         """The outputs by name, with their committed lengths in bytes."""
@@ -125,12 +127,32 @@ class StateChecks:
 
     def check_file(self) -> None:
         """What SQLite itself says of the file, and the rows without which it cannot be opened."""
-        for (said,) in self._db.execute(f"PRAGMA state.quick_check({EXAMPLES})"):
+        for (said,) in self._db.execute(f"PRAGMA state.integrity_check({EXAMPLES})"):
             if said != "ok":
                 self._faults.add(DAMAGE, f"{STATE} is damaged: {'; '.join(said.splitlines())}")
         for key in ("epoch", "is_clean"):
-            if not self._db.execute("SELECT 1 FROM state.meta WHERE key = ?", (key,)).fetchone():
-                self._faults.add(DAMAGE, f"{STATE} has no row {key!r} in meta")
+            row = self._db.execute("SELECT typeof(value) FROM state.meta WHERE key = ?", (key,)).fetchone()
+            if row != ("integer",):
+                self._faults.add(DAMAGE, f"{STATE} has no row {key!r} with a number in meta")
+        if self._is_of_today:
+            schema = self._db.execute("SELECT sql FROM state.sqlite_schema WHERE sql IS NOT NULL")
+            if not is_whole_schema(sql for (sql,) in schema):
+                self._faults.add(DAMAGE, f"{STATE} does not have the tables that a crawler makes")
+
+    def check_rows(self) -> None:
+        """Every row that has a checksum is the one that was written."""
+        if not self._is_of_today:
+            return
+        for table, columns in checksums.COLUMNS.items():
+            key = "seq" if table == "details" else "CAST(key AS BLOB)" if table == "hosts" else "NULL"
+            self._faults.extend(
+                "altered rows",
+                self._db.execute(f"SELECT {key} FROM state.{table} WHERE row_crc32 IS NOT crc_of({columns})"),
+                lambda key, table=table: f"{STATE}: {self._row(table, key)} is not as it was written",
+            )
+
+    def _row(self, table: str, key: object) -> str:
+        return self.named(key) if table == "details" else f"a row of {table}{'' if key is None else f' ({short(key)})'}"
 
     def check_counts(self) -> None:
         """The counts that are kept are those of the URLs."""
@@ -151,6 +173,7 @@ class StateChecks:
 
     def check_pending(self) -> None:
         """The queues hold the pending URLs and nothing else; suspects of a crash may be out of theirs."""
+        crashed = "EXISTS (SELECT 1 FROM state.crashed c WHERE c.seq = d.seq)" if self._is_of_today else "crashes"
         self._faults.extend(
             "URLs in a wrong queue",
             self._db.execute(f"""
@@ -162,7 +185,7 @@ class StateChecks:
         self._faults.extend(
             "URLs in no queue",
             self._db.execute(f"""
-                SELECT seq FROM state.details d WHERE outcome = {PENDING} AND crashes = 0
+                SELECT seq FROM state.details d WHERE outcome = {PENDING} AND NOT {crashed}
                 AND NOT EXISTS (SELECT 1 FROM state.pending p WHERE p.host = d.host AND p.seq = d.seq)
             """),
             lambda seq: f"{STATE}: {self.named(seq)} is pending, but in no queue",

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from crawler.errors import RunError
 from crawler.models import OUTCOMES
+from crawler.store import checksums
 from crawler.store.base import Output
+from crawler.store.migration import migrate
+from crawler.store.rows import PENDING, batch_crc
+from crawler.store.schema import SCHEMA_VERSION, damaged
 from crawler.store.snapshot import SqliteSnapshot
-from crawler.store.sqlite import PENDING
-from crawler.store.sqlite_file import SCHEMA_VERSION, damaged, migrate
 
 
 class Rewind:
@@ -36,7 +38,8 @@ class Rewind:
             self._db = sqlite3.connect(self._fresh, isolation_level=None)
             snapshot.db.backup(self._db, name="state")
             if snapshot.version < SCHEMA_VERSION:
-                migrate(self._db)
+                migrate(self._db, snapshot.version)
+            checksums.teach(self._db)
             self._db.execute("PRAGMA journal_mode = MEMORY")
             self._db.execute("CREATE TEMP TABLE again (seq INTEGER PRIMARY KEY)")
             self._db.execute("BEGIN")
@@ -76,10 +79,8 @@ class Rewind:
             self._forget_pending()
             self._rewind()
             for output in outputs:
-                self._db.execute(
-                    "INSERT INTO batches VALUES (1, ?, ?, ?, ?, ?, 0)",
-                    (output.name, output.offset, output.length, output.crc32, output.records),
-                )
+                values = (1, output.name, output.offset, output.length, output.crc32, output.records, 0)
+                self._db.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, batch_crc(*values)))
                 self._db.execute("INSERT INTO outputs VALUES (?, ?)", (output.name, output.offset + output.length))
             self._db.execute("COMMIT")
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -100,9 +101,11 @@ class Rewind:
             UPDATE details SET outcome = {PENDING}, reason = NULL, attempts = max(attempts - 1, 0)
             WHERE seq IN (SELECT seq FROM again)
         """)
-        execute("UPDATE details SET crashes = 0 WHERE crashes > 0")
+        checksums.renew(self._db, "details", "seq IN (SELECT seq FROM again)")
+        execute("DELETE FROM crashed")
         execute(f"INSERT INTO pending SELECT host, seq FROM details WHERE outcome = {PENDING} ORDER BY host, seq")
         execute("UPDATE hosts SET next_at = NULL, gap_s = NULL")
+        checksums.renew(self._db, "hosts")
         for number in range(len(OUTCOMES)):
             execute(
                 "UPDATE counts SET urls = (SELECT count(*) FROM details WHERE outcome = ?1) WHERE outcome = ?1",

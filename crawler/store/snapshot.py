@@ -11,7 +11,7 @@ from typing import Any
 from crawler.errors import RunError
 from crawler.models import OUTCOMES, Outcome
 from crawler.store.base import Known, Output
-from crawler.store.sqlite_file import check_version, damaged
+from crawler.store.schema import check_version, damaged
 
 CACHE_KIB = 64 * 1024
 

@@ -15,21 +15,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from crawler import urls
 from crawler.models import OUTCOMES, Link, Outcome, Pending, Request
 from crawler.store.base import NO_STATES, Done, Found, Output, States, Territory, TrapRow
+from crawler.store.checksums import crc_as, text_crc
 from crawler.store.fingerprints import FingerprintSet
-from crawler.store.sqlite_file import damaged, open_file
+from crawler.store.rows import (
+    PENDING,
+    batch_crc,
+    crc_of_request,
+    host_crc,
+    novel_request,
+    novel_row,
+    outcome_row,
+    request_of,
+)
+from crawler.store.schema import damaged
+from crawler.store.sqlite_file import open_file
 
 ROWS_PER_INSERT = 500  # SQLite takes 32,766 parameters a statement
 RECENT = 50_000  # fingerprints known to be seen that are kept where they are found fastest; 4 MB
 MAX_HOST_IDS = 200_000  # ids of hosts that are kept in memory
-PENDING = OUTCOMES.index("pending")
 
 _REQUEST = (
-    "d.url, h.key, d.depth, d.via, d.chain, d.attempts, d.is_seed, d.seq, d.extra"
+    "d.url, h.key, d.depth, d.via, d.chain, d.attempts, d.is_seed, d.seq, d.extra, d.host, d.row_crc32"
     " FROM details d JOIN hosts h ON h.id = d.host"
 )
 # Each host that has pending URLs, found by jumping from host to host in the queues: its first URL, and how many.
@@ -105,11 +114,15 @@ class SqliteStore:
         return novel
 
     def _note(self, states: States) -> None:
-        rows = ((host.next_at, host.gap_s, host.key) for host in states.hosts)
-        self._db.executemany("UPDATE hosts SET next_at = ?, gap_s = ? WHERE key = ?", rows)
-        self._db.executemany("INSERT OR IGNORE INTO reading VALUES (?)", ((origin,) for origin in states.reading))
+        rows = (
+            (host.next_at, host.gap_s, host_crc(host.key, host.next_at, host.gap_s), host.key) for host in states.hosts
+        )
+        self._db.executemany("UPDATE hosts SET next_at = ?, gap_s = ?, row_crc32 = ? WHERE key = ?", rows)
+        reading = ((origin, text_crc(origin)) for origin in states.reading)
+        self._db.executemany("INSERT OR IGNORE INTO reading VALUES (?, ?)", reading)
         self._db.executemany("DELETE FROM reading WHERE origin = ?", ((origin,) for origin in states.read))
-        self._db.executemany("INSERT OR IGNORE INTO aliases VALUES (?, ?)", states.aliases)
+        aliases = ((*alias, text_crc(*alias)) for alias in states.aliases)
+        self._db.executemany("INSERT OR IGNORE INTO aliases VALUES (?, ?, ?)", aliases)
 
     def _insert(self, groups: Iterable[Found]) -> list[Request]:
         """Insert links that were never seen, and give them their place in the order of discovery."""
@@ -128,16 +141,13 @@ class SqliteStore:
         self._remember(fresh)
         self._next_seq += len(rows)
         novel = [
-            _novel(link, group, seq)
+            novel_request(link, group, seq)
             for (_, _, seq), (key, (link, group)) in zip(rows, fresh.items(), strict=True)
             if key in new
         ]
         self._db.executemany(
-            "INSERT INTO details VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, 0, ?)",
-            (
-                (r.seq, ids[r.host], r.url, r.depth, r.via, _chain_text(r.chain), r.is_seed, PENDING, r.extra)
-                for r in novel
-            ),
+            "INSERT INTO details VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (novel_row(r, ids[r.host]) for r in novel),
         )
         self._db.executemany("INSERT INTO pending VALUES (?, ?)", sorted((ids[r.host], r.seq) for r in novel))
         self._count({"pending": len(novel)})
@@ -167,20 +177,19 @@ class SqliteStore:
         for key in missing:
             row = self._db.execute("SELECT id FROM hosts WHERE key = ?", (key,)).fetchone()
             if row is None:
-                cursor = self._db.execute("INSERT INTO hosts (key, shard) VALUES (?, ?)", (key, urls.shard_of(key)))
+                values = (key, urls.shard_of(key), host_crc(key))
+                cursor = self._db.execute("INSERT INTO hosts (key, shard, row_crc32) VALUES (?, ?, ?)", values)
                 row = (cursor.lastrowid,)
             self._host_ids[key] = row[0]
         return {key: self._host_ids[key] for key in keys}
 
     def _mark(self, done: Sequence[Done]) -> None:
         rows = [each for each in done if each.request.seq]
-        self._db.executemany(
-            "UPDATE details SET outcome = ?, reason = ?, attempts = ? WHERE seq = ?",
-            ((OUTCOMES.index(d.outcome), d.reason, d.request.attempts + d.was_open, d.request.seq) for d in rows),
-        )
-        kept = [(each.extra, each.request.seq) for each in rows if each.extra is not None]
-        self._db.executemany("UPDATE details SET extra = ? WHERE seq = ?", kept)
         ids = self._ids({each.request.host for each in rows})
+        self._db.executemany(
+            "UPDATE details SET outcome = ?, reason = ?, attempts = ?, extra = ?, row_crc32 = ? WHERE seq = ?",
+            (outcome_row(each, ids[each.request.host]) for each in rows),
+        )
         self._db.executemany(
             "DELETE FROM pending WHERE host = ? AND seq = ?", ((ids[d.request.host], d.request.seq) for d in rows)
         )
@@ -205,7 +214,7 @@ class SqliteStore:
                 output.records,
                 self.epoch,
             )
-            self._db.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            self._db.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, batch_crc(*values)))
             self._db.execute(
                 "INSERT INTO outputs VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET length = excluded.length",
                 (output.name, output.offset + output.length),
@@ -220,7 +229,7 @@ class SqliteStore:
             SELECT {_REQUEST} JOIN pending p ON p.seq = d.seq AND p.host = d.host
             WHERE h.key = ? AND p.host = h.id AND p.seq > ? ORDER BY p.seq LIMIT ?
         """
-        return [_request(*row) for row in self._rows(query, (host, after, count))]
+        return [self._request(*row) for row in self._rows(query, (host, after, count))]
 
     def counts(self) -> dict[Outcome, int]:
         """How many URLs have which outcome."""
@@ -252,7 +261,8 @@ class SqliteStore:
         """See `Store.charge`."""
         with self._transaction():
             self._db.executemany(
-                "UPDATE details SET crashes = crashes + 1 WHERE seq = ? AND outcome = ?",
+                "INSERT INTO crashed SELECT seq, 1 FROM details WHERE seq = ? AND outcome = ?"
+                " ON CONFLICT (seq) DO UPDATE SET crashes = crashes + 1",
                 ((seq, PENDING) for seq in seqs),
             )
 
@@ -263,8 +273,8 @@ class SqliteStore:
             # Seeds and what was tried have a record already, and no URL gets a second one in a run.
             chosen = f"outcome = {skipped} AND reason IN ({marks}) AND NOT is_seed AND NOT attempts"
             self._db.execute(f"INSERT OR IGNORE INTO pending SELECT host, seq FROM details WHERE {chosen}", reasons)
-            statement = f"UPDATE details SET outcome = {PENDING}, reason = NULL WHERE {chosen}"
-            count = self._db.execute(statement, reasons).rowcount
+            changes = f"outcome = {PENDING}, reason = NULL, row_crc32 = {crc_as(PENDING)}"
+            count = self._db.execute(f"UPDATE details SET {changes} WHERE {chosen}", reasons).rowcount
             self._count({"skipped": -count, "pending": count})
         return count
 
@@ -276,7 +286,9 @@ class SqliteStore:
             hosts=[Pending(*row) for row in self._rows(_WAITING_HOSTS)],
             suspects=suspects,
             aliases=[
-                (site, host) for site, host in self._rows("SELECT * FROM aliases") if urls.shard_of(host) in shards
+                (site, host)
+                for site, host in self._rows("SELECT site, host FROM aliases")
+                if urls.shard_of(host) in shards
             ],
             reading=[
                 origin
@@ -293,25 +305,37 @@ class SqliteStore:
     def _sort_out_suspects(self, max_crashes: int) -> list[Request]:
         """Queue again what an earlier session took out of its queues, and take out those that are suspects now."""
         crashed = f"""
-            FROM details d JOIN hosts h ON h.id = d.host
-            WHERE d.crashes > 0 AND d.outcome = {PENDING} AND is_ours(h.shard)
+            FROM crashed c JOIN details d ON d.seq = c.seq JOIN hosts h ON h.id = d.host
+            WHERE d.outcome = {PENDING} AND is_ours(h.shard)
         """
         with self._transaction():
             self._db.execute(f"INSERT OR IGNORE INTO pending SELECT d.host, d.seq {crashed}")
-            rows = list(self._rows(f"SELECT d.host, d.seq {crashed} AND d.crashes >= ? ORDER BY d.seq", (max_crashes,)))
+            rows = list(self._rows(f"SELECT d.host, d.seq {crashed} AND c.crashes >= ? ORDER BY d.seq", (max_crashes,)))
             self._db.executemany("DELETE FROM pending WHERE host = ? AND seq = ?", rows)
         return [request for _, seq in rows if (request := self.request(seq)) is not None]
 
     def request(self, seq: int) -> Request | None:
         """The pending request at a position, None if it has an outcome."""
         row = next(self._rows(f"SELECT {_REQUEST} WHERE d.seq = ? AND d.outcome = ?", (seq, PENDING)), None)
-        return None if row is None else _request(*row)
+        return None if row is None else self._request(*row)
+
+    def _request(self, *row: Any) -> Request:
+        """A pending request by its row.
+
+        Raises:
+            RunError: If the row was altered.
+        """
+        *columns, host_id, row_crc32 = row
+        request = request_of(*columns)
+        if crc_of_request(request, host_id) != row_crc32:
+            raise damaged(self.path, sqlite3.DatabaseError(f"row {request.seq} of details was altered"))
+        return request
 
     def keep_traps(self, rows: Sequence[TrapRow]) -> None:
         """See `Store.keep_traps`."""
         with self._transaction():
             self._db.execute("DELETE FROM traps")
-            self._db.executemany("INSERT INTO traps VALUES (?, ?, ?)", rows)
+            self._db.executemany("INSERT INTO traps VALUES (?, ?, ?, ?)", ((*row, text_crc(*row)) for row in rows))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -336,34 +360,3 @@ class SqliteStore:
             raise damaged(self.path, error) from error
         finally:
             self._db.close()
-
-
-def _novel(link: Link, group: Found, seq: int) -> Request:
-    key = link.fingerprint
-    extra = group.extra.get(key) if group.extra else None
-    return Request(
-        link.url, link.host, key, "page", group.depth, group.via, group.chain, 0, group.are_seeds, seq, extra
-    )
-
-
-def _chain_text(chain: tuple[str, ...]) -> str | None:
-    return msgspec.json.encode(chain).decode() if chain else None
-
-
-def _chain(text: str | None) -> tuple[str, ...]:
-    return msgspec.json.decode(text, type=tuple[str, ...]) if text else ()
-
-
-def _request(
-    url: str,
-    host: str,
-    depth: int,
-    via: str | None,
-    chain: str | None,
-    attempts: int,
-    is_seed: int,
-    seq: int,
-    extra: bytes | None,
-) -> Request:
-    key = urls.fingerprint(url)
-    return Request(url, host, key, "page", depth, via, _chain(chain), attempts, bool(is_seed), seq, extra)

@@ -146,10 +146,10 @@ class Bench(NamedTuple):
 
 
 @contextmanager
-def open_bench() -> Iterator[Bench]:
-    """Serve the world and crawl it once in peace."""
-    with serve_in_process(WORLD, log=True) as lab, tempfile.TemporaryDirectory() as place:
-        seeds = World(WORLD).seeds(lab.port)
+def open_bench(spec: WorldSpec = WORLD) -> Iterator[Bench]:
+    """Serve a world and crawl it once in peace."""
+    with serve_in_process(spec, log=True) as lab, tempfile.TemporaryDirectory() as place:
+        seeds = World(spec).seeds(lab.port)
         run = Path(place) / "run"
         began = time.monotonic()
         ended = run_session("crawl", *seeds, *OPTIONS, "--run", run)

@@ -21,7 +21,7 @@ from crawler.engine.engine import Engine
 from crawler.engine.pipeline import Pipeline
 from crawler.parse.stage import PageParser
 from crawler.run import folder as run
-from crawler.store import sqlite_file
+from crawler.store import migration, sqlite_file
 from crawler.store.in_progress import InProgress
 from crawler.store.journal import Journal
 from crawler.store.sqlite import SqliteStore
@@ -125,13 +125,13 @@ POINTS = {
 }
 # Of a resume that finds a state of an earlier format; no other session passes there.
 MIGRATION_POINTS = {
-    "found": Point("migration: found, nothing done", before(sqlite_file, "_keep_copy")),
+    "found": Point("migration: found, nothing done", before(sqlite_file, "keep_copy")),
     "half copied": Point(
-        "migration: the copy has a name that is not on the disk yet", before(sqlite_file, "sync_folder")
+        "migration: the copy has a name that is not on the disk yet", before(migration, "sync_folder")
     ),
-    "copied": Point("migration: the copy is kept", after(sqlite_file, "_keep_copy")),
-    "half migrated": Point("migration: inside the transaction", before(sqlite_file, "_fill")),
-    "filled": Point("migration: before the transaction ends", after(sqlite_file, "_fill")),
+    "copied": Point("migration: the copy is kept", after(sqlite_file, "keep_copy")),
+    "half migrated": Point("migration: inside the transaction", before(migration, "_fill")),
+    "filled": Point("migration: before the transaction ends", after(migration, "_fill")),
     "migrated": Point("migration: done", after(sqlite_file, "migrate")),
 }
 
@@ -148,10 +148,26 @@ def arm_page(url: str) -> None:
     PageParser.parse = mortal  # type: ignore[method-assign]
 
 
+def _stop_after(commits: int) -> None:
+    """Have the crawl stopped by SIGTERM as soon as there were so many commits."""
+    committed = Engine._committed
+
+    def stopping(engine: Engine, *arguments: Any) -> None:
+        nonlocal commits
+        committed(engine, *arguments)
+        commits -= 1
+        if not commits:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    Engine._committed = stopping  # type: ignore[method-assign]
+
+
 def main(point: str, count: str, *arguments: str) -> int:
-    """Arm a point, with `page` a URL, or with `room` limit the bytes of a file, and run the crawler."""
+    """Arm a point, with `page` a URL, with `room` limit the bytes of a file, with `stop` stop it; run the crawler."""
     if point == "page":
         arm_page(count)
+    elif point == "stop":
+        _stop_after(int(count))
     elif point == "room":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(count), int(count)))
     else:

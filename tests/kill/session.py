@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from crawler.commands.exit import Exit
 from crawler.run.verify import verify
 from crawler.store.journal import read_lines
 from crawler.store.sqlite import SqliteStore
@@ -127,7 +128,7 @@ def run_session(*arguments: object, point: tuple[str, object] | None = None) -> 
 
 def assert_refused(ended: Ended, *words: str) -> None:
     """A session ended with one sentence that holds these words, and a status that says so."""
-    assert ended.status in (2, 3), ended
+    assert ended.status in (Exit.USAGE, Exit.STOPPED, Exit.BUSY, Exit.DAMAGED), ended
     assert len(ended.said.strip().splitlines()) == 1, ended.said
     for word in words:
         assert word in ended.said

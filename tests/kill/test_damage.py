@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from crawler.commands.exit import Exit
+from tests.kill import flips
 from tests.kill.campaign import OPTIONS, Bench, assert_goes_on
 from tests.kill.session import FAST, assert_refused, look, run_session
 
 KIB = 1024
 MIB = 1024 * KIB
 ROOM = 900 * KIB  # for a file that would grow longer
+FLIPS = 24  # `python -m tests.kill.flips` flips 1,000
 
 
 # Full disks
@@ -122,8 +125,10 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_run_is_refused_and_left_as_it_is(damage: str, killed: Path, tmp_path: Path) -> None:
-    """Never a fresh start: one sentence that names the file, status 3, and the records stay."""
+def test_a_damaged_run_is_refused_and_left_as_it_is_until_it_is_repaired(
+    damage: str, bench: Bench, killed: Path, tmp_path: Path
+) -> None:
+    """Never a fresh start: one sentence that names the file, status 5, and the records stay; they make a new state."""
     # scenario 105
     run = Path(shutil.copytree(killed, tmp_path / "run"))
     name, make = DAMAGES[damage]
@@ -131,10 +136,27 @@ def test_a_damaged_run_is_refused_and_left_as_it_is(damage: str, killed: Path, t
     before = {each: (run / each).read_bytes() for each in ("run.toml", JOURNAL) if (run / each).exists()}
     ended = run_session("resume", run, *FAST)
     assert_refused(ended, name)
-    assert ended.status == 3
+    assert ended.status == Exit.DAMAGED
     assert "verify" in ended.said or "export" in ended.said
     for each, data in before.items():
         assert (run / each).read_bytes() == data, each
+    repaired = run_session("verify", run, "--repair")
+    if name == JOURNAL:
+        assert_refused(repaired, JOURNAL)
+        assert repaired.status == Exit.DAMAGED
+        return
+    assert repaired.status == 0, repaired
+    assert (run / "state.damaged.sqlite").exists() == (damage != "it is missing")
+    assert_goes_on(bench, run)
+
+
+def test_bits_that_flip_are_never_silent_and_never_hang(tmp_path: Path) -> None:
+    """Each flip is refused, and repaired where the records are whole, or the run ends as if there had been none."""
+    # scenario 105
+    said: list[str] = []
+    results = flips.campaign(FLIPS, 4, said.append)
+    assert said == []
+    assert results.total() == FLIPS
 
 
 def test_a_lost_write_ahead_log_makes_no_record_wrong(bench: Bench, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from crawler.run.verify import verify
 from tests.kill.campaign import OPTIONS, Bench, assert_goes_on
 from tests.kill.child import MIGRATION_POINTS
 from tests.kill.session import FAST, run_session
-from tests.unit.store.formats import as_format_2
+from tests.unit.store.formats import as_format
 
 
 @pytest.mark.parametrize("point", MIGRATION_POINTS)
@@ -21,7 +21,7 @@ def test_a_run_of_the_version_before_goes_on_whenever_its_migration_is_killed(
     # scenario 107
     run = tmp_path / "run"
     assert run_session("crawl", *bench.seeds, *OPTIONS, "--run", run, point=("committed", 5)).was_killed
-    as_format_2(run / "state.sqlite")
+    as_format(run / "state.sqlite", 2)
     assert verify(run) == []
     assert run_session("resume", run, *FAST, point=(point, 1)).was_killed
     assert_goes_on(bench, run)

@@ -9,6 +9,7 @@ from pathlib import Path
 from zlib import crc32
 
 from crawler.models import OUTCOMES
+from crawler.store.rows import batch_crc
 from tests.unit.made_run import alter
 
 NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}
@@ -44,10 +45,11 @@ def rewrite(change: Callable[[list[bytes]], list[bytes]]) -> Damage:
         lines = change(journal_of(folder).read_bytes().splitlines(keepends=True))
         data = b"".join(lines)
         journal_of(folder).write_bytes(data)
+        batch = (1, "records.jsonl", 0, len(data), crc32(data), len(lines), 1)
         alter(
             folder,
             "DELETE FROM batches",
-            f"INSERT INTO batches VALUES (1, 'records.jsonl', 0, {len(data)}, {crc32(data)}, {len(lines)}, 1)",
+            f"INSERT INTO batches VALUES {(*batch, batch_crc(*batch))}",
             f"UPDATE outputs SET length = {len(data)}",
         )
 

@@ -247,7 +247,7 @@ ZERO = r"records\.jsonl: the record of http://a\.example/0 at byte [\d,]+ "
             "DELETE FROM outputs",
             r"no record of http://a\.example/8 \(row 12 of details\), which is http_error in state",
         ),
-        ("DELETE FROM meta WHERE key = 'epoch'", r"state\.sqlite has no row 'epoch' in meta"),
+        ("DELETE FROM meta WHERE key = 'epoch'", r"state\.sqlite has no row 'epoch' with a number in meta"),
         ("DROP TABLE pending", r"state\.sqlite cannot be read: no such table: state\.pending"),
         ("PRAGMA user_version = 99", r"state\.sqlite cannot be read: it has the format 99, this crawler reads 2"),
         ("PRAGMA application_id = 0", r"state\.sqlite cannot be read: it does not carry the mark of a crawler's state"),

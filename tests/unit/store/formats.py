@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from crawler.store.sqlite_file import APPLICATION_ID
+from crawler.store.schema import APPLICATION_ID
 
 FORMAT_2 = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -31,20 +31,30 @@ CREATE TABLE reading (origin TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE traps (domain TEXT NOT NULL, pattern TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (domain, pattern))
     WITHOUT ROWID;
 """
-TABLES = ("meta", "counts", "hosts", "urls", "details", "pending", "outputs", "batches", "reading", "traps")
+FORMAT_3 = (
+    FORMAT_2.replace("next_at REAL)", "next_at REAL, gap_s REAL)").replace(
+        "crashes INTEGER NOT NULL\n)", "crashes INTEGER NOT NULL, extra BLOB\n)"
+    )
+    + "CREATE TABLE aliases (site TEXT NOT NULL, host TEXT NOT NULL, PRIMARY KEY (site, host)) WITHOUT ROWID;"
+)
+FORMATS = {2: FORMAT_2, 3: FORMAT_3}
 
 
-def as_format_2(path: Path) -> None:
-    """Make a state of today one of format 2, with the same URLs in it."""
+def as_format(path: Path, version: int) -> None:
+    """Make a state of today one of an earlier format, with the same URLs in it."""
     old = path.with_name("old.sqlite")
     with closing(sqlite3.connect(old, isolation_level=None)) as db:
-        db.executescript(FORMAT_2)
+        db.executescript(FORMATS[version])
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute("PRAGMA user_version = 2")
+        db.execute(f"PRAGMA user_version = {version}")
         db.execute("ATTACH ? AS now", (str(path),))
-        for table in TABLES:
+        tables = [name for (name,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")]
+        for table in tables:
             columns = ", ".join(name for _, name, *_ in db.execute(f"PRAGMA main.table_info({table})"))
-            db.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM now.{table}")
+            values = columns.replace(
+                "crashes", "coalesce((SELECT c.crashes FROM now.crashed c WHERE c.seq = d.seq), 0)"
+            )
+            db.execute(f"INSERT INTO {table} ({columns}) SELECT {values} FROM now.{table} d")
         db.execute("DETACH now")
         db.execute("PRAGMA journal_mode = WAL")
     for suffix in ("-wal", "-shm"):

@@ -10,13 +10,15 @@ import pytest
 
 from crawler.errors import RunError
 from crawler.models import OUTCOMES
-from crawler.store.base import ALL_SHARDS, Done, Found, States
+from crawler.store.base import ALL_SHARDS, Done, Found, HostState, States
+from crawler.store.checks import StateChecks
+from crawler.store.faults import Faults
 from crawler.store.rewind import Rewind
 from crawler.store.snapshot import SqliteSnapshot
 from crawler.store.sqlite import SqliteStore
 
 from .conftest import found, link
-from .formats import as_format_2
+from .formats import as_format
 
 A, B = "http://a.example/", "http://[::1]:8000/"
 
@@ -36,7 +38,7 @@ def old(tmp_path: Path) -> Path:
     target = Found([link("http://b.example/")], 0, A, (A,), are_seeds=True)
     store.commit([Done(seed, "redirect", "301", found=target)], [], (), States(reading=["http://a.example"]))
     store.close(is_clean=False)
-    as_format_2(path)
+    as_format(path, 2)
     with closing(sqlite3.connect(path)) as db:
         db.execute("UPDATE hosts SET shard = 0 WHERE key LIKE '[%'")
         db.commit()
@@ -62,11 +64,36 @@ def test_a_run_that_goes_on_has_it_migrated_and_keeps_a_copy(old: Path) -> None:
     assert [(each.key, each.gap_s) for each in territory.hosts] == [("[::1]:8000", None), ("b.example", None)]
     assert list(territory.reading) == ["http://a.example"]
     store.close(is_clean=True)
-    assert version(old) == 3
+    assert version(old) == 4
     copy = old.with_name("state.format-2.sqlite")
     assert version(copy) == 2
     with SqliteSnapshot(old) as now, SqliteSnapshot(copy) as before:
         assert list(now.known()) == list(before.known())
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_migrated_state_is_as_good_as_a_new_one(tmp_path: Path, number: int) -> None:
+    path = tmp_path / "state.sqlite"
+    store = SqliteStore(path, is_new=True)
+    store.begin_session()
+    (seed, other) = store.commit([], [found(A, B, are_seeds=True)])
+    store.commit([Done(seed, "ok")], [], (), States([HostState("[::1]:8000", 5.0, 2.5)], aliases=[(A, "b.example")]))
+    store.keep_traps([("a.example", "/x", "{}")])
+    store.charge([other.seq])
+    store.close(is_clean=False)
+    as_format(path, number)
+    store = SqliteStore(path, is_new=False)
+    store.begin_session()
+    territory = store.take_over(ALL_SHARDS, 1)
+    assert [each.url for each in territory.suspects] == [B]
+    assert list(territory.traps) == [("a.example", "/x", "{}")]
+    assert list(territory.aliases) == ([(A, "b.example")] if number > 2 else [])
+    store.close(is_clean=True)
+    faults = Faults()
+    with StateChecks(path, faults) as checks:
+        for check in (checks.open, checks.check_file, checks.check_rows, checks.check_counts, checks.check_pending):
+            assert checks.passes(check)
+    assert faults.sentences() == []
 
 
 def test_the_copy_of_a_migration_that_came_to_nothing_is_made_anew(old: Path) -> None:
@@ -83,7 +110,7 @@ def test_a_run_that_is_parsed_again_begins_with_a_state_of_today(old: Path) -> N
         rewind = Rewind(snapshot, path)
         rewind.finish(())
         rewind.close()
-    assert version(path) == 3
+    assert version(path) == 4
     assert version(old) == 2
 
 
@@ -96,12 +123,12 @@ def test_damage_is_told_and_nothing_is_changed(old: Path) -> None:
     assert version(old) == 2
 
 
-@pytest.mark.parametrize("number", [1, 4])
+@pytest.mark.parametrize("number", [1, 5])
 def test_another_format_is_refused_and_left_as_it_is(old: Path, number: int) -> None:
     with closing(sqlite3.connect(old)) as db:
         db.execute(f"PRAGMA user_version = {number}")
     for read in (lambda: SqliteStore(old, is_new=False), lambda: SqliteSnapshot(old)):
-        with pytest.raises(RunError, match=rf"has the format {number}, this crawler reads 2 and 3"):
+        with pytest.raises(RunError, match=rf"has the format {number}, this crawler reads 2 and 3 and 4"):
             read()
     assert version(old) == number
 
