@@ -96,7 +96,7 @@ class Engine:
         # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
         probation = 0 if strategy_of(settings.fetch.strategy).is_one_at_a_time else slots
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, slots, probation)
-        self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.hosts.gap_cause)
+        self.ledger = Ledger(settings, self.frontier.hosts.delays)
         self._sampler = Sampler(self.ledger.timeline, lambda: moment(self))
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states, parts.archive)
         self._suspects: deque[Request] = deque()

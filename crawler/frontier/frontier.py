@@ -109,11 +109,6 @@ class Frontier:
         """Whether a host that answers would find a slot."""
         return self._lanes.has_room
 
-    def gap_s(self, key: str) -> float | None:
-        """Seconds between two requests to a host as things are; None for one that is not in mind."""
-        host = self._hosts.get(key)
-        return None if host is None else host.pace.gap_s
-
     def crawl_delay_s(self, key: str) -> float | None:
         """Seconds between two requests that the robots.txt of a host asks for, to be kept for `restore_gap`."""
         host = self._hosts.get(key)

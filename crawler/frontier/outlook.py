@@ -6,10 +6,30 @@ import math
 
 from msgspec import Struct
 
+from crawler.frontier.politeness import GapCause
+
 # Halving a span of time so often finds a moment to a millionth of it.
 HALVINGS = 20
 # A first answer that takes more seconds than this is worth a word.
 SILENT_S = 3.0
+
+
+class HostDelays(Struct, frozen=True, kw_only=True):
+    """What keeps two requests to a host apart, in seconds.
+
+    Args:
+        own_s: The delay that the user asks for there.
+        is_of_site: Whether that is the delay of the host's own site, and not that of the whole crawl.
+        crawl_delay_s: What its robots.txt asks for, 0 if nothing.
+        gap_s: What is kept as things are.
+        cause: What makes that as long as it is; None for a host that is not in mind.
+    """
+
+    own_s: float
+    gap_s: float
+    is_of_site: bool = False
+    crawl_delay_s: float = 0.0
+    cause: GapCause | None = None
 
 
 class HostView(Struct, frozen=True, kw_only=True):

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 from crawler.fetch import concurrency_of
 from crawler.frontier.decisions import Waits
-from crawler.frontier.politeness import GapCause
+from crawler.frontier.outlook import HostDelays
 from crawler.measure.bottleneck import judge
 from crawler.measure.evidence import Evidence
 from crawler.measure.extract_errors import ExtractErrors
 from crawler.measure.histogram import Histogram
-from crawler.measure.host_times import HostTable
+from crawler.measure.host_times import HostTable, HostTimes
 from crawler.measure.machine import Machine
 from crawler.measure.occupancy import Hold, Occupancy, Timeline
 from crawler.measure.stats import Bottleneck, LedgerStats, MergedStats, OutsideStats, ReasonStats
@@ -40,19 +40,18 @@ class Ledger:
 
     Args:
         settings: All settings, by which the figures are judged.
-        gap_of: The gap between two requests to a host as things are, seconds; None for one that is not known.
-        gap_cause_of: What makes it as long as it is; likewise.
+        delays_of: What keeps two requests to a host apart; None where it is the crawl's delay for all.
     """
 
     def __init__(
         self,
         settings: Settings | None = None,
-        gap_of: Callable[[str], float | None] = lambda host: None,
-        gap_cause_of: Callable[[str], GapCause | None] = lambda host: None,
+        delays_of: Callable[[str], HostDelays] | None = None,
     ) -> None:
         self._settings = settings or Settings()
-        self._gap_of = gap_of
-        self._gap_cause_of = gap_cause_of
+        delay_s = self._settings.politeness.delay_s
+        self._usual = HostDelays(own_s=delay_s, gap_s=delay_s)
+        self._delays_of = delays_of or (lambda host: self._usual)
         self.started_at = datetime.now(UTC)
         self.started = time.monotonic()
         self.ended: float | None = None
@@ -68,6 +67,7 @@ class Ledger:
         self.new_urls = 0
         self.fetch_s = 0.0  # The times of requests are summed although they overlap.
         self.first_byte_s = 0.0
+        self._no_answer_s = 0.0  # The part of `fetch_s` that ended without an answer.
         self.parse_cpu_s = 0.0
         self.parsed = 0
         self.failures: Counter[str] = Counter()  # Requests without an answer are counted by reason.
@@ -79,6 +79,7 @@ class Ledger:
         self.notes: dict[str, str] = {}  # Each note by its key, so that it is said once.
         self.extract_errors = ExtractErrors()
         self.hosts = HostTable()
+        self._all = HostTimes()  # What all hosts together were asked, for the requests that have not ended.
         self.occupancy = Occupancy()
         self.timeline = Timeline()
         self._stages = {name: Histogram() for name in STAGES}
@@ -152,15 +153,23 @@ class Ledger:
         now = time.monotonic()
         self.requests += 1
         self.hosts.of(host).asked(now)
+        self._all.asked(now)
         if self.first_request is None:
             self.first_request = now
             self._cpu_before_s = time.process_time()
             self._machine.start()
             self.occupancy.look(now, "nothing", 1)  # A crawl of one URL has no other look before its answer.
 
+    def _ended(self, host: str, elapsed_s: float) -> HostTimes:
+        """A request has ended; the times of its host."""
+        now, times = time.monotonic(), self.hosts.of(host)
+        times.ended(now, elapsed_s)
+        self._all.ended(now, elapsed_s)
+        return times
+
     def answered(self, page: Response) -> None:
         """An answer came."""
-        stages, host = self._stages, self.hosts.of(page.request.host)
+        stages, host = self._stages, self._ended(page.request.host, page.elapsed_s)
         count = len(page.body) if page.saved is None else page.saved.wire_bytes
         self.wire_bytes += count
         host.bytes += count
@@ -182,10 +191,15 @@ class Ledger:
     def no_answer(self, host: str, elapsed_s: float, reason: str) -> None:
         """A fetch ended without an answer, for a reason like `connect_timeout`."""
         self.fetch_s += elapsed_s
+        self._no_answer_s += elapsed_s
         self.failures[reason] += 1
-        times = self.hosts.of(host)
+        times = self._ended(host, elapsed_s)
         times.failures += 1
         times.fetch_s += elapsed_s
+
+    def not_sent(self, host: str, elapsed_s: float) -> None:
+        """There was no room for a request that was to leave so many seconds ago."""
+        self._ended(host, elapsed_s)
 
     def parsed_page(self, parsed: Parsed, elapsed_s: float) -> None:
         """A worker gave a page back, so long after it was fetched."""
@@ -233,8 +247,10 @@ class Ledger:
         settings, seen, stages = self._settings, self.occupancy, self._stages
         if self.ended is None:
             seen.catch_up(time.monotonic())
+        now = self.ended or time.monotonic()
         work_s = sum(histogram.total_s for histogram in self._of_worker)
-        name, host = self.hosts.slowest()
+        name, host = self.hosts.slowest(now)
+        delays = self._usual if name is None else self._delays_of(name)
         return Evidence(
             elapsed_s=seen.observed_s,
             strategy=settings.fetch.strategy,
@@ -244,7 +260,8 @@ class Ledger:
             writes_warc=settings.output.warc,
             concurrency=concurrency_of(settings.fetch),
             per_host=settings.politeness.per_host,
-            delay_s=settings.politeness.delay_s,
+            delay_s=delays.own_s,
+            has_site_delay=delays.is_of_site,
             workers=settings.parse_workers,
             cores=cores(),
             requests=self.requests,
@@ -257,6 +274,7 @@ class Ledger:
             bytes=self.wire_bytes,
             waiting_s=self.first_byte_s,
             download_s=stages["download"].total_s,
+            unanswered_s=self._no_answer_s + self._all.under_way_s(now),
             parsed=self.parsed,
             work_s=work_s,
             extract_s=stages["extract"].total_s,
@@ -269,12 +287,13 @@ class Ledger:
             holds=dict(seen.holds),
             host=name,
             host_requests=host.requests,
-            host_fetch_s=host.fetch_s / max(1, host.requests),
+            host_fetch_s=(host.fetch_s + host.under_way_s(now)) / max(1, host.requests),
             host_gap_s=host.politeness_s / max(1, host.requests - 1),  # There is no gap before the first.
             host_per_s=host.per_s,
-            host_gap_cause=None if name is None else self._gap_cause_of(name),
+            host_gap_cause=delays.cause,
+            host_crawl_delay_s=delays.crawl_delay_s,
             adaptive_factor=settings.politeness.adaptive_factor,
-            held_hosts=self.hosts.count_above(HELD_SHARE * seen.observed_s),
+            held_hosts=self.hosts.count_above(HELD_SHARE * seen.observed_s, now),
         )
 
     @property
@@ -298,10 +317,6 @@ class Ledger:
         """Something that the user should read in the summary, once for each key."""
         if len(self.notes) < MAX_NOTES:
             self.notes.setdefault(key, sentence)
-
-    def _delay_of(self, host: str) -> float:
-        gap_s = self._gap_of(host)
-        return self._settings.politeness.delay_s if gap_s is None else gap_s
 
     def stats(self, why: str = "", error: str | None = None) -> LedgerStats:
         """All figures, for stats.json.
@@ -347,5 +362,5 @@ class Ledger:
             stages={name: histogram.stats() for name, histogram in self._stages.items()},
             timeline=self.timeline.stats(),
             verdict=self.bottleneck(),
-            hosts=self.hosts.stats(self._delay_of),
+            hosts=self.hosts.stats(lambda host: self._delays_of(host).gap_s),
         )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.frontier.decisions import Waits
+from crawler.frontier.outlook import HostDelays
 from crawler.frontier.wait_clock import WaitClock
 from crawler.measure import host_times, procfs
 from crawler.measure import machine as machine_module
@@ -19,6 +20,7 @@ from crawler.measure.ledger import STAGES, Ledger
 from crawler.measure.machine import Machine
 from crawler.measure.occupancy import COLUMNS, MAX_ROWS, Occupancy, Timeline
 from crawler.models import Parsed, Request, Response
+from crawler.settings.groups import Settings
 
 DURATIONS = st.floats(min_value=0, max_value=1e5, allow_nan=False)
 REQUEST = Request("http://a.example/", "a.example", 1)
@@ -228,3 +230,43 @@ def test_what_this_process_computes_is_not_that_of_others(monkeypatch: pytest.Mo
     machine.start()
     machine.stop()
     assert machine.others_s == pytest.approx(1.0)
+
+
+def test_a_request_that_has_not_ended_is_seen_to_take_time() -> None:
+    """Its host is what is waited for, and the time is not put down to the main process."""
+    ledger = Ledger()
+    ledger.asked("a.example")
+    ledger.answered(Response(REQUEST, 200, (), b"x", 0.0, 0.0, "asyncio", first_byte_s=0.001))
+    ledger.asked("a.example")
+    begun = ledger.first_request
+    assert begun is not None
+    ledger.ended = begun + 20
+    evidence = ledger.evidence()
+    assert evidence.unanswered_s == pytest.approx(20, abs=0.1)
+    assert evidence.host_fetch_s == pytest.approx(10, abs=0.1)
+    ledger.no_answer("a.example", 20.0, "timeout")
+    assert ledger.evidence().unanswered_s == pytest.approx(20, abs=0.1)
+    assert ledger.evidence().host_fetch_s == pytest.approx(10, abs=0.1)
+
+
+def test_a_request_that_there_was_no_room_for_is_not_under_way() -> None:
+    """It is given back, and leaves again later."""
+    ledger = Ledger()
+    ledger.asked("a.example")
+    ledger.not_sent("a.example", 0.5)
+    begun = ledger.first_request
+    assert begun is not None
+    ledger.ended = begun + 20
+    assert ledger.evidence().unanswered_s == 0.0
+
+
+def test_the_delay_that_a_host_is_judged_by_is_its_own() -> None:
+    """Of its site, and of its robots.txt."""
+    known = HostDelays(own_s=5.0, is_of_site=True, crawl_delay_s=2.0, gap_s=5.0, cause="delay")
+    ledger = Ledger(Settings(), lambda host: known)
+    ledger.asked("a.example")
+    ledger.answered(Response(REQUEST, 200, (), b"x", 0.0, 0.5, "asyncio", first_byte_s=0.25))
+    seen = ledger.evidence()
+    assert (seen.delay_s, seen.has_site_delay, seen.host_crawl_delay_s) == (5.0, True, 2.0)
+    assert seen.host_gap_cause == "delay"
+    assert ledger.stats().hosts[0].delay_s == 5.0
