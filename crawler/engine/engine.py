@@ -27,6 +27,7 @@ from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
 from crawler.log.crawl_log import tell, tell_fault
 from crawler.log.terminal import counted
 from crawler.measure.ledger import Ledger
+from crawler.measure.occupancy import Hold, Queues
 from crawler.measure.sampler import Sampler
 from crawler.models import Link, Outcome, Request
 from crawler.scope.scope import Scope
@@ -286,11 +287,17 @@ class Engine:
                 case Refill():
                     self._start(self.pipeline.refill(decision))
                 case _:
-                    self.ledger.look(now, self.frontier.hold(now), self.frontier.in_flight)
+                    self._account(now, self.frontier.hold(now))
                     self._idle(decision, now)
                     return
-        self.ledger.look(now, "hand_off", self.frontier.in_flight)
+        self._account(now, "hand_off")
         self.committer.flush()
+
+    def _account(self, now: float, hold: Hold) -> None:
+        """Let the ledger know what keeps the next request from leaving, from this moment on."""
+        frontier, ledger = self.frontier, self.ledger
+        queues = Queues(frontier.cooling, self.pipeline.parsing, self.committer.waiting, ledger.loop_s)
+        ledger.look(now, hold, frontier.in_flight, queues)
 
     def _idle(self, wait: Wait | None, now: float) -> None:
         """Nothing can be handed out: commit if a slot is free and that may bring links, or wait, or end."""

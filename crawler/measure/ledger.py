@@ -17,7 +17,7 @@ from crawler.measure.extract_errors import ExtractErrors
 from crawler.measure.histogram import Histogram
 from crawler.measure.host_times import HostTable, HostTimes
 from crawler.measure.machine import Machine
-from crawler.measure.occupancy import Hold, Occupancy, Timeline
+from crawler.measure.occupancy import NO_QUEUES, Hold, Occupancy, Queues, Timeline
 from crawler.measure.stats import Bottleneck, LedgerStats, MergedStats, OutsideStats, ReasonStats
 from crawler.models import EXAMPLES, Outcome, Parsed, Response
 from crawler.settings.groups import Settings, cores
@@ -80,7 +80,7 @@ class Ledger:
         self.extract_errors = ExtractErrors()
         self.hosts = HostTable()
         self._all = HostTimes()  # What all hosts together were asked, for the requests that have not ended.
-        self.occupancy = Occupancy()
+        self.occupancy = Occupancy(self._settings.politeness.per_host)
         self.timeline = Timeline()
         self._stages = {name: Histogram() for name in STAGES}
         self._of_worker = [self._stages[name] for name in ("decode", "parse", "extract", "serialise")]
@@ -158,7 +158,9 @@ class Ledger:
             self.first_request = now
             self._cpu_before_s = time.process_time()
             self._machine.start()
-            self.occupancy.look(now, "nothing", 1)  # A crawl of one URL has no other look before its answer.
+            self.occupancy.look(
+                now, "nothing", 1, Queues(busy_s=self.loop_s)
+            )  # A crawl of one URL has no other look before its answer.
 
     def _ended(self, host: str, elapsed_s: float) -> HostTimes:
         """A request has ended; the times of its host."""
@@ -237,10 +239,17 @@ class Ledger:
         for seconds in waited_s:
             self._stages["commit"].add(seconds)
 
-    def look(self, now: float, hold: Hold, in_flight: int) -> None:
+    def look(self, now: float, hold: Hold, in_flight: int, queues: Queues = NO_QUEUES) -> None:
         """See what keeps the next request from leaving; see `Occupancy.look`."""
         if self.first_request is not None:
-            self.occupancy.look(now, hold, in_flight)
+            self.occupancy.look(now, hold, in_flight, queues)
+
+    @property
+    def times_s(self) -> dict[str, float]:
+        """What the time since the first request was put down to until now, seconds; see `Occupancy.times`."""
+        if self.ended is None:
+            self.occupancy.catch_up(time.monotonic())
+        return {name: round(spent, 3) for name, spent in self.occupancy.times.items()}
 
     def evidence(self) -> Evidence:
         """What the bottleneck is judged from."""

@@ -172,6 +172,43 @@ class LedgerStats(Struct, frozen=True, kw_only=True):
     hosts: Sequence[HostStats] = ()
 
 
+# What the time of a crawl is put down to, by its name in `crawler.measure.occupancy.TIMES`, in words.
+TIME_LABELS = {
+    "politeness": "politeness",
+    "servers": "waiting for servers",
+    "parsing": "waiting for parsing",
+    "writing": "waiting for the disk",
+    "main": "main process",
+}
+
+
+def percentages(times: Mapping[str, float]) -> dict[str, int]:
+    """The shares of some times in whole percent, which add up to 100; nothing where no time was spent.
+
+    Args:
+        times: Seconds by name.
+    """
+    total = sum(times.values())
+    if not total > 0:
+        return {}
+    exact = {name: 100 * spent / total for name, spent in times.items()}
+    shares = {name: int(share) for name, share in exact.items()}
+    # Those that lose most by rounding down get what is missing.
+    by_loss = sorted(exact, key=lambda name: shares[name] - exact[name])
+    for name in by_loss[: 100 - sum(shares.values())]:
+        shares[name] += 1
+    return shares
+
+
+def time_shares(times: Mapping[str, float]) -> list[tuple[str, int]]:
+    """What the time of a crawl was put down to, in words, with its percentage; those below half a percent are left out.
+
+    Args:
+        times: Seconds by name, as in `Stats.times_s`.
+    """
+    return [(TIME_LABELS.get(name, name), share) for name, share in percentages(times).items() if share]
+
+
 class Stats(LedgerStats, frozen=True, kw_only=True):
     """All of stats.json: the figures of the last session, and a row for each session of the run.
 
@@ -180,6 +217,7 @@ class Stats(LedgerStats, frozen=True, kw_only=True):
         commits: How many commits it made.
         commit_cpu_s, commit_s: What they took, in CPU time and by the clock, seconds.
         sessions: Those of the whole run; rows of earlier sessions stay as they were written.
+        times_s: What the time since the first request was put down to, one thing at each moment, seconds by the clock.
     """
 
     traps: Sequence[TrapStats] = ()
@@ -187,3 +225,4 @@ class Stats(LedgerStats, frozen=True, kw_only=True):
     commit_cpu_s: float = 0.0
     commit_s: float = 0.0
     sessions: Sequence[SessionStats] = ()
+    times_s: Mapping[str, float] = {}

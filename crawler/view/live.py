@@ -18,6 +18,7 @@ from crawler.engine.engine import Engine, moment
 from crawler.frontier.outlook import HostView
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES
+from crawler.measure.stats import time_shares
 from crawler.settings.groups import cores
 from crawler.version import VERSION
 from crawler.view.eta import Eta
@@ -151,6 +152,8 @@ class Live:
             "verdict": _shown_bottleneck(msgspec.to_builtins(ledger.bottleneck())),
             "left": self._left(),
             "pace": self._pace,
+            "times_s": ledger.times_s,
+            "time_shares": time_shares(ledger.times_s),
             "stages": [[name, *_stage(engine, name)] for name in STAGES if ledger.stage(name).count],
             "hosts": self._hosts,
             **self.recent.shown(),

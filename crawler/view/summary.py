@@ -12,7 +12,7 @@ from crawler.engine.ending import Ending
 from crawler.engine.engine import Engine
 from crawler.fetch import concurrency_of, strategy_of
 from crawler.log.terminal import counted, duration, printable, size, wrapped
-from crawler.measure.stats import SessionStats, Stats, TrapStats
+from crawler.measure.stats import SessionStats, Stats, TrapStats, time_shares
 from crawler.run.folder import Run
 from crawler.settings.groups import Settings
 
@@ -46,6 +46,7 @@ def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
         commit_cpu_s=round(committer.busy_s, 3),
         commit_s=round(committer.wall_s, 3),
         sessions=[*earlier, session],
+        times_s=ledger.times_s,
     )
 
 
@@ -167,7 +168,8 @@ def _notes(engine: Engine, ending: Ending) -> list[str]:
 def _times(engine: Engine) -> list[str]:
     """Where the time went, the bottleneck, and what to change."""
     ledger = engine.ledger
-    lines = []
+    shares = ", ".join(f"{label} {share}%" for label, share in time_shares(ledger.times_s))
+    lines = wrapped("  time       ", shares) if shares else []
     if waiting := _shares(engine, WAITING):
         lines += wrapped("  waiting    ", f"{waiting}; waits overlap")
     if computing := _shares(engine, COMPUTING):

@@ -32,7 +32,6 @@ _ENDINGS = {
 }
 _SHARES = {
     "slots": "fetch slots",
-    "polite_wait": "requests waiting only for their hosts' turn",
     "workers": "parse workers",
     "main": "main process",
     "writer": "writer",
@@ -144,7 +143,9 @@ def bottleneck(facts: Findings) -> Html:
         return Html("")
     advice = tag("ul", *(tag("li", _sentence(each)) for each in found.advice)) if found.advice else Html("")
     box = tag("div", tag("p", _sentence(found.sentence), class_="lead"), advice, class_="bottleneck")
-    shares = [(_SHARES.get(name, name), share) for name, share in found.shares.items() if share is not None]
+    # How long politeness was waited for stands with the time by the clock, of which it is a part.
+    known = ((name, share) for name, share in found.shares.items() if name != "polite_wait")
+    shares = [(_SHARES.get(name, name), share) for name, share in known if share is not None]
     rows = [(name, min(1.0, share) * 100, f"{share * 100:.0f} %") for name, share in shares]
     picture = (
         figure(lambda width: charts.bars("Utilisation", rows, "share of the time", width, 100)) if rows else Html("")

@@ -18,7 +18,8 @@ from crawler.measure.histogram import Histogram
 from crawler.measure.host_times import OTHER_HOSTS, HostTable
 from crawler.measure.ledger import STAGES, Ledger
 from crawler.measure.machine import Machine
-from crawler.measure.occupancy import COLUMNS, MAX_ROWS, Occupancy, Timeline
+from crawler.measure.occupancy import COLUMNS, MAX_ROWS, Occupancy, Queues, Timeline
+from crawler.measure.stats import percentages
 from crawler.models import Parsed, Request, Response
 from crawler.settings.groups import Settings
 
@@ -80,6 +81,60 @@ def test_time_is_put_down_to_what_was_so_before_the_look() -> None:
     seen.look(14.0, "nothing", in_flight=0)
     assert seen.holds == {"turn": 3.0, "slots": 1.0, "hand_off": 0.0, "nothing": 0.0}
     assert (seen.in_flight_s, seen.observed_s) == (7.0, 4.0)
+
+
+def test_all_time_is_put_down_to_one_thing_each() -> None:
+    """What the crawl waited for adds up to the time that it took; politeness is what a gap of a host alone takes."""
+    seen = Occupancy()
+    seen.look(0.0, "nothing", 1)
+    seen.look(2.0, "turn", 0, Queues(cooling=1))  # two seconds for the only request in flight
+    seen.look(9.0, "turn", 1, Queues(cooling=3))  # seven for the gap of the only host
+    seen.look(13.0, "slots", 64)  # four, in which three hosts of four had their gap, and one an answer to come
+    seen.look(14.0, "hand_off", 3, Queues(parsing=5, writing=1))
+    seen.look(16.0, "hand_off", 3, Queues(writing=1))
+    seen.look(19.0, "hand_off", 3)
+    seen.look(20.0, "nothing", 0, Queues(parsing=1, writing=5))
+    seen.look(21.0, "nothing", 0, Queues(writing=5))
+    seen.look(22.0, "turn", 0)
+    seen.look(25.0, "nothing", 0)  # three for a try that has to wait
+    seen.look(26.0, "nothing", 0)
+    assert (seen.times["politeness"], seen.times["servers"]) == (7 + 3 + 3, 2 + 1 + 1 + 1)
+    assert (seen.times["parsing"], seen.times["writing"], seen.times["main"]) == (2 + 1, 3 + 1, 1)
+    assert sum(seen.times.values()) == seen.observed_s == 26.0
+
+
+def test_what_the_main_process_was_busy_for_is_no_waiting() -> None:
+    """No more of a span than it is long; the rest counts in the next one."""
+    seen = Occupancy()
+    seen.look(0.0, "slots", 64, Queues(busy_s=1.0))
+    seen.look(4.0, "slots", 64, Queues(busy_s=2.0))
+    assert seen.times["main"] == 1.0
+    assert seen.times["servers"] == 3.0
+    seen.look(5.0, "slots", 64, Queues(busy_s=4.0))
+    seen.catch_up(7.0)
+    assert seen.times["main"] == 3.0
+    assert sum(seen.times.values()) == seen.observed_s == 7.0
+
+
+def test_a_host_that_may_have_several_requests_in_flight_waits_for_its_gap_all_the_same() -> None:
+    """Three answers are to come, and the host would be asked for a fourth page if its gap let it."""
+    seen = Occupancy(per_host=8)
+    seen.look(0.0, "turn", 3, Queues(cooling=1))
+    seen.look(1.0, "turn", 8)
+    seen.look(2.0, "turn", 8)
+    assert (seen.times["politeness"], seen.times["servers"]) == (1.0, 1.0)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=8))
+def test_percentages_add_up(times: list[float]) -> None:
+    """To a hundred, whatever is rounded; none is off by one or more."""
+    shares = percentages({str(number): spent for number, spent in enumerate(times)})
+    total = sum(times)
+    if total == 0:
+        assert shares == {}
+    else:
+        assert sum(shares.values()) == 100
+        assert all(abs(share - 100 * times[int(name)] / total) < 1 for name, share in shares.items())
 
 
 def test_a_timeline_never_has_more_rows_than_it_may() -> None:
