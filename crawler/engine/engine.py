@@ -257,8 +257,9 @@ class Engine:
     @_entry
     def _drive(self) -> None:
         self._is_due = False
-        if not self._over.done():
-            self._hand_out()
+        if self._over.done():
+            return
+        self._hand_out()
         # A loop with nothing else to do drives at once; the rest of its turn is what it was busy with.
         self.ledger.loop_s += time.monotonic() - self._due_at
 
@@ -295,9 +296,8 @@ class Engine:
 
     def _account(self, now: float, hold: Hold) -> None:
         """Let the ledger know what keeps the next request from leaving, from this moment on."""
-        frontier, ledger = self.frontier, self.ledger
-        queues = Queues(frontier.cooling, self.pipeline.parsing, self.committer.waiting, ledger.loop_s)
-        ledger.look(now, hold, frontier.in_flight, queues)
+        queues = Queues(self.frontier.cooling, self.pipeline.parsing, self.committer.waiting, self.ledger.loop_s)
+        self.ledger.look(now, hold, self.frontier.in_flight, queues)
 
     def _idle(self, wait: Wait | None, now: float) -> None:
         """Nothing can be handed out: commit if a slot is free and that may bring links, or wait, or end."""

@@ -18,7 +18,7 @@ from crawler.measure.histogram import Histogram
 from crawler.measure.host_times import HostTable, HostTimes
 from crawler.measure.machine import Machine
 from crawler.measure.occupancy import NO_QUEUES, Hold, Occupancy, Queues, Timeline
-from crawler.measure.stats import Bottleneck, LedgerStats, MergedStats, OutsideStats, ReasonStats
+from crawler.measure.stats import Bottleneck, LedgerStats, MergedStats, OutsideStats, ReasonStats, pages_of
 from crawler.models import EXAMPLES, Outcome, Parsed, Response
 from crawler.settings.groups import Settings, cores
 
@@ -104,7 +104,7 @@ class Ledger:
     @property
     def pages(self) -> int:
         """Pages that have an answer: ok and http_error."""
-        return self.outcomes["ok"] + self.outcomes["http_error"]
+        return pages_of(self.outcomes)
 
     @property
     def answers(self) -> int:
@@ -112,11 +112,16 @@ class Ledger:
         return self.pages + self.outcomes["redirect"]
 
     @property
+    def requesting_s(self) -> float:
+        """Seconds since the first request left; 0 before."""
+        begun = self.first_request
+        return (self.ended or time.monotonic()) - begun if begun is not None else 0.0
+
+    @property
     def pages_per_s(self) -> float:
         """Pages a second since the first request left."""
-        begun = self.first_request
-        spent = (self.ended or time.monotonic()) - begun if begun is not None else 0.0
-        return self.pages / spent if spent > 0 else 0.0
+        spent = self.requesting_s
+        return round(self.pages / spent, 2) if spent > 0 else 0.0
 
     @property
     def effective_concurrency(self) -> float:
@@ -347,7 +352,7 @@ class Ledger:
             concurrency=concurrency_of(self._settings.fetch),
             elapsed_s=round(self.elapsed_s, 3),
             pages=self.pages,
-            pages_per_s=round(self.pages_per_s, 2),
+            pages_per_s=self.pages_per_s,
             outcomes={outcome: count for outcome, count in self.outcomes.items()},
             reasons=[ReasonStats(*key, count) for key, count in self.reasons.most_common()],
             statuses={str(status): count for status, count in sorted(self.statuses.items())},

@@ -18,7 +18,7 @@ from crawler.engine.engine import Engine, moment
 from crawler.frontier.outlook import HostView
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES
-from crawler.measure.stats import time_shares
+from crawler.measure.stats import pages_of, time_shares
 from crawler.settings.groups import cores
 from crawler.version import VERSION
 from crawler.view.eta import Eta
@@ -133,6 +133,7 @@ class Live:
             "strategy": settings.fetch.strategy,
             "parser": settings.parse.parser,
             "mode": settings.parse.mode,
+            "earlier_pages": pages_of(self.engine.before),
             "timeline": self.engine.ledger.timeline.stats(),
         }
 
@@ -143,6 +144,8 @@ class Live:
         return {
             **self._phase(ending),
             **self.figures(),
+            "pages_per_s": ledger.pages_per_s,
+            "bytes_per_s": round(ledger.wire_bytes / ledger.requesting_s) if ledger.requesting_s else 0,
             "outcomes": dict(outcomes),
             "reasons": [
                 [outcome, printable(reason, MAX_TEXT_CHARS), count]

@@ -1,4 +1,4 @@
-"""What the time of a crawl is put down to, on a clock that jumps: each kind of politeness, servers, and both at once."""
+"""What the time of a crawl is put down to, on a clock that jumps: each kind of politeness, and servers."""
 
 from __future__ import annotations
 
