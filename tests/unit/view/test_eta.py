@@ -288,3 +288,13 @@ def test_a_site_with_a_delay_of_its_own_is_forecast_by_it() -> None:
     rules = parse(b"User-agent: *\nCrawl-delay: 20\n", "crawler/1")
     engine.frontier.set_robots("http://a.example", "a.example", rules, NOW)
     assert Eta(engine).left(0.0).reason == "100 URLs, 20 s apart (its crawl-delay)"
+
+
+def test_a_host_whose_last_answer_was_slow_is_not_said_to_be_silent() -> None:
+    """It answers, and its next answer drips."""
+    engine, began = made_engine(crawl={"robots": False}, politeness={"delay_s": 0.0}), time.monotonic() - 60
+    fill(engine, "a.example", 2, began)
+    first = ask(engine, began)
+    engine.frontier.answered(first, began + 30, 30.0, 200, None)
+    assert isinstance(engine.frontier.next(began + 30), Request)
+    assert "does not answer" not in Eta(engine).left(0.0).sentence()
