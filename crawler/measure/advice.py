@@ -115,7 +115,7 @@ def _half_delay(seen: Evidence) -> str:
     if not seen.has_site_delay:
         return f"--delay {half}"
     name = _name(seen).replace("{", "{{").replace("}", "}}")
-    return f"delay={half} for {name}, in the list of sites"
+    return f"delay={half} for {name}, in the list of sites or its [[site]] table"
 
 
 def _long_gap(seen: Evidence) -> str:
