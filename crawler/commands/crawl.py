@@ -177,7 +177,7 @@ def _crawl(
     for path in session.kept:
         _say(sentence_of_kept(run, path))
     engine, ending = session.engine, session.ending
-    say(summary.closing(engine, ending, run, session.written))
+    say(summary.closing(engine, ending, run, session.written, session.stats))
     if ending.error is not None:
         raise ending.error
     if arguments.json:

@@ -27,6 +27,7 @@ from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
 from crawler.log.crawl_log import tell, tell_fault
 from crawler.log.terminal import counted
 from crawler.measure.ledger import Ledger
+from crawler.measure.occupancy import Hold, Queues
 from crawler.measure.sampler import Sampler
 from crawler.models import Link, Outcome, Request
 from crawler.scope.scope import Scope
@@ -96,7 +97,7 @@ class Engine:
         # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
         probation = 0 if strategy_of(settings.fetch.strategy).is_one_at_a_time else slots
         self.frontier = Frontier(scope, settings.crawl, settings.politeness, slots, probation)
-        self.ledger = Ledger(settings, self.frontier.gap_s, self.frontier.hosts.gap_cause)
+        self.ledger = Ledger(settings, self.frontier.hosts.delays)
         self._sampler = Sampler(self.ledger.timeline, lambda: moment(self))
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states, parts.archive)
         self._suspects: deque[Request] = deque()
@@ -256,8 +257,9 @@ class Engine:
     @_entry
     def _drive(self) -> None:
         self._is_due = False
-        if not self._over.done():
-            self._hand_out()
+        if self._over.done():
+            return
+        self._hand_out()
         # A loop with nothing else to do drives at once; the rest of its turn is what it was busy with.
         self.ledger.loop_s += time.monotonic() - self._due_at
 
@@ -286,11 +288,16 @@ class Engine:
                 case Refill():
                     self._start(self.pipeline.refill(decision))
                 case _:
-                    self.ledger.look(now, self.frontier.hold(now), self.frontier.in_flight)
+                    self._account(now, self.frontier.hold(now))
                     self._idle(decision, now)
                     return
-        self.ledger.look(now, "hand_off", self.frontier.in_flight)
+        self._account(now, "hand_off")
         self.committer.flush()
+
+    def _account(self, now: float, hold: Hold) -> None:
+        """Let the ledger know what keeps the next request from leaving, from this moment on."""
+        queues = Queues(self.frontier.cooling, self.pipeline.parsing, self.committer.waiting, self.ledger.loop_s)
+        self.ledger.look(now, hold, self.frontier.in_flight, queues)
 
     def _idle(self, wait: Wait | None, now: float) -> None:
         """Nothing can be handed out: commit if a slot is free and that may bring links, or wait, or end."""

@@ -179,6 +179,7 @@ class Pipeline:
     def _no_answer(self, request: Request, error: FetchError, elapsed_s: float) -> None:
         now = time.monotonic()
         if error.reason == "no_resources":  # no fault of the host
+            self.ledger.not_sent(request.host, elapsed_s)
             self._shed(request, error, now)
             return
         self._sheds = 0

@@ -109,10 +109,10 @@ class Frontier:
         """Whether a host that answers would find a slot."""
         return self._lanes.has_room
 
-    def gap_s(self, key: str) -> float | None:
-        """Seconds between two requests to a host as things are; None for one that is not in mind."""
-        host = self._hosts.get(key)
-        return None if host is None else host.pace.gap_s
+    @property
+    def cooling(self) -> int:
+        """About how many hosts have something to be asked for, and their turn to come."""
+        return self._lanes.waiting
 
     def crawl_delay_s(self, key: str) -> float | None:
         """Seconds between two requests that the robots.txt of a host asks for, to be kept for `restore_gap`."""
@@ -219,9 +219,8 @@ class Frontier:
 
     def fail_host(self, key: str, reason: str, now: float) -> None:
         """Answer a Resolve with the end of the host: what it has, and all that will still be found, fails."""
-        host = self._hosts[key]
-        self._kill(host, "failed", reason, now)
-        self._lanes.free_slot(host, None, now)
+        self._kill(self._hosts[key], "failed", reason, now)
+        self._lanes.free_slot(self._hosts[key], None, now)
 
     def set_robots(self, origin: str, key: str, robots: Robots, now: float) -> None:
         """Take an origin's robots.txt; while it is unreachable its URLs wait and it is asked for again and again."""

@@ -37,6 +37,7 @@ class HostQueue:
         in_flight: Requests and look-ups that are under way.
         is_resolved: Whether its name was looked up.
         is_proven: Whether it has answered, the last time promptly.
+        has_answered: Whether it has ever answered, however long that took.
         dead: The outcome and reason of all that is found there, once it was given up.
     """
 
@@ -54,6 +55,7 @@ class HostQueue:
         "address",
         "cursor",
         "dead",
+        "has_answered",
         "in_flight",
         "is_proven",
         "is_resolved",
@@ -78,7 +80,7 @@ class HostQueue:
         self.stored = 0
         self.in_flight = 0
         self.is_resolved = False
-        self.is_proven = False
+        self.is_proven = self.has_answered = False
         self.dead = dead
         self._pages: deque[Request] = deque()
         self._sitemap_queue: deque[Request] = deque()
@@ -109,7 +111,7 @@ class HostQueue:
             known=self.known,
             pages_left=pages_left,
             in_flight=self.in_flight,
-            is_proven=self.is_proven,
+            has_answered=self.has_answered,
             is_wanted=bool(self.known or self._robots_queue or self.in_flight),
             waits_for_robots=self._awaiting_count > 0 and not self._pages,
             lacks_robots=self.robots.lacks_any,
@@ -282,7 +284,7 @@ class HostQueue:
 
     def answered(self, now: float, elapsed_s: float, status: int, retry_after_s: float | None) -> None:
         """A response ended; the arguments are those of `Pace.answered`."""
-        self.is_proven = elapsed_s <= PROMPT_S
+        self.is_proven, self.has_answered = elapsed_s <= PROMPT_S, True
         self.pace.answered(now, elapsed_s, status, retry_after_s)
 
     def failed(self, now: float, *, is_network: bool) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from crawler.frontier.host import HostQueue
 from crawler.frontier.lanes import Delays
 from crawler.frontier.limits import PageLimits
-from crawler.frontier.outlook import HostView
-from crawler.frontier.politeness import GapCause
+from crawler.frontier.outlook import HostDelays, HostView
+from crawler.frontier.politeness import own_delay_s
 from crawler.frontier.windows import Windows
 from crawler.models import Outcome, Request
 from crawler.scope.scope import Scope
@@ -65,13 +65,33 @@ class Hosts:
         if len(self._hosts) >= self._forget_at:
             self._forget_idle(now)
         key = request.host
-        site = self._scope.site_of(request.url)
-        own_delay_s = None if site is None else self._scope.sites[site].delay_s
-        host = self._hosts[key] = HostQueue(key, self._politeness, own_delay_s, self._dead.pop(key, None))
+        site_delay_s = self._site_delay_s(request.url)
+        host = self._hosts[key] = HostQueue(key, self._politeness, site_delay_s, self._dead.pop(key, None))
         if (gap_s := self._gaps.pop(key, None)) is not None:
             host.restore_gap(gap_s)
         self._windows.divide(len(self._hosts))
         return host
+
+    def _site_delay_s(self, url: str) -> float | None:
+        """The delay of the site that owns a URL, seconds; None if it has none of its own."""
+        site = self._scope.site_of(url)
+        return None if site is None else self._scope.sites[site].delay_s
+
+    def delays(self, key: str) -> HostDelays:
+        """What keeps two requests to a host apart; of one that is not in mind, what the user asks for."""
+        host = self._hosts.get(key)
+        if host is None:
+            site_delay_s = self._site_delay_s(f"http://{key}/")
+            delay_s = own_delay_s(self._politeness, site_delay_s)
+            return HostDelays(own_s=delay_s, gap_s=delay_s, is_of_site=site_delay_s is not None)
+        pace = host.pace
+        return HostDelays(
+            own_s=pace.delay_s,
+            gap_s=pace.gap_s,
+            is_of_site=pace.has_site_delay,
+            crawl_delay_s=pace.crawl_delay_s or 0.0,
+            cause=pace.gap_cause,
+        )
 
     def restore_gap(self, key: str, gap_s: float) -> None:
         """Let a host begin with a gap in seconds that an earlier session kept, now or as soon as it is met."""
@@ -129,10 +149,9 @@ class HostViews:
         host = self._hosts.get(key)
         return 0 if host is None else round(host.known * host.allowed_share)
 
-    def gap_cause(self, key: str) -> GapCause | None:
-        """What makes the gap of a host as long as it is; None for one that is not in mind."""
-        host = self._hosts.get(key)
-        return None if host is None else host.pace.gap_cause
+    def delays(self, key: str) -> HostDelays:
+        """What keeps two requests to a host apart; of one that is not in mind, what the user asks for."""
+        return self._hosts.delays(key)
 
     def parked_until(self, key: str) -> float:
         """Until when a host is left alone for longer than its gap, monotonic seconds; minus infinity if it is not."""

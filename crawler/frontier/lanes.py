@@ -58,6 +58,11 @@ class Lanes:
         """Whether a host that has answered before would find a slot."""
         return self._in_flight[True] < self._slots[True]
 
+    @property
+    def waiting(self) -> int:
+        """About how many hosts wait for their turn; a few may count twice that have been given an earlier one."""
+        return sum(map(len, self._heaps.values()))
+
     def is_kept_waiting(self, now: float) -> bool:
         """Whether the turn of a host has come, and its lane has no slot for it."""
         return any(

@@ -6,10 +6,30 @@ import math
 
 from msgspec import Struct
 
+from crawler.frontier.politeness import GapCause
+
 # Halving a span of time so often finds a moment to a millionth of it.
 HALVINGS = 20
 # A first answer that takes more seconds than this is worth a word.
 SILENT_S = 3.0
+
+
+class HostDelays(Struct, frozen=True, kw_only=True):
+    """What keeps two requests to a host apart, in seconds.
+
+    Args:
+        own_s: The delay that the user asks for there.
+        is_of_site: Whether that is the delay of the host's own site, and not that of the whole crawl.
+        crawl_delay_s: What its robots.txt asks for, 0 if nothing.
+        gap_s: What is kept as things are.
+        cause: What makes that as long as it is; None for a host that is not in mind.
+    """
+
+    own_s: float
+    gap_s: float
+    is_of_site: bool = False
+    crawl_delay_s: float = 0.0
+    cause: GapCause | None = None
 
 
 class HostView(Struct, frozen=True, kw_only=True):
@@ -22,7 +42,7 @@ class HostView(Struct, frozen=True, kw_only=True):
         known: Pages that wait in memory and in the store.
         pages_left: How many of them the limits of crawl, site and domain let be asked for.
         in_flight: Requests and look-ups that are under way.
-        is_proven: Whether it has answered, the last time promptly.
+        has_answered: Whether it has ever answered.
         is_wanted: Whether anything is wanted of it.
         waits_for_robots: Whether all its pages in memory wait for a robots.txt.
         lacks_robots: Whether a robots.txt is asked for of which there is no copy.
@@ -42,7 +62,7 @@ class HostView(Struct, frozen=True, kw_only=True):
     known: int
     pages_left: int
     in_flight: int
-    is_proven: bool
+    has_answered: bool
     is_wanted: bool
     waits_for_robots: bool
     lacks_robots: bool
@@ -63,7 +83,7 @@ class HostView(Struct, frozen=True, kw_only=True):
         """Whether something is wanted of it and it does not answer, or not yet, though it has had the time."""
         if self.dead is not None or not self.is_wanted:
             return False
-        is_slow = self.in_flight > 0 and not self.is_proven and now - self.last_at > SILENT_S
+        is_slow = self.in_flight > 0 and not self.has_answered and now - self.last_at > SILENT_S
         return self.failures > 0 or is_slow or (self.is_parked(now) and self.park_reason in ("network", "robots"))
 
     def least_s(self, count: int, now: float) -> float:

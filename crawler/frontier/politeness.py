@@ -72,6 +72,7 @@ class Pace:
         delay_s: The delay that the host's own site asks for, seconds; None takes the crawl's.
 
     Attributes:
+        has_site_delay: Whether the delay that the user asks for is that of the host's own site.
         gap_s: Seconds between the end of a response and the next request.
         last_at: Monotonic time at which a request left or ended last, minus infinity if none did.
         next_at: Monotonic time from which the host may be asked, minus infinity if it never was.
@@ -93,6 +94,7 @@ class Pace:
         "_slowed_at",
         "failures",
         "gap_s",
+        "has_site_delay",
         "last_at",
         "next_at",
         "park_reason",
@@ -102,6 +104,7 @@ class Pace:
     def __init__(self, settings: PolitenessSettings, delay_s: float | None = None) -> None:
         self._settings = settings
         self._delay_s = own_delay_s(settings, delay_s)
+        self.has_site_delay = delay_s is not None
         self._crawl_delay_s = 0.0
         self._is_restored = False
         self._adaptive_s = 0.0
@@ -117,6 +120,11 @@ class Pace:
 
     def __repr__(self) -> str:
         return f"<Pace gap={self.gap_s:.3f}s next_at={self.next_at:.3f} failures={self.failures} {self.park_reason}>"
+
+    @property
+    def delay_s(self) -> float:
+        """The delay that the user asks for here, seconds."""
+        return self._delay_s
 
     @property
     def gap_cause(self) -> GapCause:

@@ -73,6 +73,11 @@ def wrapped(label: str, text: str, width: int = WIDTH) -> list[str]:
     )
 
 
+def rate(per_s: float) -> str:
+    """A rate for people, wherever it is told: `0.4`, `516.9`, `1,234.5`."""
+    return f"{per_s:,.1f}"
+
+
 def duration(seconds: float) -> str:
     """A span of time for people: `0.8 s`, `42 s`, `3 min 20 s`, `2 h 46 min`."""
     if seconds < 10:

@@ -22,16 +22,15 @@ SHOWN_S = 0.05  # A time of fewer seconds is not told.
 BUSY = 0.8  # A part that works for this share of the time is what the others wait for.
 # Parse workers count as busy from this share of the time, because their clocks stand still while a page travels.
 WORKERS_BUSY = 0.7
-# Where no request could leave for want of a part's results, working for this share of the time is enough to blame it.
+# Where no request could leave for want of a part's results, or the machine is busy, a part that works or waits for a
+# processor for this share of the time can be blamed; one that does not is not.
 HALF = 0.5
-# With this share of the machine's cores busy nobody works all the time, and what works most is the bottleneck.
-CORES_BUSY = 0.85
 
 
 def judge(seen: Evidence) -> Bottleneck:
     """Find the bottleneck of a crawl, and what to do about it."""
     cause = cause_of(seen)
-    sentence = _processors if cause in _COMPUTING and seen.machine_busy >= CORES_BUSY else _SENTENCES[cause]
+    sentence = _processors if cause in _COMPUTING and seen.machine_busy >= advice.CORES_BUSY else _SENTENCES[cause]
     host = seen.host if cause == "politeness" else None
     shares = {name: round(share, 4) for name, share in seen.shares.items()}
     return Bottleneck(cause, host, sentence(seen), advice.for_cause(cause, seen), shares)
@@ -42,7 +41,8 @@ def cause_of(seen: Evidence) -> Cause:
     if seen.elapsed_s < MIN_S or seen.requests < MIN_REQUESTS or seen.is_unanswered:
         return "unknown"
     shares = seen.shares
-    if seen.machine_busy >= CORES_BUSY:
+    # What other programs compute is no matter to a crawl that neither computes nor waits for a processor.
+    if seen.machine_busy >= advice.CORES_BUSY and max(seen.main_demand, seen.workers_demand) >= HALF:
         return _of_cores(seen)
     if shares["main"] >= BUSY and shares["main"] >= shares["workers"]:
         return "event_loop"
@@ -50,12 +50,14 @@ def cause_of(seen: Evidence) -> Cause:
         return _of_workers(seen)
     if shares["writer"] >= BUSY:
         return "disk"
-    return _of_cores(seen) if seen.cores_busy >= CORES_BUSY else _of_hold(seen)
+    # One process of Python has the use of one core.
+    is_core_full = seen.parse != "processes" and seen.crawl_cores >= advice.CORES_BUSY
+    return _of_cores(seen) if is_core_full else _of_hold(seen)
 
 
 def _of_cores(seen: Evidence) -> Cause:
-    """Which process had most of the processors."""
-    return "event_loop" if seen.main_cpu >= seen.workers_cpu else _of_workers(seen)
+    """Which process had most of the processors, or waited for them most."""
+    return "event_loop" if seen.main_demand >= seen.workers_demand else _of_workers(seen)
 
 
 def _of_hold(seen: Evidence) -> Cause:
@@ -63,14 +65,22 @@ def _of_hold(seen: Evidence) -> Cause:
     hold = max(seen.holds, key=lambda each: seen.holds[each])
     if hold == "turn":
         return "politeness"
-    if hold == "slots" and seen.waiting_s + seen.download_s < HALF * seen.in_flight * seen.elapsed_s:
-        return "event_loop"  # Most of what was in flight had its answer, and nobody took it.
-    if hold == "slots":
-        return "bandwidth" if seen.download_s > seen.waiting_s else "latency"
     workers, writer = seen.shares["workers"], seen.shares["writer"]
-    if max(workers, writer) < HALF:  # Memory that is full of what is being received is no fault of theirs.
-        return "supply" if hold == "nothing" else "bandwidth"
-    return _of_workers(seen) if workers >= writer else "disk"
+    if hold == "slots":
+        is_untaken = seen.waiting_s + seen.download_s + seen.unanswered_s < HALF * seen.fetching_s
+        # Where most of what was in flight had its answer, nobody took it.
+        return "event_loop" if is_untaken and seen.main_demand >= HALF else _of_servers(seen)
+    if max(workers, writer) >= HALF:
+        return _of_workers(seen) if workers >= writer else "disk"
+    if hold == "hand_off":  # Memory that is full of what is being received is no fault of theirs.
+        return "bandwidth"
+    is_link_awaited = seen.in_flight < HALF or seen.download_s + seen.unanswered_s < HALF * seen.fetching_s
+    return "supply" if is_link_awaited else _of_servers(seen)
+
+
+def _of_servers(seen: Evidence) -> Cause:
+    """What a request waits for while it is in flight."""
+    return "bandwidth" if seen.download_s > max(seen.waiting_s, seen.unanswered_s) else "latency"
 
 
 def _of_workers(seen: Evidence) -> Cause:
@@ -116,6 +126,9 @@ def _short(seconds: float) -> str:
 
 
 def _latency(seen: Evidence) -> str:
+    if seen.unanswered_s > seen.waiting_s + seen.download_s:
+        slots = f"{seen.in_flight:.1f} of {seen.concurrency:,} slots were taken"
+        return f"bound by latency: {slots}, most of them by requests that have not ended, or ended without an answer"
     each = seen.waiting_s / max(1, seen.fetches)
     return (
         f"bound by latency: an answer takes {_short(each)} to begin, and {seen.in_flight:.1f} of "

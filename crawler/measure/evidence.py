@@ -22,7 +22,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
         has_extractor: Whether pages are given to a function of the user's.
         writes_warc: Whether bodies are kept.
         concurrency, per_host: Requests that may be in flight, in all and for one host.
-        delay_s: The gap between two requests to one host that the settings ask for.
+        delay_s: The gap between two requests to `host` that the user asks for.
+        has_site_delay: Whether that is the delay of its own site, and not that of all.
         workers: Parse workers.
         cores: Processors that this process may use.
         requests: That left.
@@ -35,6 +36,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
         bytes: Of bodies that were received.
         waiting_s: From the start of a fetch to the end of the answer's head, summed over fetches.
         download_s: From there to its end, likewise.
+        unanswered_s: From the start of fetches that ended without an answer, or have not ended, likewise.
         parsed: Pages that were parsed.
         work_s: What the workers took for them, wall clock, summed over workers.
         extract_s: The part of it that extractors took.
@@ -47,9 +49,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
         holds: Seconds for which each was what kept the next request from leaving.
         host: The host that took most time.
         host_requests: That left for it.
-        host_fetch_s, host_gap_s: What a request took there on average, and what its gap was.
+        host_fetch_s, host_gap_s: What a request took there on average, those that have not ended included, and what
+            its gap was.
         host_per_s: Requests a second for it, from the first to the last; 0 if there were no two.
         host_gap_cause: What makes its gap as long as it is, None if that is not known.
+        host_crawl_delay_s: The gap that its robots.txt asks for, 0 if none.
         adaptive_factor: Times the last answer that a gap has to last, by the settings.
         held_hosts: Hosts that took most of the crawl's time each.
     """
@@ -63,6 +67,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     concurrency: int = 64
     per_host: int = 1
     delay_s: float = 1.0
+    has_site_delay: bool = False
     workers: int = 1
     cores: int = 1
     requests: int = 0
@@ -75,6 +80,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     bytes: int = 0
     waiting_s: float = 0.0
     download_s: float = 0.0
+    unanswered_s: float = 0.0
     parsed: int = 0
     work_s: float = 0.0
     extract_s: float = 0.0
@@ -91,6 +97,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     host_gap_s: float = 0.0
     host_per_s: float = 0.0
     host_gap_cause: GapCause | None = None
+    host_crawl_delay_s: float = 0.0
     adaptive_factor: float = 0.0
     held_hosts: int = 0
 
@@ -124,6 +131,27 @@ class Evidence(Struct, frozen=True, kw_only=True):
         return self._share(self.parse_cpu_s / self.workers)
 
     @property
+    def main_demand(self) -> float:
+        """The share of the time for which this process computed, or had something to compute and waited to."""
+        return self.shares["main"]
+
+    @property
+    def workers_demand(self) -> float:
+        """The share of the time for which a worker computed, or had something to compute and waited to."""
+        return max(self.shares["workers"], self.workers_cpu)
+
+    @property
+    def slots_needed(self) -> float:
+        """The share of the slots that servers kept; an answer that nobody has taken yet keeps its slot, too."""
+        kept_s = min(self.fetching_s, self.waiting_s + self.download_s + self.unanswered_s)
+        return min(1.0, kept_s / self.elapsed_s / self.concurrency) if self.elapsed_s > 0 else 0.0
+
+    @property
+    def fetching_s(self) -> float:
+        """The time of all requests that were in flight, seconds; it overlaps."""
+        return self.in_flight * self.elapsed_s
+
+    @property
     def failed(self) -> int:
         """Requests without an answer, or with one that says only that the server has a fault."""
         return self.no_answers + self.server_errors
@@ -151,11 +179,6 @@ class Evidence(Struct, frozen=True, kw_only=True):
         return min(1.0, (self.crawl_cores + self.other_cores) / self.cores)
 
     @property
-    def cores_busy(self) -> float:
-        """The share of what the crawl can use that is in use; one process of Python has the use of one core."""
-        return self.machine_busy if self.parse == "processes" else max(self.machine_busy, min(1.0, self.crawl_cores))
-
-    @property
     def host_share(self) -> float:
         """The share of the time that the host's answers and gaps account for; it was left alone for the rest."""
         return self._share(self.host_requests * (self.host_fetch_s + self.host_gap_s) / self.per_host)
@@ -164,4 +187,5 @@ class Evidence(Struct, frozen=True, kw_only=True):
     def host_rate(self) -> float:
         """Requests a second that the host that took most time lets through."""
         per_s = self.host_per_s or (self.host_requests / self.elapsed_s if self.elapsed_s > 0 else 0.0)
-        return min(per_s, self.per_host / self.host_gap_s) if self.host_gap_s > 0 else per_s
+        each_s = max(self.host_gap_s, self.host_fetch_s)
+        return min(per_s, self.per_host / each_s) if each_s > 0 else per_s

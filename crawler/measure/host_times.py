@@ -23,16 +23,19 @@ class HostTimes:
         bytes: Of all bodies, as received.
         fetch_s: From the start to the end of each fetch, seconds, summed over fetches that may overlap.
         first_byte_s: From its start to the end of the answer's head, summed likewise.
+        under_way: Requests that have not ended.
         politeness_s: For which its pace alone kept the next request from leaving.
         first_at, last_at: When the first and the last request left, monotonic seconds; 0 before there is one.
     """
 
-    _SUMS = ("bytes", "failures", "fetch_s", "first_byte_s", "pages", "politeness_s", "requests")
+    _COUNTS = ("bytes", "failures", "pages", "requests", "under_way")
+    _SUMS = (*_COUNTS, "fetch_s", "first_byte_s", "politeness_s", "_begun_at")
     __slots__ = (*_SUMS, "first_at", "last_at")
 
     def __init__(self) -> None:
-        self.requests = self.pages = self.failures = self.bytes = 0
+        self.requests = self.pages = self.failures = self.bytes = self.under_way = 0
         self.fetch_s = self.first_byte_s = self.politeness_s = 0.0
+        self._begun_at = 0.0  # When the requests that have not ended left, summed over them.
         self.first_at = self.last_at = 0.0
 
     def asked(self, now: float) -> None:
@@ -41,6 +44,19 @@ class HostTimes:
             self.first_at = now
         self.last_at = now
         self.requests += 1
+        self.under_way += 1
+        self._begun_at += now
+
+    def ended(self, now: float, elapsed_s: float) -> None:
+        """A request that left so many seconds before monotonic time `now` has ended, however it did."""
+        self.under_way -= 1
+        # A host that was counted with others when it was asked, and alone since, has nothing under way.
+        self.under_way = max(0, self.under_way)
+        self._begun_at = self._begun_at - (now - elapsed_s) if self.under_way else 0.0
+
+    def under_way_s(self, now: float) -> float:
+        """How long the requests that have not ended take already, at monotonic time `now`, seconds summed over them."""
+        return max(0.0, self.under_way * now - self._begun_at) if self.under_way else 0.0
 
     @property
     def per_s(self) -> float:
@@ -98,14 +114,15 @@ class HostTable:
         named = (each for each in self._hosts.items() if each[0] != OTHER_HOSTS)
         return heapq.nlargest(count, named, key=lambda each: each[1].cost_s)
 
-    def slowest(self) -> tuple[str | None, HostTimes]:
-        """The host that took most time of those that answered; none of it all if there is none."""
+    def slowest(self, now: float) -> tuple[str | None, HostTimes]:
+        """The host that took most time until monotonic time `now`, of those that answered; none if there is none."""
         named = (each for each in self._hosts.items() if each[0] != OTHER_HOSTS and each[1].has_answered)
-        return max(named, key=lambda each: each[1].cost_s, default=(None, HostTimes()))
+        return max(named, key=lambda each: each[1].cost_s + each[1].under_way_s(now), default=(None, HostTimes()))
 
-    def count_above(self, cost_s: float) -> int:
-        """How many hosts that answered took more time than this, seconds."""
-        return sum(each.cost_s > cost_s for each in self._hosts.values() if each.has_answered)
+    def count_above(self, cost_s: float, now: float) -> int:
+        """How many hosts that answered took more than so many seconds until monotonic time `now`."""
+        answered = (each for each in self._hosts.values() if each.has_answered)
+        return sum(each.cost_s + each.under_way_s(now) > cost_s for each in answered)
 
     def _fold(self) -> None:
         others = self._hosts.pop(OTHER_HOSTS, None) or HostTimes()

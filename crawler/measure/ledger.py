@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 
 from crawler.fetch import concurrency_of
 from crawler.frontier.decisions import Waits
-from crawler.frontier.politeness import GapCause
+from crawler.frontier.outlook import HostDelays
 from crawler.measure.bottleneck import judge
 from crawler.measure.evidence import Evidence
 from crawler.measure.extract_errors import ExtractErrors
 from crawler.measure.histogram import Histogram
-from crawler.measure.host_times import HostTable
+from crawler.measure.host_times import HostTable, HostTimes
 from crawler.measure.machine import Machine
-from crawler.measure.occupancy import Hold, Occupancy, Timeline
-from crawler.measure.stats import Bottleneck, LedgerStats, MergedStats, OutsideStats, ReasonStats
+from crawler.measure.occupancy import NO_QUEUES, Hold, Occupancy, Queues, Timeline
+from crawler.measure.stats import Bottleneck, LedgerStats, MergedStats, OutsideStats, ReasonStats, pages_of
 from crawler.models import EXAMPLES, Outcome, Parsed, Response
 from crawler.settings.groups import Settings, cores
 
@@ -40,19 +40,18 @@ class Ledger:
 
     Args:
         settings: All settings, by which the figures are judged.
-        gap_of: The gap between two requests to a host as things are, seconds; None for one that is not known.
-        gap_cause_of: What makes it as long as it is; likewise.
+        delays_of: What keeps two requests to a host apart; None where it is the crawl's delay for all.
     """
 
     def __init__(
         self,
         settings: Settings | None = None,
-        gap_of: Callable[[str], float | None] = lambda host: None,
-        gap_cause_of: Callable[[str], GapCause | None] = lambda host: None,
+        delays_of: Callable[[str], HostDelays] | None = None,
     ) -> None:
         self._settings = settings or Settings()
-        self._gap_of = gap_of
-        self._gap_cause_of = gap_cause_of
+        delay_s = self._settings.politeness.delay_s
+        self._usual = HostDelays(own_s=delay_s, gap_s=delay_s)
+        self._delays_of = delays_of or (lambda host: self._usual)
         self.started_at = datetime.now(UTC)
         self.started = time.monotonic()
         self.ended: float | None = None
@@ -68,6 +67,7 @@ class Ledger:
         self.new_urls = 0
         self.fetch_s = 0.0  # The times of requests are summed although they overlap.
         self.first_byte_s = 0.0
+        self._no_answer_s = 0.0  # The part of `fetch_s` that ended without an answer.
         self.parse_cpu_s = 0.0
         self.parsed = 0
         self.failures: Counter[str] = Counter()  # Requests without an answer are counted by reason.
@@ -79,7 +79,8 @@ class Ledger:
         self.notes: dict[str, str] = {}  # Each note by its key, so that it is said once.
         self.extract_errors = ExtractErrors()
         self.hosts = HostTable()
-        self.occupancy = Occupancy()
+        self._all = HostTimes()  # What all hosts together were asked, for the requests that have not ended.
+        self.occupancy = Occupancy(self._settings.politeness.per_host)
         self.timeline = Timeline()
         self._stages = {name: Histogram() for name in STAGES}
         self._of_worker = [self._stages[name] for name in ("decode", "parse", "extract", "serialise")]
@@ -103,7 +104,7 @@ class Ledger:
     @property
     def pages(self) -> int:
         """Pages that have an answer: ok and http_error."""
-        return self.outcomes["ok"] + self.outcomes["http_error"]
+        return pages_of(self.outcomes)
 
     @property
     def answers(self) -> int:
@@ -111,11 +112,16 @@ class Ledger:
         return self.pages + self.outcomes["redirect"]
 
     @property
+    def requesting_s(self) -> float:
+        """Seconds since the first request left; 0 before."""
+        begun = self.first_request
+        return (self.ended or time.monotonic()) - begun if begun is not None else 0.0
+
+    @property
     def pages_per_s(self) -> float:
         """Pages a second since the first request left."""
-        begun = self.first_request
-        spent = (self.ended or time.monotonic()) - begun if begun is not None else 0.0
-        return self.pages / spent if spent > 0 else 0.0
+        spent = self.requesting_s
+        return round(self.pages / spent, 2) if spent > 0 else 0.0
 
     @property
     def effective_concurrency(self) -> float:
@@ -152,15 +158,25 @@ class Ledger:
         now = time.monotonic()
         self.requests += 1
         self.hosts.of(host).asked(now)
+        self._all.asked(now)
         if self.first_request is None:
             self.first_request = now
             self._cpu_before_s = time.process_time()
             self._machine.start()
-            self.occupancy.look(now, "nothing", 1)  # A crawl of one URL has no other look before its answer.
+            self.occupancy.look(
+                now, "nothing", 1, Queues(busy_s=self.loop_s)
+            )  # A crawl of one URL has no other look before its answer.
+
+    def _ended(self, host: str, elapsed_s: float) -> HostTimes:
+        """A request has ended; the times of its host."""
+        now, times = time.monotonic(), self.hosts.of(host)
+        times.ended(now, elapsed_s)
+        self._all.ended(now, elapsed_s)
+        return times
 
     def answered(self, page: Response) -> None:
         """An answer came."""
-        stages, host = self._stages, self.hosts.of(page.request.host)
+        stages, host = self._stages, self._ended(page.request.host, page.elapsed_s)
         count = len(page.body) if page.saved is None else page.saved.wire_bytes
         self.wire_bytes += count
         host.bytes += count
@@ -182,10 +198,15 @@ class Ledger:
     def no_answer(self, host: str, elapsed_s: float, reason: str) -> None:
         """A fetch ended without an answer, for a reason like `connect_timeout`."""
         self.fetch_s += elapsed_s
+        self._no_answer_s += elapsed_s
         self.failures[reason] += 1
-        times = self.hosts.of(host)
+        times = self._ended(host, elapsed_s)
         times.failures += 1
         times.fetch_s += elapsed_s
+
+    def not_sent(self, host: str, elapsed_s: float) -> None:
+        """There was no room for a request that was to leave so many seconds ago."""
+        self._ended(host, elapsed_s)
 
     def parsed_page(self, parsed: Parsed, elapsed_s: float) -> None:
         """A worker gave a page back, so long after it was fetched."""
@@ -223,18 +244,27 @@ class Ledger:
         for seconds in waited_s:
             self._stages["commit"].add(seconds)
 
-    def look(self, now: float, hold: Hold, in_flight: int) -> None:
+    def look(self, now: float, hold: Hold, in_flight: int, queues: Queues = NO_QUEUES) -> None:
         """See what keeps the next request from leaving; see `Occupancy.look`."""
         if self.first_request is not None:
-            self.occupancy.look(now, hold, in_flight)
+            self.occupancy.look(now, hold, in_flight, queues)
+
+    @property
+    def times_s(self) -> dict[str, float]:
+        """What the time since the first request was put down to until now, seconds; see `Occupancy.times`."""
+        if self.ended is None:
+            self.occupancy.catch_up(time.monotonic())
+        return {name: round(spent, 3) for name, spent in self.occupancy.times.items()}
 
     def evidence(self) -> Evidence:
         """What the bottleneck is judged from."""
         settings, seen, stages = self._settings, self.occupancy, self._stages
         if self.ended is None:
             seen.catch_up(time.monotonic())
+        now = self.ended or time.monotonic()
         work_s = sum(histogram.total_s for histogram in self._of_worker)
-        name, host = self.hosts.slowest()
+        name, host = self.hosts.slowest(now)
+        delays = self._usual if name is None else self._delays_of(name)
         return Evidence(
             elapsed_s=seen.observed_s,
             strategy=settings.fetch.strategy,
@@ -244,7 +274,8 @@ class Ledger:
             writes_warc=settings.output.warc,
             concurrency=concurrency_of(settings.fetch),
             per_host=settings.politeness.per_host,
-            delay_s=settings.politeness.delay_s,
+            delay_s=delays.own_s,
+            has_site_delay=delays.is_of_site,
             workers=settings.parse_workers,
             cores=cores(),
             requests=self.requests,
@@ -257,6 +288,7 @@ class Ledger:
             bytes=self.wire_bytes,
             waiting_s=self.first_byte_s,
             download_s=stages["download"].total_s,
+            unanswered_s=self._no_answer_s + self._all.under_way_s(now),
             parsed=self.parsed,
             work_s=work_s,
             extract_s=stages["extract"].total_s,
@@ -269,12 +301,13 @@ class Ledger:
             holds=dict(seen.holds),
             host=name,
             host_requests=host.requests,
-            host_fetch_s=host.fetch_s / max(1, host.requests),
+            host_fetch_s=(host.fetch_s + host.under_way_s(now)) / max(1, host.requests),
             host_gap_s=host.politeness_s / max(1, host.requests - 1),  # There is no gap before the first.
             host_per_s=host.per_s,
-            host_gap_cause=None if name is None else self._gap_cause_of(name),
+            host_gap_cause=delays.cause,
+            host_crawl_delay_s=delays.crawl_delay_s,
             adaptive_factor=settings.politeness.adaptive_factor,
-            held_hosts=self.hosts.count_above(HELD_SHARE * seen.observed_s),
+            held_hosts=self.hosts.count_above(HELD_SHARE * seen.observed_s, now),
         )
 
     @property
@@ -299,10 +332,6 @@ class Ledger:
         if len(self.notes) < MAX_NOTES:
             self.notes.setdefault(key, sentence)
 
-    def _delay_of(self, host: str) -> float:
-        gap_s = self._gap_of(host)
-        return self._settings.politeness.delay_s if gap_s is None else gap_s
-
     def stats(self, why: str = "", error: str | None = None) -> LedgerStats:
         """All figures, for stats.json.
 
@@ -323,7 +352,7 @@ class Ledger:
             concurrency=concurrency_of(self._settings.fetch),
             elapsed_s=round(self.elapsed_s, 3),
             pages=self.pages,
-            pages_per_s=round(self.pages_per_s, 2),
+            pages_per_s=self.pages_per_s,
             outcomes={outcome: count for outcome, count in self.outcomes.items()},
             reasons=[ReasonStats(*key, count) for key, count in self.reasons.most_common()],
             statuses={str(status): count for status, count in sorted(self.statuses.items())},
@@ -347,5 +376,5 @@ class Ledger:
             stages={name: histogram.stats() for name, histogram in self._stages.items()},
             timeline=self.timeline.stats(),
             verdict=self.bottleneck(),
-            hosts=self.hosts.stats(self._delay_of),
+            hosts=self.hosts.stats(lambda host: self._delays_of(host).gap_s),
         )

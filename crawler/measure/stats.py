@@ -7,6 +7,7 @@ so that a file of an older version is read as far as it goes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -121,12 +122,69 @@ class TrapStats(Struct, frozen=True):
 
 
 class SessionStats(Struct, frozen=True):
-    """One session of a run."""
+    """One session of a run.
+
+    Args:
+        started_at: When it began, ISO 8601.
+        elapsed_s: How long it took, seconds.
+        pages: Pages that it got an answer for.
+        why: How it ended.
+        pages_per_s: Pages a second since its first request; 0 for a session of a version that did not write it.
+        wire_bytes: Bytes of all bodies, as received; likewise.
+    """
 
     started_at: str = ""
     elapsed_s: float = 0.0
     pages: int = 0
     why: str = ""
+    pages_per_s: float = 0.0
+    wire_bytes: int = 0
+
+
+def pages_of(outcomes: Mapping[Any, int]) -> int:
+    """How many URLs are pages that have an answer: those that are ok, and HTTP errors.
+
+    Args:
+        outcomes: How many URLs have which outcome.
+    """
+    return outcomes.get("ok", 0) + outcomes.get("http_error", 0)
+
+
+class RunTotals(Struct, frozen=True):
+    """What the sessions of a run come to together.
+
+    Args:
+        sessions: How many there were.
+        pages: Pages that they got an answer for.
+        elapsed_s: How long they took, seconds.
+        pages_per_s: Pages a second since the first request of each.
+        wire_bytes: Bytes of all bodies, as received; None if a session does not say.
+    """
+
+    sessions: int
+    pages: int
+    elapsed_s: float
+    pages_per_s: float
+    wire_bytes: int | None
+
+
+def totals(sessions: Sequence[SessionStats]) -> RunTotals:
+    """What some sessions come to together, which terminal and report both tell.
+
+    Args:
+        sessions: Those of a whole run.
+    """
+    pages = sum(session.pages for session in sessions)
+    # Of a session that does not say how fast it was, all of its time counts.
+    spent_s = sum(each.pages / each.pages_per_s if each.pages_per_s > 0 else each.elapsed_s for each in sessions)
+    is_known = all(each.wire_bytes or not each.pages for each in sessions)
+    return RunTotals(
+        sessions=len(sessions),
+        pages=pages,
+        elapsed_s=sum(session.elapsed_s for session in sessions),
+        pages_per_s=pages / spent_s if spent_s > 0 else 0.0,
+        wire_bytes=sum(each.wire_bytes for each in sessions) if is_known else None,
+    )
 
 
 class LedgerStats(Struct, frozen=True, kw_only=True):
@@ -172,6 +230,43 @@ class LedgerStats(Struct, frozen=True, kw_only=True):
     hosts: Sequence[HostStats] = ()
 
 
+# What the time of a crawl is put down to, by its name in `crawler.measure.occupancy.TIMES`, in words.
+TIME_LABELS = {
+    "politeness": "politeness",
+    "servers": "waiting for servers",
+    "parsing": "waiting for parsing",
+    "writing": "waiting for the disk",
+    "main": "main process",
+}
+
+
+def percentages(times: Mapping[str, float]) -> dict[str, int]:
+    """The shares of some times in whole percent, which add up to 100; nothing where no time was spent.
+
+    Args:
+        times: Seconds by name.
+    """
+    total = sum(times.values())
+    if not total > 0:
+        return {}
+    exact = {name: 100 * spent / total for name, spent in times.items()}
+    shares = {name: int(share) for name, share in exact.items()}
+    # Those that lose most by rounding down get what is missing.
+    by_loss = sorted(exact, key=lambda name: shares[name] - exact[name])
+    for name in by_loss[: 100 - sum(shares.values())]:
+        shares[name] += 1
+    return shares
+
+
+def time_shares(times: Mapping[str, float]) -> list[tuple[str, int]]:
+    """What the time of a crawl was put down to, in words, with its percentage; those below half a percent are left out.
+
+    Args:
+        times: Seconds by name, as in `Stats.times_s`.
+    """
+    return [(TIME_LABELS.get(name, name), share) for name, share in percentages(times).items() if share]
+
+
 class Stats(LedgerStats, frozen=True, kw_only=True):
     """All of stats.json: the figures of the last session, and a row for each session of the run.
 
@@ -180,6 +275,8 @@ class Stats(LedgerStats, frozen=True, kw_only=True):
         commits: How many commits it made.
         commit_cpu_s, commit_s: What they took, in CPU time and by the clock, seconds.
         sessions: Those of the whole run; rows of earlier sessions stay as they were written.
+        run_pages: Pages that all sessions of the run got an answer for, those that left no figures included.
+        times_s: What the time since the first request was put down to, one thing at each moment, seconds by the clock.
     """
 
     traps: Sequence[TrapStats] = ()
@@ -187,3 +284,5 @@ class Stats(LedgerStats, frozen=True, kw_only=True):
     commit_cpu_s: float = 0.0
     commit_s: float = 0.0
     sessions: Sequence[SessionStats] = ()
+    run_pages: int = 0
+    times_s: Mapping[str, float] = {}

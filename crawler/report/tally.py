@@ -16,6 +16,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from crawler import urls
+from crawler.measure.stats import pages_of
 from crawler.report.sources import EXAMPLES, MAX_REASONS, AsOf, Reason
 from crawler.store.journal import read_records
 
@@ -121,7 +122,7 @@ class Tally:
     @property
     def pages(self) -> int:
         """Records of pages that have an answer: ok and http_error."""
-        return self.outcomes["ok"] + self.outcomes["http_error"]
+        return pages_of(self.outcomes)
 
     @property
     def elapsed_s(self) -> float:

@@ -7,7 +7,7 @@ import heapq
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,9 +18,11 @@ from crawler.engine.engine import Engine, moment
 from crawler.frontier.outlook import HostView
 from crawler.log.terminal import printable
 from crawler.measure.ledger import STAGES
+from crawler.measure.stats import pages_of, time_shares
 from crawler.settings.groups import cores
 from crawler.version import VERSION
 from crawler.view.eta import Eta
+from crawler.view.opening import delays_of, seconds_of
 from crawler.view.summary import ENDINGS
 
 # So many pages, and so many failures, are shown.
@@ -117,6 +119,8 @@ class Live:
         self._hosts: list[dict[str, Any]] = []
         self._next_survey = 0.0
         self._eta = Eta(engine)
+        # What hosts are asked at: by the sites until hosts have been looked at, and by the hosts from then on.
+        self._pace = pace_of(delays_of(engine.settings, engine.scope.sites), has_crawl_delay=False)
 
     def opening(self) -> dict[str, Any]:
         """What stays as it is while the crawl runs, and its course until now."""
@@ -129,7 +133,7 @@ class Live:
             "strategy": settings.fetch.strategy,
             "parser": settings.parse.parser,
             "mode": settings.parse.mode,
-            "delay_s": settings.politeness.delay_s,
+            "earlier_pages": pages_of(self.engine.before),
             "timeline": self.engine.ledger.timeline.stats(),
         }
 
@@ -140,6 +144,8 @@ class Live:
         return {
             **self._phase(ending),
             **self.figures(),
+            "pages_per_s": ledger.pages_per_s,
+            "bytes_per_s": round(ledger.wire_bytes / ledger.requesting_s) if ledger.requesting_s else 0,
             "outcomes": dict(outcomes),
             "reasons": [
                 [outcome, printable(reason, MAX_TEXT_CHARS), count]
@@ -148,6 +154,9 @@ class Live:
             ][:TOP_REASONS],
             "verdict": _shown_bottleneck(msgspec.to_builtins(ledger.bottleneck())),
             "left": self._left(),
+            "pace": self._pace,
+            "times_s": ledger.times_s,
+            "time_shares": time_shares(ledger.times_s),
             "stages": [[name, *_stage(engine, name)] for name in STAGES if ledger.stage(name).count],
             "hosts": self._hosts,
             **self.recent.shown(),
@@ -193,15 +202,23 @@ class Live:
         hosts = self.engine.frontier.hosts
         keys = hosts.keys
         top: list[tuple[float, int, HostView]] = []
+        gaps: set[float] = set()
+        has_crawl_delay = False
         spent_s = 0.0
         for at in range(0, len(keys), HOSTS_AT_ONCE):
             started = time.monotonic()
-            chunk = ((n, hosts.get(key)) for n, key in enumerate(keys[at : at + HOSTS_AT_ONCE], at))
-            ranked = ((self._rank(host), n, host) for n, host in chunk if host is not None)
+            looked = ((n, hosts.get(key)) for n, key in enumerate(keys[at : at + HOSTS_AT_ONCE], at))
+            chunk = [(n, host) for n, host in looked if host is not None]
+            gaps |= {host.firm_gap_s for _, host in chunk if host.dead is None}
+            gaps = {min(gaps), max(gaps)} if gaps else gaps
+            has_crawl_delay = has_crawl_delay or any(host.has_crawl_delay for _, host in chunk if host.dead is None)
+            ranked = ((self._rank(host), n, host) for n, host in chunk)
             top = heapq.nlargest(TOP_HOSTS, [*top, *ranked])
             spent_s += time.monotonic() - started
             await asyncio.sleep(0)
         self.take_hosts([host for _, _, host in top])
+        if gaps:
+            self._pace = pace_of(gaps, has_crawl_delay=has_crawl_delay)
         self._next_survey = begun + SURVEY_SHARE * spent_s
 
     def take_hosts(self, hosts: Sequence[HostView]) -> None:
@@ -236,6 +253,19 @@ class Live:
             "failures": host.failures,
             "dead": host.dead,
         }
+
+
+def pace_of(gaps: Collection[float], *, has_crawl_delay: bool) -> str:
+    """How far apart requests to a host are, in words.
+
+    Args:
+        gaps: Of the hosts, seconds; what the user or robots.txt asks for.
+        has_crawl_delay: Whether it is the robots.txt of any host that asks for it.
+    """
+    if not any(gaps):
+        return "no delay"
+    robots = "" if not has_crawl_delay else f", {'partly ' if len(set(gaps)) > 1 else ''}as robots.txt asks"
+    return f"{seconds_of(gaps)} between two requests to a host{robots}"
 
 
 def _stage(engine: Engine, name: str) -> Iterator[float]:

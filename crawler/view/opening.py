@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
 
@@ -13,6 +13,7 @@ from crawler import urls
 from crawler.frontier.outlook import time_for
 from crawler.frontier.politeness import own_delay_s
 from crawler.log.terminal import WIDTH, counted, duration, printable, wrapped
+from crawler.scope.scope import SeedSite
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import Settings
 
@@ -39,12 +40,24 @@ def opening(settings: Settings, seeds: Seeds, folder: Path) -> str:
     count = len(seeds.sites)
     what = printable(seeds.sites[0].seed, 60) if count == 1 else f"{count:,} sites"
     pace = settings.politeness
-    own = " (some have their own)" if any(site.delay_s is not None for site in seeds.sites) else ""
-    rate = f"{pace.per_host} at a time, {pace.delay_s:g} s apart{own}"
+    rate = f"{pace.per_host} at a time, {seconds_of(delays_of(settings, seeds.sites))} apart"
     text = f"Crawling {what} (scope {settings.crawl.scope}) by {settings.fetch.strategy}"
     parts = [text, f"{rate} on each host; run: {folder}", shortest(settings, seeds)]
     width = min(WIDTH, get_terminal_size().columns)
     return "\n".join(line for part in parts for line in wrapped("", part, width))
+
+
+def delays_of(settings: Settings, sites: Sequence[SeedSite]) -> set[float]:
+    """The delays that the user asks for on the hosts of some sites, seconds: their own, or that of the whole crawl."""
+    delays = {own_delay_s(settings.politeness, site.delay_s) for site in sites}
+    # Hosts that are no site's can belong to the crawl, too.
+    return delays | {settings.politeness.delay_s} if settings.crawl.scope == "any" or not sites else delays
+
+
+def seconds_of(delays: Collection[float]) -> str:
+    """The shortest and the longest of some delays in seconds, in words."""
+    low, high = min(delays), max(delays)
+    return f"{low:g} s" if low == high else f"{low:g} to {high:g} s"
 
 
 def shortest(settings: Settings, seeds: Seeds) -> str:

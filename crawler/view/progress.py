@@ -18,6 +18,7 @@ from crawler.engine.engine import Engine
 from crawler.fetch import concurrency_of
 from crawler.log.crawl_log import tell
 from crawler.log.terminal import WIDTH, counted, duration, printable, size, wrapped
+from crawler.measure.stats import time_shares
 from crawler.view.eta import Eta
 
 # The live view is drawn again after so many seconds.
@@ -40,9 +41,6 @@ MAX_BOTTLENECK_LINES = 3
 BOTTLENECK_S = 1.0
 # A terminal with fewer columns than this is drawn for as if it had so many.
 MIN_WIDTH = 20
-
-_SERVERS = ("dns", "connect", "tls", "first_byte", "download")
-_COMPUTING = ("decode", "parse", "extract", "serialise")
 
 
 class Progress:
@@ -178,16 +176,8 @@ class Progress:
         return self._judged
 
     def _shares(self) -> list[str]:
-        """Where the time of pages that are under way goes, in percent: not of the clock, because waits overlap."""
-        stage = self._engine.ledger.stage
-        times = {
-            "waiting for servers": sum(stage(name).total_s for name in _SERVERS),
-            "for a worker": stage("hand_off").total_s,
-            "computing": sum(stage(name).total_s for name in _COMPUTING),
-            "to be written": stage("commit").total_s,
-        }
-        total = sum(times.values())
-        return [f"{name} {100 * spent / total:.0f} %" for name, spent in times.items()] if total else []
+        """Where the time goes by the clock, in percent."""
+        return [f"{label} {share} %" for label, share in time_shares(self._engine.ledger.times_s)]
 
 
 def _flowing(label: str, parts: Sequence[str], width: int) -> list[str]:

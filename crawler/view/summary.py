@@ -10,9 +10,9 @@ import msgspec
 
 from crawler.engine.ending import Ending
 from crawler.engine.engine import Engine
-from crawler.fetch import concurrency_of, strategy_of
-from crawler.log.terminal import counted, duration, printable, size, wrapped
-from crawler.measure.stats import SessionStats, Stats, TrapStats
+from crawler.fetch import strategy_of
+from crawler.log.terminal import counted, duration, printable, rate, size, wrapped
+from crawler.measure.stats import SessionStats, Stats, TrapStats, pages_of, time_shares, totals
 from crawler.run.folder import Run
 from crawler.settings.groups import Settings
 
@@ -33,7 +33,9 @@ def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
     """The figures of stats.json; those of earlier sessions are in the one that it replaces."""
     ledger, committer = engine.ledger, engine.committer
     started_at = ledger.started_at.isoformat(timespec="seconds")
-    session = SessionStats(started_at, round(ledger.elapsed_s, 3), ledger.pages, ending.why)
+    session = SessionStats(
+        started_at, round(ledger.elapsed_s, 3), ledger.pages, ending.why, ledger.pages_per_s, ledger.wire_bytes
+    )
     # The rows of earlier sessions are written as they were read, whatever another version has put into them.
     earlier = cast("list[SessionStats]", run.earlier_sessions())
     return Stats(
@@ -46,6 +48,8 @@ def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
         commit_cpu_s=round(committer.busy_s, 3),
         commit_s=round(committer.wall_s, 3),
         sessions=[*earlier, session],
+        run_pages=pages_of(engine.before) + ledger.pages,
+        times_s=ledger.times_s,
     )
 
 
@@ -92,14 +96,42 @@ def _nothing(engine: Engine, ending: Ending) -> str:
     return "nothing was fetched before that"
 
 
-def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> str:
-    """The summary after a crawl, at most 80 columns wide where names allow."""
+def _speed(stats: Stats, *, is_reparse: bool) -> list[str]:
+    """How fast the session was, and what all sessions of the run come to where there are several."""
+    lines = [
+        f"  speed      {rate(stats.pages_per_s)} pages/s, {size(stats.wire_bytes)} received, "
+        f"{stats.effective_concurrency:.1f} of {stats.concurrency} slots busy"
+    ]
+    if stats.run_pages == stats.pages or is_reparse:
+        return lines
+    try:
+        whole = totals(msgspec.convert(msgspec.to_builtins(stats.sessions), list[SessionStats]))
+    except msgspec.ValidationError:  # Another version has written them otherwise.
+        whole = totals(())
+    pages, missing = counted(stats.run_pages, "page"), stats.run_pages - max(stats.pages, whole.pages)
+    if missing > 0:
+        return [*lines, f"  whole run  {pages}, of which {missing:,} in sessions that left no figures"]
+    received = "" if whole.wire_bytes is None else f", {size(whole.wire_bytes)} received"
+    told = f"{pages} in {whole.sessions} sessions, {duration(whole.elapsed_s)}, {rate(whole.pages_per_s)} pages/s"
+    return lines + wrapped("  whole run  ", f"{told}{received}")
+
+
+def closing(engine: Engine, ending: Ending, run: Run, written: list[Path], stats: Stats) -> str:
+    """The summary after a crawl, at most 80 columns wide where names allow.
+
+    Args:
+        engine: The crawl, which has ended.
+        ending: How it ended.
+        run: Its folder.
+        written: The files that were made.
+        stats: The figures of stats.json; what stands there is not reckoned again here.
+    """
     if ending.why in ("finished", "max_pages") and engine.before and not has_news(engine):
         made = [f"  output     {path}" for path in written if path not in (run.journal, run.warc)]
         return "\n".join([*_nothing_to_do(engine, ending, run), *made])
     ledger = engine.ledger
     is_reparse = bool(engine.settings.output.parent) and strategy_of(engine.settings.fetch.strategy).replays
-    lines = ["", _ending(ending, engine.settings, ledger.elapsed_s)]
+    lines = ["", _ending(ending, engine.settings, stats.elapsed_s)]
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in ledger.outcomes.most_common())
     lines.append(f"  outcomes   {outcomes or 'none'}")
     earlier = ", ".join(f"{count:,} {outcome}" for outcome, count in engine.before.items() if outcome != "pending")
@@ -107,11 +139,8 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path]) -> st
         lines.append(f"  carried    {earlier}: they had no answer that could be parsed again")
     elif earlier:
         lines += wrapped("  before     ", f"{earlier}; the figures here are those of this session")
-    lines.append(
-        f"  speed      {ledger.pages_per_s:,.1f} pages/s, {size(ledger.wire_bytes)} received, "
-        f"{ledger.effective_concurrency:.1f} of {concurrency_of(engine.settings.fetch)} slots busy"
-    )
-    lines += _times(engine)
+    lines += _speed(stats, is_reparse=is_reparse)
+    lines += _times(stats)
     if ledger.outside and not is_reparse:  # A reparse follows no link, because it asks for nothing.
         count = sum(number for number, _ in ledger.outside.values())
         hosts = len({host for host, _ in ledger.outside})
@@ -164,25 +193,24 @@ def _notes(engine: Engine, ending: Ending) -> list[str]:
     return lines
 
 
-def _times(engine: Engine) -> list[str]:
+def _times(stats: Stats) -> list[str]:
     """Where the time went, the bottleneck, and what to change."""
-    ledger = engine.ledger
-    lines = []
-    if waiting := _shares(engine, WAITING):
+    shares = ", ".join(f"{label} {share}%" for label, share in time_shares(stats.times_s))
+    lines = wrapped("  time       ", shares) if shares else []
+    if waiting := _shares(stats, WAITING):
         lines += wrapped("  waiting    ", f"{waiting}; waits overlap")
-    if computing := _shares(engine, COMPUTING):
-        cpu = f"CPU: main process {duration(ledger.main_cpu_s)}, parsing {duration(ledger.parse_cpu_s)}"
+    if computing := _shares(stats, COMPUTING):
+        cpu = f"CPU: main process {duration(stats.main_cpu_s)}, parsing {duration(stats.parse_cpu_s)}"
         lines += wrapped("  computing  ", f"{computing}; {cpu}")
-    found = ledger.bottleneck()
-    lines += wrapped("  bottleneck ", printable(found.sentence))
-    for each in found.advice:
+    lines += wrapped("  bottleneck ", printable(stats.verdict.sentence))
+    for each in stats.verdict.advice:
         lines += wrapped("  advice     ", printable(each))
     return lines
 
 
-def _shares(engine: Engine, stages: Sequence[str]) -> str:
+def _shares(stats: Stats, names: Sequence[str]) -> str:
     """The time that some stages took in all, and the shares of those that took any of it, as `4.2 s: download 83 %`."""
-    times = {name: engine.ledger.stage(name).total_s for name in stages}
+    times = {name: stats.stages[name].total_s for name in names}
     total = sum(times.values())
     shares = [f"{name.replace('_', ' ')} {time / total:.0%}" for name, time in times.items() if 200 * time >= total > 0]
     return f"{duration(total)}: {', '.join(shares)}" if shares else ""

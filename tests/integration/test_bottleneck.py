@@ -127,6 +127,31 @@ async def test_bodies_that_drip_are_bound_by_bandwidth() -> None:
     assert verdict.bound_by == "bandwidth"
 
 
+@pytest.fixture
+def busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other programs have all processors all the time."""
+    monkeypatch.setattr(Machine, "others_s", 1e6)
+
+
+@pytest.mark.usefixtures("busy_machine")
+async def test_a_dripping_download_is_not_blamed_on_the_processors_that_others_have() -> None:
+    """The crawl itself has nothing to compute."""
+    async with serving(linking(6, TINY * 100), pieces=8, pause_s=0.2) as site:
+        verdict = await verdict_of(made(site, {"fetch": {"concurrency": 2}}), site)
+    assert verdict.bound_by == "bandwidth"
+    assert "processor" not in verdict.sentence
+
+
+@pytest.mark.usefixtures("busy_machine")
+async def test_a_delay_is_not_blamed_on_the_processors_that_others_have() -> None:
+    """Nor is it any less worth to lower it."""
+    async with serving(linking(6)) as site:
+        verdict = await verdict_of(made(site, {"politeness": {"delay_s": 0.4, "per_host": 1}}), site)
+    assert verdict.bound_by == "politeness"
+    assert "processor" not in verdict.sentence
+    assert any("--delay 0.2" in each for each in verdict.advice)
+
+
 async def test_large_pages_and_the_slow_parser_are_bound_by_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
     """One worker; the faster parser is the advice, then more workers."""
     monkeypatch.setattr(bottleneck, "MIN_S", 0.2)  # how long it takes is up to the machine

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from crawler.measure.ledger import STAGES
-from crawler.measure.occupancy import COLUMNS
+from crawler.measure.occupancy import COLUMNS, TIMES
 from tests.integration.conftest import run_cli
 from tests.integration.serving import QUICK, Routes, serve
 
@@ -54,11 +54,13 @@ def test_the_keys_of_stats_json_are_those_that_programs_know(sessions: Sessions)
         "why error strategy parse parser concurrency elapsed_s pages pages_per_s outcomes reasons statuses requests"
         " retries robots sitemaps wire_bytes links urls_discovered fetch_s first_byte_s parse_cpu_s main_cpu_s"
         " effective_concurrency outside outside_by_reason merged extract_errors notes stages timeline verdict hosts"
-        " traps commits commit_cpu_s commit_s sessions"
+        " traps commits commit_cpu_s commit_s sessions run_pages times_s"
     )
     assert list(sessions.stats) == known.split()
     assert list(sessions.stats["verdict"]) == ["bound_by", "host", "sentence", "advice", "shares"]
-    assert list(sessions.stats["sessions"][0]) == ["started_at", "elapsed_s", "pages", "why"]
+    assert list(sessions.stats["sessions"][0]) == [
+        *("started_at", "elapsed_s", "pages", "why", "pages_per_s", "wire_bytes")
+    ]
     row = "host requests pages failures bytes fetch_s first_byte_s politeness_s delay_s"
     assert list(sessions.stats["hosts"][0]) == row.split()
     assert list(sessions.stats["stages"]["parse"]) == "count total_s max_s p50_s p90_s p99_s buckets".split()
@@ -84,6 +86,15 @@ def test_the_timeline_ends_with_what_the_figures_say(sessions: Sessions) -> None
     last = dict(zip(timeline["columns"], timeline["rows"][-1], strict=True))
     assert (last["pages"], last["requests"]) == (sessions.stats["pages"], sessions.stats["requests"])
     assert (last["urls_known"], last["pending"], last["in_flight"]) == (PAGES, 0, 0)
+
+
+def test_the_time_by_the_clock_adds_up_to_that_since_the_first_request(sessions: Sessions) -> None:
+    """Nothing counts twice, and nothing is left out."""
+    for stats in (sessions.first_stats, sessions.stats):
+        assert list(stats["times_s"]) == list(TIMES)
+        assert sum(stats["times_s"].values()) == pytest.approx(
+            stats["pages"] / stats["pages_per_s"], rel=0.01, abs=0.01
+        )
 
 
 def test_hosts_are_told_with_what_they_cost(sessions: Sessions) -> None:

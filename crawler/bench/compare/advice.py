@@ -19,6 +19,7 @@ MOST_SLOTS = 1024  # Other strategies can have this many.
 SPARE = 1.25  # The advice is so many times the slots that would just do.
 # What is preferred is taken if it reaches this share of the fastest, because reckoned figures are not known better.
 AS_GOOD = 0.85
+WORTH = 1.05  # What makes a crawl fewer times faster than this is not advised.
 LEAST_COST_S = 1e-5  # A page costs at least so many seconds; less is a fault of measuring.
 SLOTS_STEP = 16
 # The defaults first; processes before all else, because a page that hangs or swells cannot harm the crawl there.
@@ -50,9 +51,11 @@ def give(
     command = ["crawler", "crawl", *given, "--strategy", best.strategy, "--parse", best.parse]
     if own is not None and polite is not None and polite <= best.pages_per_s:
         return Advice(shlex.join(command), _polite(own, best, ways, polite), ways)
-    if best.slots > strategy_of(best.strategy).concurrency:
-        command += ["--concurrency", str(best.slots)]
-    return Advice(shlex.join(command), _fast(best, ways, latency_s) + _start(best, rows, ways, alone), ways)
+    usual = strategy_of(best.strategy).concurrency
+    slots = best.slots if best.pages_per_s * latency_s >= WORTH * usual else min(usual, best.slots)
+    if slots > usual:
+        command += ["--concurrency", str(slots)]
+    return Advice(shlex.join(command), _fast(best, ways, latency_s, slots) + _start(best, rows, ways, alone), ways)
 
 
 def _worker_s(alone: Sequence[Alone]) -> float:
@@ -88,13 +91,13 @@ def _choice(ways: Sequence[Way], enough: float) -> Way:
     return ways[0]
 
 
-def _fast(best: Way, ways: Sequence[Way], latency_s: float) -> str:
+def _fast(best: Way, ways: Sequence[Way], latency_s: float, slots: int) -> str:
     others = [way for way in _best_of_each(ways) if way.strategy != best.strategy]
     shown = ", ".join(f"{way.strategy} × {way.parse} {_about(way.pages_per_s)}" for way in others)
     rate = f"about {_about(best.pages_per_s)} pages/s" + (f" ({shown})" if shown else "")
     said = f"In a long crawl of such pages {best.strategy} × {best.parse} comes to {rate}."
     if latency_s:
-        said += f" At {latency_s * 1000:.0f} ms an answer that takes {best.slots} requests under way, on as many hosts:"
+        said += f" At {latency_s * 1000:.0f} ms an answer that takes {slots} requests under way, on as many hosts:"
         said += " politely it is one request at a time to each."
     return said
 
@@ -103,9 +106,10 @@ def _polite(own: Own, best: Way, ways: Sequence[Way], polite: float) -> str:
     sites = "1 site allows" if own.sites == 1 else f"{own.sites:,} sites allow"
     needed = ceil(own.sites * best.pages_per_s / polite)
     plain = next((way for way in ways if strategy_of(way.strategy).is_one_at_a_time), None)
+    more = f"; more sites would, up to about {_about(needed)}" if best.pages_per_s >= WORTH * polite else ""
     said = (
         f"Politeness binds: your {sites} {polite:.2g} pages/s together, and this machine could do about "
-        f"{_about(best.pages_per_s)}. No strategy makes that faster; more sites would, up to about {_about(needed)}."
+        f"{_about(best.pages_per_s)}. No strategy makes that faster{more}."
     )
     if plain is not None and plain.pages_per_s < polite:
         said += f" One by one is too slow even so ({plain.pages_per_s:.2g} pages/s)."

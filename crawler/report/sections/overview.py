@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from crawler.log.terminal import duration, size
+from crawler.log.terminal import duration, rate, size
+from crawler.measure.stats import RunTotals, SessionStats, totals
 from crawler.report import charts
 from crawler.report.findings import Findings
 from crawler.report.sections.markup import (
@@ -32,7 +33,6 @@ _ENDINGS = {
 }
 _SHARES = {
     "slots": "fetch slots",
-    "polite_wait": "requests waiting only for their hosts' turn",
     "workers": "parse workers",
     "main": "main process",
     "writer": "writer",
@@ -89,15 +89,15 @@ def _ending(facts: Findings) -> Html:
 
 def _tiles(facts: Findings) -> Html:
     tally, outcomes = facts.tally, facts.outcomes
-    spent = _spent_s(facts)
+    whole = _totals(facts)
     state = facts.sources.state
     hosts = facts.host_count if state is None else max(state.hosts, facts.host_count)
     broken = outcomes["http_error"] + outcomes["failed"] + outcomes["quarantined"]
     rows = [
         ("pages", f"{tally.pages:,}"),
-        ("pages per second", charts.number(round(tally.pages / spent, 1)) if spent else "–"),
-        ("time", duration(spent)),
-        ("received", size(tally.wire_bytes)),
+        ("pages per second", rate(whole.pages_per_s) if whole.pages_per_s else "–"),
+        ("time", duration(whole.elapsed_s)),
+        ("received", size(tally.wire_bytes if whole.wire_bytes is None else whole.wire_bytes)),
         ("URLs known", f"{outcomes.total():,}"),
         ("hosts", f"{hosts:,}"),
         ("redirects", f"{outcomes['redirect']:,}"),
@@ -106,12 +106,16 @@ def _tiles(facts: Findings) -> Html:
     return tiles(rows)
 
 
-def _spent_s(facts: Findings) -> float:
-    """What the crawl took, seconds: by its sessions if all are known, else from first to last answer."""
-    stats, pages = facts.stats, facts.tally.pages
-    if stats.sessions and sum(session.pages for session in stats.sessions) >= pages:
-        return sum(session.elapsed_s for session in stats.sessions)
-    return stats.elapsed_s if stats.elapsed_s and stats.pages >= pages else facts.tally.elapsed_s
+def _totals(facts: Findings) -> RunTotals:
+    """What the crawl came to: by its sessions if all are known, by the last if that was all, else by the records."""
+    stats, tally = facts.stats, facts.tally
+    last = SessionStats("", stats.elapsed_s, stats.pages, stats.why, stats.pages_per_s, stats.wire_bytes)
+    for sessions in (stats.sessions, [last]):
+        whole = totals(sessions)
+        if whole.elapsed_s and whole.pages >= tally.pages:
+            return whole
+    spent_s = tally.elapsed_s
+    return RunTotals(1, tally.pages, spent_s, tally.pages / spent_s if spent_s > 0 else 0.0, None)
 
 
 def _coverage(facts: Findings) -> list[str]:
@@ -144,7 +148,9 @@ def bottleneck(facts: Findings) -> Html:
         return Html("")
     advice = tag("ul", *(tag("li", _sentence(each)) for each in found.advice)) if found.advice else Html("")
     box = tag("div", tag("p", _sentence(found.sentence), class_="lead"), advice, class_="bottleneck")
-    shares = [(_SHARES.get(name, name), share) for name, share in found.shares.items() if share is not None]
+    # How long politeness was waited for stands with the time by the clock, of which it is a part.
+    known = ((name, share) for name, share in found.shares.items() if name != "polite_wait")
+    shares = [(_SHARES.get(name, name), share) for name, share in known if share is not None]
     rows = [(name, min(1.0, share) * 100, f"{share * 100:.0f} %") for name, share in shares]
     picture = (
         figure(lambda width: charts.bars("Utilisation", rows, "share of the time", width, 100)) if rows else Html("")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from crawler.log.terminal import duration, size
-from crawler.measure.stats import StageStats
+from crawler.measure.stats import StageStats, time_shares
 from crawler.report import charts
 from crawler.report.findings import Findings
 from crawler.report.sections.markup import (
@@ -145,10 +145,10 @@ def _fewer(points: Points) -> Points:
 
 def stages(facts: Findings) -> Html:
     """Where the time of a page went, waiting and computing."""
-    delays = _delays(facts)
+    delays, clock = _delays(facts), _clock(facts)
     found = facts.stats.stages
     if not found:
-        return section("stages", "Where the time went", delays)
+        return section("stages", "Where the time went", clock, delays)
     kinds = {kind: [name for name in names if name in found] for kind, names in KINDS.items()}
     pictures = [_stage_bars(facts, _TITLES[kind], names) for kind, names in kinds.items() if names]
     rows = [_stage_row(name, kind, found[name]) for kind, names in kinds.items() for name in names]
@@ -158,9 +158,16 @@ def stages(facts: Findings) -> Html:
         "What pages wait for overlaps, so a sum can be longer than the crawl. Nine of ten times were no longer than "
         "the column p90 says. Where no unit stands: milliseconds."
     )
-    return section(
-        "stages", "Where the time went", pair(*pictures), table("Time by stage", columns, rows), explained, delays
-    )
+    by_stage = table("Time by stage", columns, rows)
+    return section("stages", "Where the time went", clock, pair(*pictures), by_stage, explained, delays)
+
+
+def _clock(facts: Findings) -> Html:
+    """What the time of the crawl was put down to, one thing at each moment."""
+    rows = [(label, float(share), f"{share} %") for label, share in time_shares(facts.stats.times_s)]
+    if not rows:
+        return Html("")
+    return figure(lambda width: charts.bars("Time by the clock", rows, "since the first request", width, 100))
 
 
 def _stage_bars(facts: Findings, title: str, names: Sequence[str]) -> Html:

@@ -245,6 +245,23 @@ def test_the_default_is_advised_with_the_requests_that_hide_the_waiting() -> Non
     assert slots["threads"] <= 64
 
 
+def test_more_requests_than_the_default_are_not_advised_for_a_twentieth() -> None:
+    """At 28 ms the default's 64 are 2,286 pages/s, which is all there is; at 29.5 ms 66 would be 2 % faster."""
+    for latency_ms, is_worth in ((28.0, False), (29.5, False), (34.0, True)):
+        made = report(latency_ms=latency_ms).advice
+        assert ("--concurrency" in made.command) == is_worth, latency_ms
+        assert is_worth or "takes 64 requests under way" in made.reason
+
+
+def test_more_sites_are_not_advised_where_those_that_there_are_do() -> None:
+    """They let through nearly all that the machine can do."""
+    own = msgspec.structs.replace(OWN, polite_per_s=2200.0)
+    made = report(own=own).advice
+    assert made.reason.startswith("Politeness binds")
+    assert "more sites would" not in made.reason
+    assert "more sites would, up to" in report(own=OWN).advice.reason
+
+
 def test_a_strategy_that_is_clearly_faster_is_advised() -> None:
     """Where asyncio costs four times as much as curl."""
     made = report(fetch_us={**FETCH_US, "asyncio": 1000.0}).advice

@@ -10,6 +10,7 @@ import pytest
 from crawler.frontier import hosts as in_mind
 from crawler.frontier import robots
 from crawler.frontier.frontier import Drop, Frontier, Resolve
+from crawler.frontier.outlook import HostDelays
 from crawler.models import Pending, Request
 from crawler.scope.scope import Scope, SeedSite
 from crawler.settings.groups import CrawlSettings, PolitenessSettings
@@ -19,6 +20,12 @@ ROBOTS = CrawlSettings(sitemaps=False)
 DEEP = CrawlSettings(sitemaps=False, max_depth=1000)
 HOUR_S = 3600.0
 SLOW = PolitenessSettings(delay_s=100.0, adaptive_factor=0)  # 1,000 pages take 28 hours
+
+
+def gap_of(frontier: Frontier) -> float | None:
+    """The gap that the only host keeps, seconds; None while it is not in mind."""
+    host = frontier.hosts.get("a.example")
+    return None if host is None else host.gap_s
 
 
 def robots_times(crawl: Crawl) -> list[float]:
@@ -146,12 +153,12 @@ def test_a_crawl_delay_survives_a_resume(is_gap_first: bool) -> None:
     """The robots.txt of the host is the first that waits for it, and what is to be kept stays what it was."""
     before = Crawl(pages("a.example", 9), with_robots(lambda wanted, now: Answer(), DELAY_7), ROBOTS, USUAL)
     before.run(until=20)
-    kept_s = before.frontier.gap_s("a.example")
+    kept_s = gap_of(before.frontier)
     assert kept_s == 7.0
     crawl = resumed(kept_s, DELAY_7, is_gap_first=is_gap_first)
-    assert crawl.frontier.gap_s("a.example") == 7.0
+    assert gap_of(crawl.frontier) == 7.0
     assert starts(crawl.run()) == [7, 14, 21, 28, 35, 42]
-    assert crawl.frontier.gap_s("a.example") == 7.0
+    assert gap_of(crawl.frontier) == 7.0
     crawl.check_conservation()
 
 
@@ -171,10 +178,25 @@ def test_a_host_that_is_met_later_begins_with_its_kept_gap_until_its_robots_txt_
     """A robots.txt that was read in this session knows better."""
     frontier = Frontier(Scope([SeedSite("http://a.example/", "any")]), ROBOTS, USUAL, 4, 0)
     frontier.restore_gap("a.example", 7.0)
-    assert frontier.gap_s("a.example") is None
+    assert gap_of(frontier) is None
     frontier.add(request("http://a.example/", seq=1), START)
-    assert frontier.gap_s("a.example") == 7.0
+    assert gap_of(frontier) == 7.0
     frontier.set_robots("http://a.example", "a.example", robots.allow_all(), START)
-    assert frontier.gap_s("a.example") == 1.0
+    assert gap_of(frontier) == 1.0
     frontier.restore_gap("a.example", 7.0)
-    assert frontier.gap_s("a.example") == 1.0
+    assert gap_of(frontier) == 1.0
+
+
+def test_what_keeps_requests_apart_is_known_of_each_host() -> None:
+    """Its site's own delay or that of all, and what its robots.txt asks for; of others what the user asks for."""
+    sites = (SeedSite("http://a.example/", delay_s=5.0), SeedSite("http://b.example/"))
+    frontier = Frontier(Scope(sites), ROBOTS, PolitenessSettings(delay_s=2.0), 64, 0)
+    asked = [HostDelays(own_s=5.0, gap_s=5.0, is_of_site=True), HostDelays(own_s=2.0, gap_s=2.0)]
+    assert [frontier.hosts.delays(key) for key in ("a.example", "b.example")] == asked
+    for key in ("a.example", "b.example"):
+        frontier.add(request(f"http://{key}/", seq=1), START)
+        rules = robots.parse(b"User-agent: *\nCrawl-delay: 4\n", "crawler/1")
+        frontier.set_robots(f"http://{key}", key, rules, START)
+    own, usual = (frontier.hosts.delays(key) for key in ("a.example", "b.example"))
+    assert own == HostDelays(own_s=5.0, gap_s=5.0, is_of_site=True, crawl_delay_s=4.0, cause="delay")
+    assert usual == HostDelays(own_s=2.0, gap_s=4.0, crawl_delay_s=4.0, cause="crawl_delay")

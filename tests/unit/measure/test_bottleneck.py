@@ -223,3 +223,48 @@ def test_no_host_lets_more_through_than_its_gap_allows() -> None:
     """Of four requests, one second apart, the first needed no gap."""
     assert seen("politeness", elapsed_s=3.05, host_requests=4, host_per_s=0.99).host_rate == 0.99
     assert seen("politeness", elapsed_s=3.05, host_requests=4).host_rate == 1.0
+
+
+@pytest.mark.parametrize("cause", ["politeness", "latency", "bandwidth", "disk", "supply"])
+@pytest.mark.parametrize("main_cpu_s", [0.0, 6.0, 24.0])
+def test_processors_are_not_blamed_by_what_other_programs_do(cause: Cause, main_cpu_s: float) -> None:
+    """A crawl that neither computes nor waits for a processor is not kept by those who do."""
+    quiet = {"cores": 2, "workers": 2, "work_s": 1.0, "main_cpu_s": main_cpu_s}
+    verdict = judge(seen(cause, **quiet, others_cpu_s=118.0 - main_cpu_s))
+    assert verdict.bound_by == cause
+    assert "processor" not in verdict.sentence
+    assert not any("quieter" in each or "more cores" in each for each in verdict.advice)
+
+
+def test_a_crawl_that_waits_for_a_processor_is_bound_by_it() -> None:
+    """The event loop has something to do for most of the time, and others compute."""
+    verdict = judge(seen("latency", cores=2, workers=2, main_cpu_s=6.0, loop_s=40.0, others_cpu_s=112.0))
+    assert verdict.bound_by == "event_loop"
+    assert "processors" in verdict.sentence
+
+
+def test_requests_that_have_not_ended_are_not_blamed_on_the_main_process() -> None:
+    """All slots are taken by answers that drip; the main process does nothing."""
+    verdict = judge(seen("latency", waiting_s=10.0, download_s=10.0, unanswered_s=3700.0))
+    assert verdict.bound_by == "latency"
+    assert verdict.sentence == (
+        "bound by latency: 63.0 of 64 slots were taken, most of them by requests that have not ended, "
+        "or ended without an answer"
+    )
+    assert judge(seen("latency", waiting_s=10.0, download_s=10.0)).bound_by == "latency"
+    assert judge(seen("latency", waiting_s=10.0, download_s=10.0, main_cpu_s=40.0)).bound_by == "event_loop"
+
+
+def test_a_download_that_is_all_there_is_binds_the_crawl() -> None:
+    """Nothing else is known to ask for, but it is the download that is waited for, not the links of pages."""
+    one = {"in_flight": 1.0, "waiting_s": 2.0}
+    assert judge(seen("supply", **one, download_s=50.0)).bound_by == "bandwidth"
+    assert judge(seen("supply", **one, unanswered_s=50.0)).bound_by == "latency"
+    assert judge(seen("supply", in_flight=1.0, waiting_s=50.0, download_s=2.0)).bound_by == "supply"
+
+
+def test_a_host_lets_no_more_through_than_its_answers_take() -> None:
+    """It was asked twice within a second, and has not ended the second answer for a minute."""
+    drips = seen("politeness", host_requests=2, host_per_s=1.0, host_fetch_s=30.0, host_gap_s=1.0)
+    assert drips.host_rate == pytest.approx(1 / 30)
+    assert "at a time that take 30 s each" in judge(drips).sentence

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.frontier.decisions import Waits
+from crawler.frontier.outlook import HostDelays
 from crawler.frontier.wait_clock import WaitClock
 from crawler.measure import host_times, procfs
 from crawler.measure import machine as machine_module
@@ -17,8 +18,10 @@ from crawler.measure.histogram import Histogram
 from crawler.measure.host_times import OTHER_HOSTS, HostTable
 from crawler.measure.ledger import STAGES, Ledger
 from crawler.measure.machine import Machine
-from crawler.measure.occupancy import COLUMNS, MAX_ROWS, Occupancy, Timeline
+from crawler.measure.occupancy import COLUMNS, MAX_ROWS, Occupancy, Queues, Timeline
+from crawler.measure.stats import percentages
 from crawler.models import Parsed, Request, Response
+from crawler.settings.groups import Settings
 
 DURATIONS = st.floats(min_value=0, max_value=1e5, allow_nan=False)
 REQUEST = Request("http://a.example/", "a.example", 1)
@@ -78,6 +81,60 @@ def test_time_is_put_down_to_what_was_so_before_the_look() -> None:
     seen.look(14.0, "nothing", in_flight=0)
     assert seen.holds == {"turn": 3.0, "slots": 1.0, "hand_off": 0.0, "nothing": 0.0}
     assert (seen.in_flight_s, seen.observed_s) == (7.0, 4.0)
+
+
+def test_all_time_is_put_down_to_one_thing_each() -> None:
+    """What the crawl waited for adds up to the time that it took; politeness is what a gap of a host alone takes."""
+    seen = Occupancy()
+    seen.look(0.0, "nothing", 1)
+    seen.look(2.0, "turn", 0, Queues(cooling=1))  # two seconds for the only request in flight
+    seen.look(9.0, "turn", 1, Queues(cooling=3))  # seven for the gap of the only host
+    seen.look(13.0, "slots", 64)  # four, in which three hosts of four had their gap, and one an answer to come
+    seen.look(14.0, "hand_off", 3, Queues(parsing=5, writing=1))
+    seen.look(16.0, "hand_off", 3, Queues(writing=1))
+    seen.look(19.0, "hand_off", 3)
+    seen.look(20.0, "nothing", 0, Queues(parsing=1, writing=5))
+    seen.look(21.0, "nothing", 0, Queues(writing=5))
+    seen.look(22.0, "turn", 0)
+    seen.look(25.0, "nothing", 0)  # three for a try that has to wait
+    seen.look(26.0, "nothing", 0)
+    assert (seen.times["politeness"], seen.times["servers"]) == (7 + 3 + 3, 2 + 1 + 1 + 1)
+    assert (seen.times["parsing"], seen.times["writing"], seen.times["main"]) == (2 + 1, 3 + 1, 1)
+    assert sum(seen.times.values()) == seen.observed_s == 26.0
+
+
+def test_what_the_main_process_was_busy_for_is_no_waiting() -> None:
+    """No more of a span than it is long; the rest counts in the next one."""
+    seen = Occupancy()
+    seen.look(0.0, "slots", 64, Queues(busy_s=1.0))
+    seen.look(4.0, "slots", 64, Queues(busy_s=2.0))
+    assert seen.times["main"] == 1.0
+    assert seen.times["servers"] == 3.0
+    seen.look(5.0, "slots", 64, Queues(busy_s=4.0))
+    seen.catch_up(7.0)
+    assert seen.times["main"] == 3.0
+    assert sum(seen.times.values()) == seen.observed_s == 7.0
+
+
+def test_a_host_that_may_have_several_requests_in_flight_waits_for_its_gap_all_the_same() -> None:
+    """Three answers are to come, and the host would be asked for a fourth page if its gap let it."""
+    seen = Occupancy(per_host=8)
+    seen.look(0.0, "turn", 3, Queues(cooling=1))
+    seen.look(1.0, "turn", 8)
+    seen.look(2.0, "turn", 8)
+    assert (seen.times["politeness"], seen.times["servers"]) == (1.0, 1.0)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=8))
+def test_percentages_add_up(times: list[float]) -> None:
+    """To a hundred, whatever is rounded; none is off by one or more."""
+    shares = percentages({str(number): spent for number, spent in enumerate(times)})
+    total = sum(times)
+    if total == 0:
+        assert shares == {}
+    else:
+        assert sum(shares.values()) == 100
+        assert all(abs(share - 100 * times[int(name)] / total) < 1 for name, share in shares.items())
 
 
 def test_a_timeline_never_has_more_rows_than_it_may() -> None:
@@ -228,3 +285,43 @@ def test_what_this_process_computes_is_not_that_of_others(monkeypatch: pytest.Mo
     machine.start()
     machine.stop()
     assert machine.others_s == pytest.approx(1.0)
+
+
+def test_a_request_that_has_not_ended_is_seen_to_take_time() -> None:
+    """Its host is what is waited for, and the time is not put down to the main process."""
+    ledger = Ledger()
+    ledger.asked("a.example")
+    ledger.answered(Response(REQUEST, 200, (), b"x", 0.0, 0.0, "asyncio", first_byte_s=0.001))
+    ledger.asked("a.example")
+    begun = ledger.first_request
+    assert begun is not None
+    ledger.ended = begun + 20
+    evidence = ledger.evidence()
+    assert evidence.unanswered_s == pytest.approx(20, abs=0.1)
+    assert evidence.host_fetch_s == pytest.approx(10, abs=0.1)
+    ledger.no_answer("a.example", 20.0, "timeout")
+    assert ledger.evidence().unanswered_s == pytest.approx(20, abs=0.1)
+    assert ledger.evidence().host_fetch_s == pytest.approx(10, abs=0.1)
+
+
+def test_a_request_that_there_was_no_room_for_is_not_under_way() -> None:
+    """It is given back, and leaves again later."""
+    ledger = Ledger()
+    ledger.asked("a.example")
+    ledger.not_sent("a.example", 0.5)
+    begun = ledger.first_request
+    assert begun is not None
+    ledger.ended = begun + 20
+    assert ledger.evidence().unanswered_s == 0.0
+
+
+def test_the_delay_that_a_host_is_judged_by_is_its_own() -> None:
+    """Of its site, and of its robots.txt."""
+    known = HostDelays(own_s=5.0, is_of_site=True, crawl_delay_s=2.0, gap_s=5.0, cause="delay")
+    ledger = Ledger(Settings(), lambda host: known)
+    ledger.asked("a.example")
+    ledger.answered(Response(REQUEST, 200, (), b"x", 0.0, 0.5, "asyncio", first_byte_s=0.25))
+    seen = ledger.evidence()
+    assert (seen.delay_s, seen.has_site_delay, seen.host_crawl_delay_s) == (5.0, True, 2.0)
+    assert seen.host_gap_cause == "delay"
+    assert ledger.stats().hosts[0].delay_s == 5.0

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -255,3 +256,45 @@ def test_on_a_narrow_terminal_the_opening_breaks_between_words(monkeypatch: pyte
     lines = opening(Settings(), Seeds(sites, ()), Path("data/run")).splitlines()
     assert max(map(len, lines)) <= 40
     assert "on each host; run: data/run" in " ".join(lines)
+
+
+def test_the_pace_that_is_told_before_the_crawl_is_that_of_the_sites() -> None:
+    """The delay of all is not told where no site has it."""
+    slow, slower = SeedSite("http://a.example/", delay_s=5.0), SeedSite("http://b.example/", delay_s=30.0)
+    usual = SeedSite("http://c.example/")
+
+    def told(*sites: SeedSite) -> str:
+        return " ".join(opening(Settings(), Seeds(sites, ()), Path("data/run")).split())
+
+    assert "1 at a time, 5 s apart on each host;" in told(slow)
+    assert "1 at a time, 5 to 30 s apart on each host;" in told(slow, slower)
+    assert "1 at a time, 1 to 5 s apart on each host;" in told(slow, usual)
+    assert "1 at a time, 1 s apart on each host;" in told(usual)
+    assert "5 s" in told(slow, msgspec.structs.replace(slow, seed="http://d.example/", kind="any"))
+
+
+def test_hosts_outside_of_all_sites_have_the_delay_of_all() -> None:
+    """Under --scope any they belong to the crawl."""
+    settings = build({"crawl": {"scope": "any", "max_pages": 5}}, "the test")
+    sites = (SeedSite("http://a.example/", "any", delay_s=5.0),)
+    assert "1 to 5 s apart" in opening(settings, Seeds(sites, ()), Path("data/run"))
+
+
+def test_a_site_with_a_delay_of_its_own_is_forecast_by_it() -> None:
+    """And by its robots.txt where that asks for more."""
+    engine = made_engine(sites=(SeedSite("http://a.example/", delay_s=5.0),))
+    fill(engine, "a.example", 100)
+    assert Eta(engine).left(0.0).sentence() == "at least 8 min 20 s: a.example alone has 100 URLs, 5 s apart"
+    rules = parse(b"User-agent: *\nCrawl-delay: 20\n", "crawler/1")
+    engine.frontier.set_robots("http://a.example", "a.example", rules, NOW)
+    assert Eta(engine).left(0.0).reason == "100 URLs, 20 s apart (its crawl-delay)"
+
+
+def test_a_host_whose_last_answer_was_slow_is_not_said_to_be_silent() -> None:
+    """It answers, and its next answer drips."""
+    engine, began = made_engine(crawl={"robots": False}, politeness={"delay_s": 0.0}), time.monotonic() - 60
+    fill(engine, "a.example", 2, began)
+    first = ask(engine, began)
+    engine.frontier.answered(first, began + 30, 30.0, 200, None)
+    assert isinstance(engine.frontier.next(began + 30), Request)
+    assert "does not answer" not in Eta(engine).left(0.0).sentence()

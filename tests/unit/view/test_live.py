@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,11 +12,12 @@ import pytest
 from crawler import urls
 from crawler.engine import assembly
 from crawler.engine.engine import Engine
+from crawler.frontier import robots
 from crawler.models import Outcome, Request
 from crawler.records import record_line
 from crawler.scope import seeds
 from crawler.settings.file import build
-from crawler.view.live import KEPT, MAX_LINE_BYTES, TOP_HOSTS, Live, Recent
+from crawler.view.live import KEPT, MAX_LINE_BYTES, TOP_HOSTS, Live, Recent, pace_of
 
 
 def line(name: str, outcome: Outcome = "ok", **fields: object) -> bytes:
@@ -98,3 +100,36 @@ async def test_a_state_is_whole_before_the_first_request(engine: Engine) -> None
     assert (state["phase"], state["pages"], state["recent"], state["stages"]) == ("crawling", 0, [], [])
     opening = live.opening()
     assert (opening["sites"], opening["seeds"], opening["folder"]) == (5, ["http://a.example/"] * 3, "a folder")
+
+
+@pytest.fixture
+async def paced(tmp_path: Path) -> AsyncIterator[Engine]:
+    """A crawl of a site with a delay of its own and of one without, that has not begun."""
+    sites = tmp_path / "sites.txt"
+    sites.write_text("http://a.example/ delay=5\nhttp://b.example/\n")
+    chosen = build({"fetch": {"strategy": "sequential"}, "parse": {"mode": "inline"}}, "the test")
+    engine = assembly.build(chosen, seeds.read([], [str(sites)], (), "host", io.BytesIO()), None)
+    yield engine
+    await engine.parts.fetcher.close()
+    await engine.parts.targets.close()
+
+
+async def test_the_pace_that_is_shown_is_that_of_the_hosts(paced: Engine) -> None:
+    """Before any is met that of the sites; later what their robots.txt asks for as well."""
+    live = Live(paced, ["http://a.example/", "http://b.example/"], "")
+    assert live.state()["pace"] == "1 to 5 s between two requests to a host"
+    url = "http://a.example/1"
+    paced.frontier.add(Request(url, urls.host_key(url), urls.fingerprint(url), seq=1), 0.0)
+    await live.survey()
+    assert live.state()["pace"] == "5 s between two requests to a host"
+    rules = robots.parse(b"User-agent: *\nCrawl-delay: 20\n", "crawler/1")
+    paced.frontier.set_robots("http://a.example", "a.example", rules, 0.0)
+    live = Live(paced, [], "")
+    await live.survey()
+    assert live.state()["pace"] == "20 s between two requests to a host, as robots.txt asks"
+
+
+async def test_no_delay_is_told_as_none() -> None:
+    assert pace_of([0.0], has_crawl_delay=False) == "no delay"
+    both = pace_of([0.0, 2.0], has_crawl_delay=True)
+    assert both == "0 to 2 s between two requests to a host, partly as robots.txt asks"

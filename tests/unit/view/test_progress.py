@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crawler.log.terminal import wrapped
+from crawler.measure.occupancy import Queues
 from crawler.view import progress
 from crawler.view.progress import Progress
 from tests.unit.view.test_eta import fill, made_engine
@@ -74,8 +75,7 @@ def test_no_line_of_the_view_is_wider_than_the_terminal(clock: Clock, width: int
     """Nothing is lost by it: what does not fit stands on the next line."""
     engine = made_engine()
     fill(engine, "a.example", 1000)
-    for stage in ("queue", "first_byte", "hand_off", "parse"):
-        engine.ledger.stage(stage).add(1.0)
+    engine.ledger.occupancy.times.update(politeness=1.0, servers=1.0, parsing=1.0)
     shown = Progress(engine, io.StringIO())
     finish(engine, 3)
     clock.now += 3
@@ -89,6 +89,7 @@ def test_no_line_of_the_view_is_wider_than_the_terminal(clock: Clock, width: int
             "1,000 queued",
             "0 http errors",
             "waiting for servers 33 %",
+            "politeness 34 %",
         ):
             assert part in words
         assert "at least 16 min 40 s: a.example alone has 1,000 URLs, 1 s apart" in words
@@ -112,13 +113,20 @@ async def test_a_stream_that_is_no_terminal_gets_no_commands_for_one(monkeypatch
     assert line.startswith("0.0 s: 0 pages, starting, ")
 
 
-def test_a_page_that_waits_for_its_commit_is_not_being_computed() -> None:
-    """An idle crawl would seem busy by it."""
+def test_a_delay_that_is_waited_for_is_politeness_and_not_the_disk() -> None:
+    """A page a second: each waits half a second for its commit, which holds nobody up."""
     engine = made_engine()
-    for stage, seconds in (("first_byte", 1.0), ("parse", 1.0), ("commit", 8.0)):
-        engine.ledger.stage(stage).add(seconds)
+    for _ in range(10):
+        engine.ledger.stage("first_byte").add(0.01)
+        engine.ledger.stage("commit").add(0.5)
+    looked = engine.ledger.occupancy.look
+    looked(0.0, "turn", 0, Queues(cooling=1, writing=1))
+    looked(99.0, "turn", 1)
+    looked(100.0, "turn", 0)
+    engine.ledger.ended = engine.ledger.started
     time = " ".join(Progress(engine, io.StringIO()).lines(200))
-    assert "waiting for servers 10 %, for a worker 0 %, computing 10 %, to be written 80 %" in time
+    assert "politeness 99 %, waiting for servers 1 %" in time
+    assert "written" not in time
 
 
 def test_long_text_is_wrapped_behind_its_label() -> None:
