@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from crawler.parse.encodings import decode
+
 SNIFF_BYTES = 64 * 1024  # how much of a body is looked at for a declaration, and to tell UTF-8 from windows-1252
 
 # WHATWG name: labels beside the name itself. What Python would also take (rot13, utf-7, idna …) is no label.
@@ -50,37 +52,14 @@ utf-16be: unicodefffe
 utf-16le: csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff utf-16
 x-user-defined:
 """  # noqa: E501 - one encoding a line
-# WHATWG name → Python codec, where Python knows it by another name or reads less under the same one.
-_CODECS = {
-    "ibm866": "cp866",
-    "iso-8859-8-i": "iso-8859-8",
-    "macintosh": "mac_roman",
-    "windows-874": "cp874",
-    "x-mac-cyrillic": "mac_cyrillic",
-    "gbk": "gb18030",
-    "big5": "big5hkscs",
-    "shift_jis": "cp932",
-    "euc-kr": "cp949",
-}
 _NAMES: dict[str, str] = {}
 for _line in _LABELS.strip().splitlines():
     _name, _, _others = _line.partition(":")
     _NAMES.update(dict.fromkeys([_name, *_others.split()], _name))
 
 _SPACE = "\t\n\f\r "
+_NOT_ASCII = ("utf-16", "iso-2022-jp", "replacement")  # ASCII bytes mean something else there
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
-_USER_DEFINED = {byte: 0xF780 + byte - 0x80 for byte in range(0x80, 0x100)}
-
-
-def _c1_or_replacement(error: UnicodeError) -> tuple[str, int]:
-    # In the WHATWG tables of windows-*, the bytes 80 to 9F that Python leaves open are the C1 controls of their number.
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    byte = error.object[error.start]
-    return (chr(byte) if 0x80 <= byte <= 0x9F else "\ufffd"), error.start + 1
-
-
-codecs.register_error("crawler.c1", _c1_or_replacement)
 
 
 def encoding_of_label(label: str) -> str | None:
@@ -130,12 +109,9 @@ def _to_utf8(body: bytes, name: str) -> bytes:
         except UnicodeDecodeError:
             return body.decode("utf-8", "replace").encode("utf-8")
         return body
-    if name == "replacement":  # encodings that let bytes of markup hide are never read
-        return "\ufffd".encode() if body else b""
-    if name == "x-user-defined":
-        return body.decode("latin-1").translate(_USER_DEFINED).encode("utf-8")
-    errors = "crawler.c1" if name.startswith("windows-") else "replace"
-    return body.decode(_CODECS.get(name, name), errors).encode("utf-8", "replace")
+    if body.isascii() and not name.startswith(_NOT_ASCII):
+        return body
+    return decode(body, name).encode("utf-8")
 
 
 def _guessed(body: bytes) -> str:
