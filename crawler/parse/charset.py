@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import re
 
+from crawler.models import CharsetSource
+from crawler.parse.detect import detect
 from crawler.parse.encodings import decode
 
-SNIFF_BYTES = 64 * 1024  # how much of a body is looked at for a declaration, and to tell UTF-8 from windows-1252
+SNIFF_BYTES = 64 * 1024  # how much of a body is looked at for a declaration, and to detect one where there is none
 
 # WHATWG name: labels beside the name itself. What Python would also take (rot13, utf-7, idna …) is no label.
 _LABELS = """
@@ -59,6 +61,7 @@ for _line in _LABELS.strip().splitlines():
 
 _SPACE = "\t\n\f\r "
 _NOT_ASCII = ("utf-16", "iso-2022-jp", "replacement")  # ASCII bytes mean something else there
+_USUAL = "windows-1252"  # of pages that are not UTF-8 and do not say what they are
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
 
 
@@ -81,7 +84,7 @@ def charset_of_type(content_type: str | None) -> str | None:
     return None
 
 
-def decode_text(body: bytes, label: str | None) -> tuple[bytes, str]:
+def decode_text(body: bytes, label: str | None) -> tuple[bytes, str, CharsetSource]:
     """Turn a page into UTF-8 without a byte-order mark; whatever cannot be read becomes U+FFFD, nothing raises.
 
     Args:
@@ -89,15 +92,21 @@ def decode_text(body: bytes, label: str | None) -> tuple[bytes, str]:
         label: The charset that its Content-Type names, or None.
 
     Returns:
-        The UTF-8 bytes, the same object where they already were that, and the lower-case WHATWG name of the encoding.
+        The UTF-8 bytes, the same object where they already were that, the lower-case WHATWG name of the encoding, and
+        what told it.
 
-    Source: WHATWG HTML, 13.2.3.2 (order: byte-order mark, transport, declaration); WHATWG Encoding Standard.
+    Source: WHATWG HTML, 13.2.3.2 (order: byte-order mark, transport, declaration, detection); WHATWG Encoding Standard.
     """
     for mark, name in _BOMS:
         if body.startswith(mark):
-            return _to_utf8(body[len(mark) :], name), name
-    name = (encoding_of_label(label) if label else None) or _declared(body[:SNIFF_BYTES]) or _guessed(body)
-    return _to_utf8(body, name), name
+            return _to_utf8(body[len(mark) :], name), name, "bom"
+    if label and (named := encoding_of_label(label)):
+        return _to_utf8(body, named), named, "header"
+    sample = body[:SNIFF_BYTES]
+    if declared := _declared(sample):
+        return _to_utf8(body, declared), declared, "meta"
+    name, source = _guessed(sample, is_whole=len(body) <= SNIFF_BYTES)
+    return _to_utf8(body, name), name, source
 
 
 def _to_utf8(body: bytes, name: str) -> bytes:
@@ -114,12 +123,19 @@ def _to_utf8(body: bytes, name: str) -> bytes:
     return decode(body, name).encode("utf-8")
 
 
-def _guessed(body: bytes) -> str:
+def _guessed(sample: bytes, *, is_whole: bool) -> tuple[str, CharsetSource]:
+    """The encoding that the bytes themselves speak for, else the usual one."""
+    if sample.isascii():
+        return "utf-8", "default"
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(body[:SNIFF_BYTES], final=len(body) <= SNIFF_BYTES)
+        codecs.getincrementaldecoder("utf-8")().decode(sample, final=is_whole)
     except UnicodeDecodeError:
-        return "windows-1252"
-    return "utf-8"
+        label = detect(sample, is_whole=is_whole)
+        name = encoding_of_label(label) if label else None
+        if name is None or decode(sample, name) == decode(sample, _USUAL):
+            return _USUAL, "default"
+        return name, "detected"
+    return "utf-8", "detected"
 
 
 _TAG = re.compile(rb"</?[a-zA-Z][^\s/>]*")

@@ -39,7 +39,7 @@ def _page(text: bytes) -> bytes:
 
 
 def _parser(name: str, module: str) -> Target:
-    stage = ("stage", "links", "facts", "text", "metadata", "dates", "charset", "encodings", "decode", module)
+    stage = ("stage", "links", "facts", "text", "metadata", "dates", "charset", "detect", "encodings", "decode", module)
     return Target(
         partial(pages.check, name),
         (
