@@ -14,6 +14,8 @@ Kind = Literal["page", "robots", "sitemap"]  # a file is a page until the head o
 Outcome = Literal["ok", "http_error", "redirect", "failed", "skipped", "quarantined", "pending"]
 # Their places are numbers in the state of runs: none may move, and a new one comes last.
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+# What told the encoding of a page: Content-Type, byte-order mark, meta element or XML declaration, its bytes, nothing.
+CharsetSource = Literal["header", "bom", "meta", "detected", "default"]
 CANNOT_SAVE = "cannot_save"  # `Parsed.error` of a page that could not be written to the disk
 MAX_ROBOTS_BYTES = 500 * 1024  # RFC 9309, 2.5: at least as much of a robots.txt is read
 MAX_SITEMAP_BYTES = 50 * 1024 * 1024  # sitemaps.org: the limit of one sitemap, decoded
@@ -261,6 +263,7 @@ class Record(Struct, frozen=True, kw_only=True):
     strategy: str | None = None
     content_type: str | None = None
     charset: str | None = None
+    charset_source: CharsetSource | None = None
     etag: str | None = None
     last_modified: str | None = None
     wire_bytes: int | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.models import Document, Extraction, Metadata, Outcome, Record, Request, Response
+from crawler.models import CharsetSource, Document, Extraction, Metadata, Outcome, Record, Request, Response
 
 FIELDS: tuple[str, ...] = Record.__struct_fields__
 MAX_RECORD_LINKS = 5_000
@@ -27,6 +27,7 @@ def record_of(
     redirect_to: str | None = None,
     document: Document | None = None,
     charset: str | None = None,
+    charset_source: CharsetSource | None = None,
     body_bytes: int | None = None,
     digest: str | None = None,
     complete: bool | None = None,
@@ -45,6 +46,7 @@ def record_of(
         redirect_to: Canonical target of a redirect.
         document: What the page says, None where it was not parsed.
         charset: Lower-case WHATWG name of the encoding that the body was read with.
+        charset_source: What told it.
         body_bytes: Length of the decoded body, bytes.
         digest: `sha256:` and the hexadecimal digest of the decoded body.
         complete: Whether the whole body came and could be decoded; None takes the page's.
@@ -71,6 +73,7 @@ def record_of(
         via=request.via,
         attempts=request.attempts + (page is not None or outcome in _TRIED),
         charset=charset,
+        charset_source=charset_source,
         bytes=body_bytes,
         digest=digest,
         file=file,

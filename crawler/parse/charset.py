@@ -5,7 +5,11 @@ from __future__ import annotations
 import codecs
 import re
 
-SNIFF_BYTES = 64 * 1024  # how much of a body is looked at for a declaration, and to tell UTF-8 from windows-1252
+from crawler.models import CharsetSource
+from crawler.parse.detect import detect
+from crawler.parse.encodings import decode
+
+SNIFF_BYTES = 64 * 1024  # how much of a body is looked at for a declaration, and to detect one where there is none
 
 # WHATWG name: labels beside the name itself. What Python would also take (rot13, utf-7, idna …) is no label.
 _LABELS = """
@@ -50,37 +54,15 @@ utf-16be: unicodefffe
 utf-16le: csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff utf-16
 x-user-defined:
 """  # noqa: E501 - one encoding a line
-# WHATWG name → Python codec, where Python knows it by another name or reads less under the same one.
-_CODECS = {
-    "ibm866": "cp866",
-    "iso-8859-8-i": "iso-8859-8",
-    "macintosh": "mac_roman",
-    "windows-874": "cp874",
-    "x-mac-cyrillic": "mac_cyrillic",
-    "gbk": "gb18030",
-    "big5": "big5hkscs",
-    "shift_jis": "cp932",
-    "euc-kr": "cp949",
-}
 _NAMES: dict[str, str] = {}
 for _line in _LABELS.strip().splitlines():
     _name, _, _others = _line.partition(":")
     _NAMES.update(dict.fromkeys([_name, *_others.split()], _name))
 
 _SPACE = "\t\n\f\r "
+_NOT_ASCII = ("utf-16", "iso-2022-jp", "replacement")  # ASCII bytes mean something else there
+_USUAL = "windows-1252"  # of pages that are not UTF-8 and do not say what they are
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
-_USER_DEFINED = {byte: 0xF780 + byte - 0x80 for byte in range(0x80, 0x100)}
-
-
-def _c1_or_replacement(error: UnicodeError) -> tuple[str, int]:
-    # In the WHATWG tables of windows-*, the bytes 80 to 9F that Python leaves open are the C1 controls of their number.
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    byte = error.object[error.start]
-    return (chr(byte) if 0x80 <= byte <= 0x9F else "\ufffd"), error.start + 1
-
-
-codecs.register_error("crawler.c1", _c1_or_replacement)
 
 
 def encoding_of_label(label: str) -> str | None:
@@ -102,7 +84,7 @@ def charset_of_type(content_type: str | None) -> str | None:
     return None
 
 
-def decode_text(body: bytes, label: str | None) -> tuple[bytes, str]:
+def decode_text(body: bytes, label: str | None) -> tuple[bytes, str, CharsetSource]:
     """Turn a page into UTF-8 without a byte-order mark; whatever cannot be read becomes U+FFFD, nothing raises.
 
     Args:
@@ -110,15 +92,21 @@ def decode_text(body: bytes, label: str | None) -> tuple[bytes, str]:
         label: The charset that its Content-Type names, or None.
 
     Returns:
-        The UTF-8 bytes, the same object where they already were that, and the lower-case WHATWG name of the encoding.
+        The UTF-8 bytes, the same object where they already were that, the lower-case WHATWG name of the encoding, and
+        what told it.
 
-    Source: WHATWG HTML, 13.2.3.2 (order: byte-order mark, transport, declaration); WHATWG Encoding Standard.
+    Source: WHATWG HTML, 13.2.3.2 (order: byte-order mark, transport, declaration, detection); WHATWG Encoding Standard.
     """
     for mark, name in _BOMS:
         if body.startswith(mark):
-            return _to_utf8(body[len(mark) :], name), name
-    name = (encoding_of_label(label) if label else None) or _declared(body[:SNIFF_BYTES]) or _guessed(body)
-    return _to_utf8(body, name), name
+            return _to_utf8(body[len(mark) :], name), name, "bom"
+    if label and (named := encoding_of_label(label)):
+        return _to_utf8(body, named), named, "header"
+    sample = body[:SNIFF_BYTES]
+    if declared := _declared(sample):
+        return _to_utf8(body, declared), declared, "meta"
+    name, source = _guessed(sample, is_whole=len(body) <= SNIFF_BYTES)
+    return _to_utf8(body, name), name, source
 
 
 def _to_utf8(body: bytes, name: str) -> bytes:
@@ -130,20 +118,24 @@ def _to_utf8(body: bytes, name: str) -> bytes:
         except UnicodeDecodeError:
             return body.decode("utf-8", "replace").encode("utf-8")
         return body
-    if name == "replacement":  # encodings that let bytes of markup hide are never read
-        return "\ufffd".encode() if body else b""
-    if name == "x-user-defined":
-        return body.decode("latin-1").translate(_USER_DEFINED).encode("utf-8")
-    errors = "crawler.c1" if name.startswith("windows-") else "replace"
-    return body.decode(_CODECS.get(name, name), errors).encode("utf-8", "replace")
+    if body.isascii() and not name.startswith(_NOT_ASCII):
+        return body
+    return decode(body, name).encode("utf-8")
 
 
-def _guessed(body: bytes) -> str:
+def _guessed(sample: bytes, *, is_whole: bool) -> tuple[str, CharsetSource]:
+    """The encoding that the bytes themselves speak for, else the usual one."""
+    if sample.isascii():
+        return "utf-8", "default"
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(body[:SNIFF_BYTES], final=len(body) <= SNIFF_BYTES)
+        codecs.getincrementaldecoder("utf-8")().decode(sample, final=is_whole)
     except UnicodeDecodeError:
-        return "windows-1252"
-    return "utf-8"
+        label = detect(sample, is_whole=is_whole)
+        name = encoding_of_label(label) if label else None
+        if name is None or decode(sample, name) == decode(sample, _USUAL):
+            return _USUAL, "default"
+        return name, "detected"
+    return "utf-8", "detected"
 
 
 _TAG = re.compile(rb"</?[a-zA-Z][^\s/>]*")

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from crawler import urls
 from crawler.errors import UrlError
-from crawler.models import CANNOT_SAVE, MAX_SITEMAP_BYTES, Document, Outcome, Parsed, Response
+from crawler.models import CANNOT_SAVE, MAX_SITEMAP_BYTES, CharsetSource, Document, Outcome, Parsed, Response
 from crawler.parse.charset import charset_of_type, decode_text
 from crawler.parse.decode import Decoded, is_html, undo_codings
 from crawler.parse.hrefs import LinkJoiner
@@ -35,6 +35,7 @@ _ROBOTS_WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_page = msgspec.msgpack.Decoder(Response).decode
+_Charset = tuple[str | None, CharsetSource | None]  # the encoding of a page, and what told it
 _SIZE_BYTES = 4  # The number in front of a packed page has this many bytes.
 encode_parsed = msgspec.msgpack.Encoder().encode
 decode_parsed = msgspec.msgpack.Decoder(Parsed).decode
@@ -126,7 +127,7 @@ class PageParser:
         self._laps.lap(DECODE)
         # Where we stopped reading ourselves, the coded data ends early and nothing is missing that was wanted.
         complete = page.complete and (decoded.complete or page.truncated is not None)
-        document, charset, has_failed = self._document(page, decoded, is_lone)
+        document, (charset, charset_source), has_failed = self._document(page, decoded, is_lone)
         outcome, error = _outcome(decoded, complete, has_failed)
         file = None
         if self._context.keep is not None and document is not None and complete:
@@ -139,6 +140,7 @@ class PageParser:
             error=error,
             document=document,
             charset=charset,
+            charset_source=charset_source,
             body_bytes=len(decoded.body) if has_body else None,
             digest="sha256:" + hashlib.sha256(decoded.body).hexdigest() if has_body else None,
             complete=complete,
@@ -164,12 +166,12 @@ class PageParser:
         self._laps.lap(SERIALISE)
         return Parsed(line, outcome, complete=complete)
 
-    def _document(self, page: Response, decoded: Decoded, is_lone: bool) -> tuple[Document | None, str | None, bool]:
-        """The Document of a page and the encoding it was read with, if it is one; and whether a parser failed at it."""
+    def _document(self, page: Response, decoded: Decoded, is_lone: bool) -> tuple[Document | None, _Charset, bool]:
+        """The Document of a page and its encoding with what told it, if it is one; and whether a parser failed."""
         content_type = page.header("content-type")
         if not is_html(content_type, decoded.body, is_as_received=decoded.is_as_received):
-            return None, None, False
-        html, charset = decode_text(decoded.body, charset_of_type(content_type))
+            return None, (None, None), False
+        html, charset, source = decode_text(decoded.body, charset_of_type(content_type))
         self._laps.lap(DECODE)
         try:
             document = self._read(html, page.request.url, self._targets, self._context.max_links, self._context.wanted)
@@ -177,7 +179,7 @@ class PageParser:
             raise  # the worker's business: it is replaced and the page gets another try
         except Exception:
             self._laps.lap(PARSE)
-            return None, charset, True
+            return None, (charset, source), True
         said = robots_directives(page.header_all("x-robots-tag"), self._context.wanted.names)
         if said:
             document = msgspec.structs.replace(
@@ -190,7 +192,7 @@ class PageParser:
             extraction = self._extractors.extract(html, page.request.url, document, is_lone)
             document = msgspec.structs.replace(document, extraction=extraction)
             self._laps.lap(EXTRACT)
-        return document, charset, False
+        return document, (charset, source), False
 
     def _followed(self, document: Document) -> list[str]:
         """The targets of a page that may be followed, a refresh and what it shows last."""

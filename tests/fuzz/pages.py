@@ -140,7 +140,7 @@ def _parser(parser: str) -> PageParser:
 def _raise_again(parser: str, page: Response) -> None:
     """Let the parser raise what the stage has caught."""
     body = undo_codings(page.body, page.header_all("content-encoding"), MAX_BODY_BYTES).body
-    html, _ = decode_text(body, charset_of_type(page.header("content-type")))
+    html, *_ = decode_text(body, charset_of_type(page.header("content-type")))
     READERS[parser](html, page.request.url, LinkJoiner(), MAX_LINKS, WANTED)
     expect(False, "a parser reads every page")
 
@@ -188,6 +188,7 @@ def _check_record(parsed: Parsed, record: dict[str, Any]) -> None:
     expect(record["bytes"] is None or 0 <= record["bytes"] <= MAX_BODY_BYTES, "a body keeps to its limit")
     name = record["charset"]
     expect(name is None or encoding_of_label(name) == name, "a charset has its WHATWG name", name)
+    expect((name is None) == (record["charset_source"] is None), "a charset has its source", record["charset_source"])
     if record["text"] is None:
         return
     expect(record["text_length"] == len(record["text"]), "a text has its length")

@@ -39,7 +39,7 @@ def _page(text: bytes) -> bytes:
 
 
 def _parser(name: str, module: str) -> Target:
-    stage = ("stage", "links", "facts", "text", "metadata", "dates", "charset", "decode", module)
+    stage = ("stage", "links", "facts", "text", "metadata", "dates", "charset", "detect", "encodings", "decode", module)
     return Target(
         partial(pages.check, name),
         (
@@ -95,7 +95,7 @@ TARGETS: dict[str, Target] = {
     ),
     "decode": Target(
         wire.check_decode,
-        ("crawler.parse.decode", "crawler.parse.charset"),
+        ("crawler.parse.decode", "crawler.parse.charset", "crawler.parse.encodings"),
         ("unit.parse.test_decode",),
         tokens.CODINGS + tokens.TYPES + tokens.BYTES,
         256 * KIB,

@@ -114,7 +114,7 @@ def check_decode(data: bytes) -> None:
     if not (small.fault or decoded.fault) and line.count(b",") + line.count(b";") == 0:
         expect(decoded.body[:SMALL_LIMIT] == small.body, "a limit cuts and changes nothing", (small, decoded))
     _check_packing(line, body)
-    text, name = decode_text(decoded.body, line.decode("latin-1").rpartition(";")[2])
+    text, name, _ = decode_text(decoded.body, line.decode("latin-1").rpartition(";")[2])
     expect(encoding_of_label(name) == name, "an encoding has its WHATWG name", name)
     expect(text.decode("utf-8", "replace").encode() == text, "what was decoded is UTF-8", name)
     expect(len(text) <= 4 * len(decoded.body) + 4, "text does not blow up", (len(text), len(decoded.body)))

@@ -26,7 +26,15 @@ PAGE = Response(
 def test_a_parsed_page_has_all_its_fields() -> None:
     document = Document(title="T", h1="H", headings=[(1, "H")], text="hé", hrefs=["https://b.example/"], links_total=3)
     record = record_of(
-        REQUEST, "ok", page=PAGE, document=document, charset="utf-8", body_bytes=5, digest="sha256:00", complete=True
+        REQUEST,
+        "ok",
+        page=PAGE,
+        document=document,
+        charset="utf-8",
+        charset_source="header",
+        body_bytes=5,
+        digest="sha256:00",
+        complete=True,
     )
     fields = json.loads(line_of(record))
     assert fields == {
@@ -42,6 +50,7 @@ def test_a_parsed_page_has_all_its_fields() -> None:
         "strategy": "asyncio",
         "content_type": "text/html; charset=utf-8",
         "charset": "utf-8",
+        "charset_source": "header",
         "etag": '"e"',
         "last_modified": "yesterday",
         "wire_bytes": 5,

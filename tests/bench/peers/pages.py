@@ -81,7 +81,7 @@ class FolderPart(FolderWorld):
             if not _is_page(answer):
                 continue
             chosen.add(target)
-            html, _ = decode_text(answer.body, None)
+            html, *_ = decode_text(answer.body, None)
             for href in lexbor.read(html, start + target, targets, MAX_LINKS).hrefs:
                 if urls.origin(href) == start and (path := href.removeprefix(start)) not in known:
                     known.add(path)

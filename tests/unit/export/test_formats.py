@@ -212,3 +212,14 @@ def test_memory_does_not_grow_with_the_journal(tmp_path: Path, suffix: str) -> N
     finally:
         tracemalloc.stop()
     assert peak < journal.stat().st_size / 10
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_journal_from_before_a_field_was_there_is_read_with_null_for_it(suffix: str, tmp_path: Path) -> None:
+    line = json.loads(lines_of(RECORDS[:1]))
+    del line["charset_source"]
+    (tmp_path / "records.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    target = tmp_path / f"out{suffix}"
+    assert export(tmp_path / "records.jsonl", None, target, fields=["url", "charset_source"]) == 1
+    told = {".csv": f"{line['url']},", ".jsonl": f'{{"url":"{line["url"]}","charset_source":null}}'}
+    assert target.read_text(encoding="utf-8").splitlines()[-1] == told[suffix]

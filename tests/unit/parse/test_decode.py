@@ -196,17 +196,21 @@ def test_every_label_is_of_the_encoding_standard_and_no_codec_of_python_beside()
     ],
 )
 def test_bodies_are_read_with_the_tables_of_the_encoding_standard(label: str, raw: bytes, text: str) -> None:
-    body, name = decode_text(raw, label)
+    body, name, _ = decode_text(raw, label)
     assert (body.decode(), name) == (text, encoding_of_label(label))
 
 
 def test_a_byte_order_mark_beats_the_header_which_beats_the_page() -> None:  # scenario 38
     page = b'<meta charset="koi8-r">'
-    assert decode_text(b"\xef\xbb\xbf" + page, "windows-1251") == (page, "utf-8")
-    assert decode_text("\ufeffé".encode("utf-16-le"), "windows-1251") == ("é".encode(), "utf-16le")
-    assert decode_text(page, "windows-1251")[1] == "windows-1251"
-    assert decode_text(page, "utf-7")[1] == "koi8-r"
-    assert decode_text(page, None)[1] == "koi8-r"
+    assert decode_text(b"\xef\xbb\xbf" + page, "windows-1251") == (page, "utf-8", "bom")
+    assert decode_text("\ufeffé".encode("utf-16-le"), "windows-1251") == ("é".encode(), "utf-16le", "bom")
+    assert decode_text(page, "windows-1251")[1:] == ("windows-1251", "header")
+    assert decode_text(page, "utf-7")[1:] == ("koi8-r", "meta")
+    assert decode_text(page, None)[1:] == ("koi8-r", "meta")
+    assert decode_text(b'<?xml version="1.0" encoding="koi8-r"?>', None)[1:] == ("koi8-r", "meta")
+    assert decode_text("né".encode(), None)[1:] == ("utf-8", "detected")
+    assert decode_text(b"plain", None)[1:] == ("utf-8", "default")
+    assert decode_text(b"caf\xe9", None)[1:] == ("windows-1252", "default")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +239,7 @@ def test_a_page_declares_its_encoding_or_it_is_guessed(page: bytes, name: str) -
 
 def test_a_character_cut_by_the_sample_does_not_spoil_the_guess() -> None:  # scenario 43
     page = b"a" * (64 * 1024 - 1) + "é".encode() * 3
-    assert decode_text(page, None) == (page, "utf-8")
+    assert decode_text(page, None)[:2] == (page, "utf-8")
 
 
 def test_of_an_enormous_page_only_the_beginning_is_searched_for_its_encoding() -> None:  # scenario 43
@@ -252,8 +256,8 @@ def test_of_an_enormous_page_only_the_beginning_is_searched_for_its_encoding() -
 
 @pytest.mark.parametrize("label", ["nonsense", "utf-7", "rot13", "x" * 1_000_000, "", "\0", "utf-8\0", "utf–8"])
 def test_a_label_that_is_none_is_as_good_as_no_label(label: str) -> None:  # scenarios 38 and 39
-    assert decode_text(b"<meta charset=koi8-r>\xc1", label) == ("<meta charset=koi8-r>а".encode(), "koi8-r")
-    assert decode_text(b"caf\xe9", label) == ("café".encode(), "windows-1252")
+    assert decode_text(b"<meta charset=koi8-r>\xc1", label) == ("<meta charset=koi8-r>а".encode(), "koi8-r", "meta")
+    assert decode_text(b"caf\xe9", label) == ("café".encode(), "windows-1252", "default")
 
 
 @pytest.mark.parametrize("label", ["iso-2022-jp", "hz-gb-2312", "iso-2022-kr", "utf-16le", "utf-16be"])

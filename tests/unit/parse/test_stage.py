@@ -69,6 +69,7 @@ def test_a_page_becomes_a_record_and_links(parser: str) -> None:
         "links": ["https://a.example/in", "https://b.example/out"],
         "links_total": 2,
         "charset": "windows-1252",
+        "charset_source": "header",
         "bytes": len(body),
         "wire_bytes": len(gzip.compress(body)),
         "digest": "sha256:" + hashlib.sha256(body).hexdigest(),
@@ -90,7 +91,7 @@ def test_a_link_that_is_not_taken_has_its_reason(href: str, reason: str) -> None
 
 def test_what_is_no_html_is_recorded_without_html_fields() -> None:
     parsed, record = parse(page_of(b"%PDF-1.7", "text/html"))  # scenario 41
-    assert (parsed.outcome, record["bytes"], record["charset"]) == ("ok", 8, None)
+    assert (parsed.outcome, record["bytes"], record["charset"], record["charset_source"]) == ("ok", 8, None, None)
     assert (record["title"], record["text"], record["links"], record["links_total"]) == (None, None, None, None)
     assert parse(page_of(b"<p>x", "text/plain"))[1]["text"] is None
     assert parse(page_of(b"<p>x", None))[1]["text"] == "x"
