@@ -279,9 +279,10 @@ def _author(named: dict[str, list[str]], stated: str, linked: str | None) -> str
 
 
 def _date(named: dict[str, list[str]], names: tuple[str, ...], stated: str, timed: str) -> str | None:
-    """The first date: of the best meta element, else of JSON-LD, else of a time element; as given if it is no date."""
-    found = next((named[name][0] for name in names if name in named), "") or stated or timed
-    return (iso_date(found) or found[:MAX_NAME_CHARS]) if found else None
+    """The first date: of the best meta element, else of JSON-LD, else of a time element; as given if none is a date."""
+    found = [*(named[name][0] for name in names if name in named), stated, timed]
+    given = next(filter(None, found), "")
+    return next(filter(None, map(iso_date, found)), None) or given[:MAX_NAME_CHARS] or None
 
 
 def _time(times: list[Attributes], item: str, classes: frozenset[str]) -> str:

@@ -20,11 +20,11 @@ from pathlib import Path
 import lxml.html
 from bs4 import BeautifulSoup
 from lxml import etree
-from selectolax.lexbor import LexborHTMLParser
 
 from crawler import urls
 from crawler.errors import UrlError, UsageError
 from crawler.parse import soup
+from crawler.parse.extract.selectors import Tree
 
 
 class ExtractPage:
@@ -48,9 +48,9 @@ class ExtractPage:
         return self._body.decode("utf-8", "replace")
 
     @cached_property
-    def tree(self) -> LexborHTMLParser:
+    def tree(self) -> Tree:
         """The page for selectolax: CSS selectors, and faster than the others."""
-        return LexborHTMLParser(self._body)
+        return Tree(self._body)
 
     @cached_property
     def soup(self) -> BeautifulSoup:

@@ -31,9 +31,9 @@ PAGE = f"""<!DOCTYPE html><html lang="en"><head><title>Herons wait</title>
 </html>"""
 
 
-def record(html: str, **wanted: Any) -> dict[str, Any]:
+def record(html: str, url: str = URL, **wanted: Any) -> dict[str, Any]:
     page = Response(
-        Request(URL, "a.example", 1), 200, (("content-type", "text/html"),), html.encode(), 0.0, 0.0, "asyncio"
+        Request(url, "a.example", 1), 200, (("content-type", "text/html"),), html.encode(), 0.0, 0.0, "asyncio"
     )
     context = StageContext(Scope([SeedSite(URL)]), wanted=ExtractOptions(**wanted))
     parsed = PageParser(context).parse(page)
@@ -73,6 +73,12 @@ def dated(body: str) -> str:
         '<div class="entry-meta">May 6, 2023 by Ann</div>',
         '<span class="datum">06.05.2023</span>',
         "<p>Date: 2023-05-06</p>",
+        "<p><time>6. Mai 2023</time></p>",
+        '<p><time class="version">3.2.25</time> of <time datetime="2023-05-06">May</time></p>',
+        '<p class="byline">Publié le 6 mai 2023</p>',
+        '<meta name="date" content="3.2.25"><p><time datetime="2023-05-06">May</time></p>',
+        '<meta name="date" content="12.4.19"><meta itemprop="datePublished" content="2023-05-06">',
+        '<script type="application/ld+json">{"datePublished": "0001-01-01"}</script><p class="date">2023-05-06</p>',
     ],
 )
 def test_the_date_of_an_article_is_the_one_that_the_page_states(body: str) -> None:
@@ -88,10 +94,49 @@ def test_the_date_of_an_article_is_the_one_that_the_page_states(body: str) -> No
         "<p>2014-03-02</p>",
         '<p><span class="versionmodified">Changed in version 2.7.13:</span> herons.</p>',
         f'<div id="updated-topics"><p>{SENTENCES * 3} It began on 2014-03-02.</p></div>',
+        '<div class="date-of-birth">2014-03-02</div>',
+        "<footer>Copyright 2014-03-02</footer>",
+        '<ol class="comments"><li class="comment-date"><time datetime="2014-03-02">2 March</time></li></ol>',
     ],
 )
 def test_a_date_that_the_text_speaks_of_is_not_that_of_the_article(body: str) -> None:
     assert record(dated(body), article="text")["article"]["date"] is None
+
+
+@needs_library
+@pytest.mark.parametrize("version", ["3.2.25", "1.11.20", "12.4.19", "v2023.1.2", "1.2.3.2020", "20.10.24"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "<h1>Django {} documentation</h1>",
+        '<p class="date">Version {}</p>',
+        "<p>Updated for Django {}</p>",
+        '<meta name="date" content="{}"><meta name="version" content="{}">',
+        '<p><time datetime="{}">{}</time></p>',
+        '<abbr class="published" title="{}">{}</abbr>',
+        '<img src="/logo-{}.png" alt="{}" class="timestamp"><a href="/{}/">{}</a>',
+        '<script type="application/ld+json">{{"@type": "Article", "datePublished": "{}"}}</script>',
+        "<small>Release {}</small><footer>Python {}</footer><!-- {} -->",
+    ],
+)
+def test_a_version_is_no_date(version: str, place: str) -> None:
+    body = place.replace("{}", version).replace("{{", "{").replace("}}", "}")
+    html = dated(body).replace("<title>Herons wait", f"<title>Django {version} documentation")
+    assert record(html, article="text")["article"]["date"] is None
+
+
+@needs_library
+def test_a_version_in_the_url_is_no_date_and_the_folders_of_a_day_are() -> None:
+    for path, date in (
+        ("/docs/3.2.25/topics/", None),
+        ("/docs/12.4.19/", None),
+        ("/en/1.11.20/ref-20.10.24.html", None),
+        ("/v/2023.1.2/", None),
+        ("/12/4/19/", None),
+        ("/2023/05/06/herons-wait/", "2023-05-06"),
+        ("/2023/13/06/herons-wait/", None),
+    ):
+        assert record(dated(""), url=f"https://a.example{path}", article="text")["article"]["date"] == date
 
 
 @needs_library
