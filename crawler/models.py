@@ -51,6 +51,7 @@ class Request(Struct, frozen=True, array_like=True):
         is_seed: Whether the user named this URL, or named what redirected to it.
         seq: Position in the store's order of discovery; 0 for what has no row there.
         extra: What the store keeps of the URL for whoever put it there; the crawl itself does not read it.
+        last_error: Why the try before this one has to be made again: a word, or the status that was answered.
     """
 
     url: str
@@ -64,6 +65,7 @@ class Request(Struct, frozen=True, array_like=True):
     is_seed: bool = False
     seq: int = 0
     extra: bytes | None = None
+    last_error: str | None = None
 
 
 class Saved(Struct, frozen=True, array_like=True):

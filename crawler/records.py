@@ -15,7 +15,6 @@ MAX_RECORD_LINKS = 5_000
 _encoder = msgspec.json.Encoder()
 _METADATA = Metadata.__struct_fields__
 _EXTRACTION = Extraction.__struct_fields__
-_TRIED: frozenset[Outcome] = frozenset(("failed", "quarantined"))  # at least one try was made
 
 
 def record_of(
@@ -23,6 +22,7 @@ def record_of(
     outcome: Outcome,
     *,
     page: Response | None = None,
+    status: int | None = None,
     error: str | None = None,
     redirect_to: str | None = None,
     document: Document | None = None,
@@ -41,7 +41,8 @@ def record_of(
     Args:
         request: What was asked for.
         outcome: How it ended.
-        page: What came back, None where nothing did.
+        page: What came back, None where nothing did, or where it is not kept.
+        status: What was answered, of a page that is not kept.
         error: The reason of the outcome, or a remark on a page that is ok.
         redirect_to: Canonical target of a redirect.
         document: What the page says, None where it was not parsed.
@@ -57,7 +58,7 @@ def record_of(
     """
     if page is None:
         elapsed_ms = None if elapsed_s is None else round(elapsed_s * 1000)
-        fetched: dict[str, object] = {"elapsed_ms": elapsed_ms, "strategy": strategy}
+        fetched: dict[str, object] = {"elapsed_ms": elapsed_ms, "strategy": strategy, "status": status}
     else:
         fetched = _page_fields(page)
         fetched["complete"] = page.complete if complete is None else complete
@@ -71,7 +72,7 @@ def record_of(
         redirect_to=redirect_to,
         depth=request.depth,
         via=request.via,
-        attempts=request.attempts + (page is not None or outcome in _TRIED),
+        attempts=request.attempts + (page is not None or elapsed_s is not None or outcome == "quarantined"),
         charset=charset,
         charset_source=charset_source,
         bytes=body_bytes,
@@ -123,6 +124,13 @@ def timestamp(seconds: float) -> str:
 def record_line(request: Request, outcome: Outcome, **fields: Any) -> bytes:
     """The record of a request as one line of JSON; the arguments are those of `record_of`."""
     return line_of(record_of(request, outcome, **fields))
+
+
+def dropped_line(request: Request, outcome: Outcome, reason: str) -> bytes:
+    """The record of a request that is not sent, or not again; the reason is a word, or the status answered last."""
+    if outcome == "http_error":
+        return record_line(request, outcome, status=int(reason))
+    return record_line(request, outcome, error=reason)
 
 
 def line_of(record: Record) -> bytes:

@@ -182,7 +182,7 @@ def _crawl(
         raise ending.error
     if arguments.json:
         sys.stdout.write(msgspec.json.encode(session.stats).decode() + "\n")
-    if ending.why == "stopped":
+    if ending.why in ("stopped", "retry_after"):
         return Exit.STOPPED
     has_time_failed = ending.why == "max_time" and not engine.ledger.outcomes["failed"]
     return Exit.OK if engine.has_answers or has_time_failed else Exit.NOTHING

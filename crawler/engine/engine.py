@@ -96,7 +96,9 @@ class Engine:
         slots = concurrency_of(settings.fetch)
         # Hosts that have never answered get as many slots again, so that dead ones do not keep the others waiting.
         probation = 0 if strategy_of(settings.fetch.strategy).is_one_at_a_time else slots
-        self.frontier = Frontier(scope, settings.crawl, settings.politeness, slots, probation)
+        self.frontier = Frontier(
+            scope, settings.crawl, settings.politeness, slots, probation, leaves_pending=parts.journal is not None
+        )
         self.ledger = Ledger(settings, self.frontier.hosts.delays)
         self._sampler = Sampler(self.ledger.timeline, lambda: moment(self))
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states, parts.archive)
@@ -317,6 +319,8 @@ class Engine:
                 self._run_alone(self._suspects.popleft())
             elif self.committer.is_idle:
                 self._end(Ending("finished"))
+        elif self.frontier.is_put_off and is_last:
+            self.stop("retry_after")
 
     def _run_alone(self, request: Request) -> None:
         """Nothing else is under way: if the process dies now, this URL did it."""

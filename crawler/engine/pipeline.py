@@ -31,7 +31,7 @@ from crawler.log.crawl_log import EventLog, tell
 from crawler.measure.ledger import Ledger
 from crawler.models import CANNOT_SAVE, Link, Parsed, Request
 from crawler.parse.workers.base import ParsePool
-from crawler.records import record_line
+from crawler.records import dropped_line, record_line
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
 from crawler.store.archive import Archive, Exchange
@@ -127,9 +127,9 @@ class Pipeline:
             self.ledger.resolved(now - started)
             self.events.unresolved(wanted.host, error)
             if error.reason == "no_resources":
-                self.frontier.unresolved(wanted.host, now, SHED_PAUSE_S)
+                self.frontier.unresolved(wanted.host, now, error.reason, SHED_PAUSE_S)
             elif error.is_retryable:
-                self.frontier.unresolved(wanted.host, now)
+                self.frontier.unresolved(wanted.host, now, error.reason)
                 self.events.paused(wanted.host, self.frontier.hosts.parked_until(wanted.host), now)
             else:
                 self.frontier.fail_host(wanted.host, error.reason, now)
@@ -153,7 +153,7 @@ class Pipeline:
             elif request.kind == "page":
                 # What was never asked for has an outcome, but a record only if the user named it.
                 is_due = request.is_seed or request.attempts > 0
-                line = record_line(request, drop.outcome, error=drop.reason) if is_due else b""
+                line = dropped_line(request, drop.outcome, drop.reason) if is_due else b""
                 self.events.dropped(request, drop.outcome, drop.reason)
                 if drop.outcome == "failed":
                     self._forget(request)
@@ -188,7 +188,7 @@ class Pipeline:
         if error.is_not_tls:
             sentence = f"{request.host} does not speak TLS; perhaps http://{request.host}/ is meant"
             self.ledger.note(f"tls {request.host}", sentence)
-        self.frontier.failed(request, now, is_network=error.is_retryable)
+        self.frontier.failed(request, now, error.reason, is_network=error.is_retryable)
         self.events.paused(request.host, self.frontier.hosts.parked_until(request.host), now)
         if self._try_again(request, now, error=error):
             return
@@ -207,7 +207,7 @@ class Pipeline:
     def _shed(self, request: Request, error: FetchError, now: float) -> None:
         """This machine has no room for a request: have fewer under way from now on, or end if there is none at all."""
         self.parts.fetcher.close_idle()  # connections of hosts that have nothing to say may hold all descriptors
-        self.frontier.failed(request, now, is_network=False)
+        self.frontier.failed(request, now, error.reason, is_network=False)
         if self.parts.in_progress is not None:
             self.parts.in_progress.leave(request.seq)
         self._sheds = 0 if self.frontier.in_flight else self._sheds + 1
@@ -248,7 +248,7 @@ class Pipeline:
         if status >= 400:
             self.events.paused(request.host, self.frontier.hosts.parked_until(request.host), now)
         if page.truncated == REFUSED:
-            self._give_back(request, now)
+            self._give_back(request, now, REFUSED)
         elif self._try_again(request, now, status=page.status, complete=page.complete, retry_after_s=wait_s):
             self.parts.held.add(-len(page.body))
         elif request.kind == "page":
@@ -278,15 +278,16 @@ class Pipeline:
         error, status = facts.get("error"), facts.get("status")
         reason = error.reason if error else "incomplete" if not facts.get("complete", True) else str(status)
         self.events.retried(request, reason, error.detail if error else "", wait_s)
-        self._give_back(request, now + wait_s)
+        self._give_back(request, now + wait_s, reason)
         return True
 
-    def _give_back(self, request: Request, at: float) -> None:
-        """Have a request sent again, at this time or later."""
+    def _give_back(self, request: Request, at: float, reason: str) -> None:
+        """Have a request sent again, at this time or later, because of this word or status."""
         self.ledger.retries += 1
         if self.parts.in_progress is not None:
             self.parts.in_progress.leave(request.seq)
-        self.frontier.retry(msgspec.structs.replace(request, attempts=request.attempts + 1), at)
+        again = msgspec.structs.replace(request, attempts=request.attempts + 1, last_error=reason)
+        self.frontier.retry(again, at)
 
     def _page(self, exchange: Exchange) -> None:
         page = exchange.page

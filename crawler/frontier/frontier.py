@@ -18,7 +18,7 @@ from crawler.frontier.host import HostQueue, robots_request
 from crawler.frontier.hosts import Hosts, HostViews
 from crawler.frontier.lanes import Delays, Lanes
 from crawler.frontier.limits import PageLimits
-from crawler.frontier.politeness import PARK_S
+from crawler.frontier.patience import Patience, Silence
 from crawler.frontier.robots import Robots
 from crawler.frontier.traps import TrapGuard
 from crawler.frontier.windows import MEMORY_REQUESTS, Windows
@@ -39,6 +39,7 @@ class Frontier:
         concurrency: Requests in flight to hosts that have answered before.
         probation: Requests in flight, beside those, to hosts that never have; 0 makes both share the slots.
         memory_requests: Requests that all windows together may hold.
+        leaves_pending: Whether URLs can wait for a later session, if hosts ask to be left alone for too long.
 
     Attributes:
         limits: How many pages there may be, and how many there are.
@@ -46,6 +47,7 @@ class Frontier:
         hosts: What there is to know of each host.
         open: Requests between `next` and `done`.
         waits: What the request that was handed out last has waited for.
+        silence: The hosts that nothing is heard of, while nothing else is left to do; else None.
     """
 
     def __init__(
@@ -56,16 +58,19 @@ class Frontier:
         concurrency: int,
         probation: int,
         memory_requests: int = MEMORY_REQUESTS,
+        *,
+        leaves_pending: bool = True,
     ) -> None:
         self.scope = scope
         self._crawl = crawl
-        self._longest_park_s = max(PARK_S[-1], politeness.max_retry_after_s)
         self._lanes = Lanes(politeness.per_host, politeness.per_ip, concurrency, probation)
         self._delays = Delays()
         self.limits = PageLimits(crawl, scope)
         self._windows = Windows(memory_requests, self.limits)
         self._hosts = Hosts(scope, politeness, self._windows, self._delays)
-        self._patience_until: float | None = None
+        patience_s = crawl.patience_s
+        self._patience = Patience(self._hosts, self._windows, self._delays, patience_s, leaves_pending=leaves_pending)
+        self.silence: Silence | None = None
         self.traps = TrapGuard(crawl.trap_pages if crawl.trap_guard else 0)
         self.hosts = HostViews(self._hosts, self.limits)
         self.open = 0
@@ -110,6 +115,12 @@ class Frontier:
         return self._lanes.has_room
 
     @property
+    def is_put_off(self) -> bool:
+        """Whether nothing is left to do but at hosts that asked to be left alone for longer than the user waits."""
+        silence = self.silence
+        return silence is not None and silence.until is None and silence.put_off > 0
+
+    @property
     def cooling(self) -> int:
         """About how many hosts have something to be asked for, and their turn to come."""
         return self._lanes.waiting
@@ -126,9 +137,9 @@ class Frontier:
         return "slots" if not self.has_room or self._lanes.is_kept_waiting(now) else "turn"
 
     def next_visit(self, key: str) -> float:
-        """When a host may be visited again, monotonic seconds; minus infinity for one that is not in mind."""
+        """When a resume may visit a host again, monotonic seconds; minus infinity for one that is not in mind."""
         host = self._hosts.get(key)
-        return -math.inf if host is None else host.pace.next_at
+        return -math.inf if host is None else host.pace.kept_at
 
     # What comes in
 
@@ -146,8 +157,7 @@ class Frontier:
             if each.gap_s:
                 self.restore_gap(each.key, each.gap_s)
             if each.next_at is not None and each.next_at > wall:
-                # The clock may have been set back since, so this is no longer than hosts are ever left alone.
-                host.pace.park(now, min(each.next_at - wall, self._longest_park_s))
+                host.pace.restore_park(now, each.next_at - wall)
             self._windows.restore(host, each.count)
 
     def restore_gap(self, key: str, gap_s: float) -> None:
@@ -205,8 +215,8 @@ class Frontier:
         host.resolved(addresses[0] if limits_address else "")
         self._lanes.free_slot(host, None, now)
 
-    def unresolved(self, key: str, now: float, pause_s: float = 0.0) -> None:
-        """Take notice that a Resolve failed for now: the host counts as one that does not answer.
+    def unresolved(self, key: str, now: float, reason: str, pause_s: float = 0.0) -> None:
+        """Take notice that a Resolve failed for now, for a reason: the host counts as one that does not answer.
 
         With `pause_s` it was no fault of the host, which is asked for again after so many seconds.
         """
@@ -214,7 +224,7 @@ class Frontier:
         if pause_s:
             host.pace.park(now, pause_s, "no_resources")
         else:
-            host.pace.failed(now, is_network=True)
+            host.failed(now, reason, is_network=True)
         self._lanes.free_slot(host, None, now)
 
     def fail_host(self, key: str, reason: str, now: float) -> None:
@@ -253,13 +263,13 @@ class Frontier:
         host = self._hosts[request.host]
         host.answered(now, elapsed_s, status, retry_after_s)
         if status < 500 and status != 429:
-            self._patience_until = None
+            self._patience.end()
         self._lanes.free_slot(host, request, now)
 
-    def failed(self, request: Request, now: float, is_network: bool) -> None:
+    def failed(self, request: Request, now: float, reason: str, *, is_network: bool) -> None:
         """Take notice that a fetch ended without an answer; `is_network` as opposed to an answer that we refuse."""
         host = self._hosts[request.host]
-        host.failed(now, is_network=is_network)
+        host.failed(now, reason, is_network=is_network)
         self._lanes.free_slot(host, request, now)
 
     def shed(self, request: Request) -> int:
@@ -346,6 +356,7 @@ class Frontier:
 
     def _wait(self, now: float) -> Decision | None:
         """Nothing can be handed out now: until when, if anything but an open request can change that."""
+        self.silence = None
         times = [] if self._delays.next_at is None else [self._delays.next_at]
         if not self.limits.is_closed and (due := self._lanes.next_due()) is not None:
             times.append(due)
@@ -353,24 +364,26 @@ class Frontier:
             return None
         if self.open or self.in_flight or self._windows.is_refilling or self._lanes.has_patient(now):
             return Wait(max(min(times), now))
-        if self._patience_until is None:
-            self._patience_until = now + self._crawl.patience_s
-        if now < self._patience_until:
-            return Wait(max(min(*times, self._patience_until), now))
-        self._give_up(now)
-        return self.next(now)
+        if self._patience.has_retry(now):
+            return Wait(max(min(times), now))
+        self.silence = silence = self._patience.judge(now)
+        if silence.overdue:
+            self._give_up(silence.overdue, now)
+            return self.next(now)
+        return None if silence.until is None else Wait(max(min(*times, silence.until), now))
 
-    def _give_up(self, now: float) -> None:
-        """Nothing is left but hosts, or origins of hosts, that do not answer: their URLs fail."""
-        for host in self._hosts:
+    def _give_up(self, silent: Iterable[HostQueue], now: float) -> None:
+        """Nothing is left but hosts, or origins of hosts, that do not answer: the URLs of these fail."""
+        reasons = {host.key: "retry_after" if host.pace.is_put_off(now) else host.reason for host in silent}
+        for host in silent:
             if host.give_up_waiting_for_robots(now):
                 self._lanes.push(host, now)
-            elif not host.dead and (host.has_requests or self._windows.has_more(host)):
-                self._kill(host, "failed", "unreachable", now)
-        if delayed := self._delays.drain():
-            for request in delayed:
-                self._give_up_robots(request)
-            self._windows.drops.append(Drop(delayed, "failed", "unreachable"))
+            elif host.has_requests or self._windows.has_more(host):
+                self._kill(host, "failed", reasons[host.key], now)
+        for request in self._delays.drain(reasons):
+            self._give_up_robots(request)
+            reason = request.last_error or reasons[request.host]
+            self._windows.drops.append(Drop((request,), "http_error" if reason.isdigit() else "failed", reason))
 
     def _give_up_robots(self, request: Request) -> None:
         """Ask for a robots.txt no more, for which no page may be waiting."""

@@ -7,7 +7,7 @@ from collections import deque
 
 from crawler import urls
 from crawler.frontier.decisions import Waits
-from crawler.frontier.origins import Origins
+from crawler.frontier.origins import NO_ROBOTS, Origins
 from crawler.frontier.outlook import HostView
 from crawler.frontier.politeness import Pace
 from crawler.frontier.robots import Robots
@@ -38,6 +38,7 @@ class HostQueue:
         is_resolved: Whether its name was looked up.
         is_proven: Whether it has answered, the last time promptly.
         has_answered: Whether it has ever answered, however long that took.
+        trouble: Why the last request or look-up there failed, a word; empty if none did since the last answer.
         dead: The outcome and reason of all that is found there, once it was given up.
     """
 
@@ -63,6 +64,7 @@ class HostQueue:
         "pace",
         "robots",
         "stored",
+        "trouble",
     )
 
     def __init__(
@@ -82,6 +84,7 @@ class HostQueue:
         self.is_resolved = False
         self.is_proven = self.has_answered = False
         self.dead = dead
+        self.trouble = ""
         self._pages: deque[Request] = deque()
         self._sitemap_queue: deque[Request] = deque()
         # Beside the robots.txt of its own origins there are those that other hosts redirect to.
@@ -284,12 +287,13 @@ class HostQueue:
 
     def answered(self, now: float, elapsed_s: float, status: int, retry_after_s: float | None) -> None:
         """A response ended; the arguments are those of `Pace.answered`."""
-        self.is_proven, self.has_answered = elapsed_s <= PROMPT_S, True
+        self.is_proven, self.has_answered, self.trouble = elapsed_s <= PROMPT_S, True, ""
         self.pace.answered(now, elapsed_s, status, retry_after_s)
 
-    def failed(self, now: float, *, is_network: bool) -> None:
-        """A request ended without an answer; the arguments are those of `Pace.failed`."""
+    def failed(self, now: float, reason: str, *, is_network: bool) -> None:
+        """A request or a look-up of its name ended without an answer, for a reason; the rest is as in `Pace.failed`."""
         self.is_proven = self.is_proven and not is_network
+        self.trouble = reason
         self.pace.failed(now, is_network)
 
     # Its robots.txt
@@ -336,6 +340,11 @@ class HostQueue:
             self.pace.obey_crawl_delay(robots.crawl_delay)
             self._release(origin)
         return wait_s
+
+    @property
+    def reason(self) -> str:
+        """Why its pages fail if it is given up now."""
+        return self.trouble or (NO_ROBOTS if self.robots.lacks_any else "unreachable")
 
     def fail_robots(self, origin: str, reason: str) -> bool:
         """Wait no more for a robots.txt that cannot be had; returns False if there is an old copy, which still holds.

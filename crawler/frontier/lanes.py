@@ -7,7 +7,7 @@ keep the others waiting. A request takes a slot of its lane, and one of its host
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from crawler.frontier.host import HostQueue
 from crawler.models import Request
@@ -111,10 +111,10 @@ class Lanes:
         return min(times, default=None)
 
     def has_patient(self, now: float) -> bool:
-        """Whether a host that has its turn to come is only cooling down and not parked."""
+        """Whether a host that has its turn to come is waited for, be it for a Retry-After, and not just hoped for."""
         # The first entry settles it unless that host is parked.
         return any(
-            host.has_entry(entry) and not host.pace.is_parked(now)
+            host.has_entry(entry) and host.pace.is_waited_for(now)
             for heap in self._heaps.values()
             for _, entry, host in heap
         )
@@ -228,8 +228,9 @@ class Delays:
         while self._heap and self._heap[0][0] <= now:
             yield heapq.heappop(self._heap)[2]
 
-    def drain(self) -> tuple[Request, ...]:
-        """Remove and return everything."""
-        requests = tuple(self)
-        self._heap.clear()
+    def drain(self, keys: Container[str]) -> list[Request]:
+        """Remove and return the requests to some hosts, by their politeness keys."""
+        requests = [request for request in self if request.host in keys]
+        self._heap = [entry for entry in self._heap if entry[2].host not in keys]
+        heapq.heapify(self._heap)
         return requests

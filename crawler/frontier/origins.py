@@ -13,6 +13,7 @@ FRESH_S = 24 * 3600.0
 # An old copy may stand in for one that is unreachable for this many seconds.
 STALE_S = 30 * 24 * 3600.0
 # While a robots.txt is unreachable, it is asked for again after these seconds; the last wait repeats.
+NO_ROBOTS = "robots_unreachable"  # why pages fail whose robots.txt cannot be had
 RETRY_S = (300.0, 300.0, 300.0, 3600.0)
 
 
@@ -29,7 +30,7 @@ class OriginRules:
         self.rules: Robots | None = None
         self.is_asked = False
         # If it is given up, its pages fail with this reason.
-        self.reason = "unreachable"
+        self.reason = NO_ROBOTS
         self._fresh_until = -math.inf
         self._fetched_at = -math.inf
         self._failures = 0
@@ -64,7 +65,7 @@ class OriginRules:
         self.rules = None
         return wait_s
 
-    def give_up(self, reason: str = "unreachable") -> None:
+    def give_up(self, reason: str = NO_ROBOTS) -> None:
         """Wait for it no more: what it could allow fails, with this reason."""
         self.rules, self._fresh_until, self.reason = UNREACHABLE, math.inf, reason
 

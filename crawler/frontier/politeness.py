@@ -24,6 +24,8 @@ RECOVERY_PER_ANSWER = 0.1
 NEGLIGIBLE_GAP_S = 0.01
 # A host that does not answer is left alone for so many seconds the first, the second and every later time.
 PARK_S = (300.0, 900.0, 3600.0)
+# What an earlier session was asked for and takes more seconds than a week comes of a clock that was set since.
+MAX_RESTORED_S = 7 * 24 * 3600.0
 # A Retry-After with more characters than this is no date.
 MAX_DATE_CHARS = 64
 _SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{0,9})?", re.ASCII)
@@ -163,6 +165,27 @@ class Pace:
     def is_parked(self, now: float) -> bool:
         """Whether the host is being left alone for longer than its gap."""
         return now < self.parked_until
+
+    def is_waited_for(self, now: float) -> bool:
+        """Whether its turn comes for sure: it cools down, or asked for a time that the user grants."""
+        return not self.is_parked(now) or self.park_reason == "retry_after"
+
+    def is_put_off(self, now: float) -> bool:
+        """Whether it asked to be left alone for longer than the user waits."""
+        return self.is_parked(now) and self.park_reason == "retry_after_too_long"
+
+    def restore_park(self, now: float, seconds: float) -> None:
+        """Keep to what an earlier session was asked for: leave the host alone for some seconds from `now`."""
+        if seconds > MAX_RESTORED_S:
+            seconds = max(PARK_S[-1], self._settings.max_retry_after_s)
+        is_short = seconds <= self._settings.max_retry_after_s
+        self.park(now, seconds, "retry_after" if is_short else "retry_after_too_long")
+
+    @property
+    def kept_at(self) -> float:
+        """The `next_at` that a resume has to keep to: what the server asked for and not what it failed to answer."""
+        asked_for = self.park_reason in ("retry_after", "retry_after_too_long")
+        return self.next_at if asked_for else self.last_at + self.gap_s
 
     def obey_crawl_delay(self, crawl_delay_s: float | None) -> None:
         """Obey a crawl-delay in seconds, from the last response on; the longest counts, since origins share a host."""

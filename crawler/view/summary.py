@@ -24,6 +24,7 @@ ENDINGS = {
     "finished": "finished: every URL that belongs to the crawl has its outcome",
     "max_pages": "stopped at --max-pages",
     "max_time": "stopped at --max-time",
+    "retry_after": "stopped early: hosts ask to be left alone for longer than --max-retry-after allows",
     "stopped": "stopped early",
     "failed": "stopped by an error",
 }

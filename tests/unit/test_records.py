@@ -82,11 +82,17 @@ def test_a_page_that_was_not_parsed_has_no_html_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "page", "attempts"),
-    [("ok", PAGE, 2), ("failed", None, 2), ("quarantined", None, 2), ("skipped", None, 1)],
+    ("outcome", "page", "elapsed_s", "attempts"),
+    [
+        ("ok", PAGE, None, 2),
+        ("failed", None, 0.5, 2),
+        ("failed", None, None, 1),  # it was given up while it waited for its next try
+        ("quarantined", None, None, 2),
+        ("skipped", None, None, 1),
+    ],
 )
-def test_attempts_count_the_try_that_was_made(outcome, page, attempts) -> None:  # type: ignore[no-untyped-def]
-    assert record_of(REQUEST, outcome, page=page).attempts == attempts
+def test_attempts_count_the_tries_that_were_made(outcome, page, elapsed_s, attempts) -> None:  # type: ignore[no-untyped-def]
+    assert record_of(REQUEST, outcome, page=page, elapsed_s=elapsed_s).attempts == attempts
 
 
 def test_a_fetch_without_an_answer_tells_how_long_it_took() -> None:

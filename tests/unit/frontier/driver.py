@@ -204,7 +204,7 @@ class Crawl:
         elif self.is_permanent:
             self.frontier.fail_host(host, answer, self.now)
         else:
-            self.frontier.unresolved(host, self.now)
+            self.frontier.unresolved(host, self.now, "dns_failed")
 
     def _check_lane(self, host: str) -> bool:
         """Whether the host is on probation, and has a slot."""
@@ -234,7 +234,7 @@ class Crawl:
         self.in_flight.remove(fetch)
         if answer.is_silent:
             self._proven.discard(wanted.host)
-            self.frontier.failed(wanted, self.now, is_network=True)
+            self.frontier.failed(wanted, self.now, "refused", is_network=True)
         else:
             (self._proven.add if answer.elapsed_s <= PROMPT_S else self._proven.discard)(wanted.host)
             self.frontier.answered(wanted, self.now, answer.elapsed_s, answer.status, answer.retry_after_s)

@@ -116,7 +116,7 @@ def test_unreachable_robots_hold_back_their_own_origin_only() -> None:
     seeds = ["http://a.example/", *(f"https://a.example/{number}" for number in range(200))]
     crawl = Crawl(seeds, answer, ROBOTS, max_events=10_000).run()
     assert crawl.count("ok") == 200
-    assert crawl.outcomes["http://a.example/"][:2] == ("failed", "unreachable")
+    assert crawl.outcomes["http://a.example/"][:2] == ("failed", "robots_unreachable")
     assert crawl.now - START < 200
     crawl.check_conservation()
 
@@ -130,7 +130,7 @@ def test_an_unreachable_origin_cannot_fill_the_memory() -> None:
     seeds = [f"{scheme}://a.example/{number}" for number in range(1000) for scheme in ("https", "http")]
     crawl = Crawl(seeds, answer, ROBOTS).run()
     assert crawl.largest_window <= WINDOW_REQUESTS
-    assert (crawl.count("ok"), crawl.count("failed", "unreachable")) == (1000, 1000)
+    assert (crawl.count("ok"), crawl.count("failed", "robots_unreachable")) == (1000, 1000)
     assert crawl.now - START < 250
     crawl.check_conservation()
 
@@ -169,7 +169,7 @@ def test_without_robots_none_is_asked_for() -> None:
 
 def test_unreachable_robots_end_a_crawl_after_the_patience() -> None:
     crawl = Crawl(pages("a.example", 3), lambda wanted, now: Answer(500), CrawlSettings(patience_s=30)).run()
-    assert crawl.count("failed", "unreachable") == 3
+    assert crawl.count("failed", "robots_unreachable") == 3
     assert 30 <= crawl.now - START < 32
     crawl.check_conservation()
 

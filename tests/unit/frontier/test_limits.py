@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler import urls
+from crawler.frontier.patience import NEVER_ANSWERED_S
 from crawler.models import Request
 from crawler.scope.scope import SeedSite
 from crawler.settings.groups import CrawlSettings
@@ -74,7 +75,7 @@ def test_the_page_limit_of_each_site_is_met_exactly(
         allowed = (own or 20) if number == 0 else per_site
         good = sum(urls.fingerprint(url) % 10 not in bad for url in mine)
         skipped = sum(each[:2] == ("skipped", "budget") for each in mine.values())
-        dead = sum(each[:2] == ("failed", "unreachable") for each in mine.values())
+        dead = sum(each[0] == "failed" and each[1] != "silent" for each in mine.values())
         counted = sum(each[0] == "ok" for each in mine.values())
         assert counted <= min(allowed, good)
         assert dead or counted == min(allowed, good)
@@ -188,9 +189,9 @@ def test_when_only_hosts_that_do_not_answer_are_left_the_crawl_waits_for_its_pat
     crawl = Crawl(seeds, answer, limits(patience_s=120.0)).run()
     assert crawl.count("ok") == 10
     assert crawl.count("failed", "silent") == 5  # then the breaker parks it
-    assert crawl.count("failed", "unreachable") == 495
+    assert crawl.count("failed", "refused") == 495
     last = max(fetch.end for fetch in crawl.fetches) - START
-    assert crawl.now - START == pytest.approx(last + 120.0, abs=0.1)
+    assert crawl.now - START == pytest.approx(last + NEVER_ANSWERED_S, abs=0.1)
     crawl.check_conservation()
 
 

@@ -92,7 +92,7 @@ def test_a_host_whose_robots_txt_will_never_come_can_be_forgotten(monkeypatch: p
     asked = frontier.next(START)
     assert isinstance(asked, Request)
     assert asked.kind == "robots"
-    frontier.failed(asked, START + 1, is_network=False)
+    frontier.failed(asked, START + 1, "tls_failed", is_network=False)
     assert frontier.fail_origin("https://bad.example", "bad.example", "tls_failed", START + 1)
     frontier.done(asked, "ok", START + 1)
     dropped = frontier.next(START + 2)

@@ -174,12 +174,12 @@ def test_of_a_host_that_does_not_answer_it_is_said_and_no_time() -> None:
     asked = ask(engine, now)
     assert asked.kind == "robots"
     assert "does not answer" not in Eta(engine).left(0.0).sentence()
-    engine.frontier.failed(asked, now, is_network=True)
+    engine.frontier.failed(asked, now, "refused", is_network=True)
     assert Eta(engine).left(0.0).sentence() == "robots.txt of a.example does not answer (try 2)"
     for _ in range(4):
         engine.frontier.retry(asked, now)
         assert engine.frontier.next(now) == asked
-        engine.frontier.failed(asked, now, is_network=True)
+        engine.frontier.failed(asked, now, "refused", is_network=True)
     assert Eta(engine).left(0.0).sentence() == "robots.txt of a.example does not answer: it is asked again in 5 min 0 s"
 
 
@@ -187,7 +187,7 @@ def test_a_host_that_does_not_answer_adds_nothing_to_the_time_of_the_others() ->
     """It is told behind it."""
     engine, now = made_engine(crawl={"robots": False}), time.monotonic()
     fill(engine, "b.example", 50, now)
-    engine.frontier.failed(ask(engine, now), now, is_network=True)
+    engine.frontier.failed(ask(engine, now), now, "refused", is_network=True)
     fill(engine, "a.example", 10, now)
     assert Eta(engine).left(0.0).sentence() == "about 10 s for what is queued; b.example does not answer (try 2)"
 
