@@ -87,10 +87,10 @@ def export_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILTER",
-        help="only records for which this holds, as in 'status >= 400 and url ~ /blog/ and not error'"
-        " (repeatable: all of them)",
+        help="only records for which this expression of SQLite holds, as in"
+        " 'status >= 400 and url ~ /blog/ and not error'; text stands in single quotes (repeatable: all of them)",
     )
-    parser.add_argument("--fields", metavar="A,B,C", help="only these fields, in this order")
+    parser.add_argument("--fields", metavar="A,B,C", help="only these fields, in this order; og.title is a part of one")
     parser.add_argument(
         "--spreadsheet-safe",
         action="store_true",

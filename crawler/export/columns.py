@@ -35,6 +35,11 @@ def without_none(kind: inspect.Type) -> inspect.Type:
     return others[0] if len(others) == 1 else inspect.AnyType()
 
 
+def is_part(name: str) -> bool:
+    """Whether a name leads into a field, as `og.title` does; what stands there may be anything that JSON has."""
+    return "." in name
+
+
 def is_scalar(name: str) -> bool:
     """Whether a field holds text, a number or a truth value, and no list or object."""
     return isinstance(kind_of(name), _SCALARS)
@@ -48,15 +53,17 @@ def has_parts(name: str) -> bool:
 def reader(hints: Mapping[str, Any], *, is_whole: bool) -> Callable[[bytes], Any]:
     """A function that takes of a line, which is UTF-8, just some fields: an object with these attributes in this order.
 
-    A field of type `Raw` is left as it stands in the line, for `json_text`.
+    A field of type `Raw` is left as it stands in the line, for `json_text`. A part that a record lacks is null.
 
     Args:
-        hints: Field → type to read it as.
+        hints: Field, or part of one → type to read it as; of parts, `Raw` or `Any`.
         is_whole: Whether a field that is not among them is an error, because it would be lost.
 
     Raises:
         RunError: By the function, if the line is no such record.
     """
+    if any(map(is_part, hints)):
+        return _reader_of_parts(hints)
     fields = [(name, hint, _default(name, hint)) for name, hint in hints.items()]
     kind = msgspec.defstruct("Row", fields, kw_only=True, forbid_unknown_fields=is_whole, gc=False)
     decode = msgspec.json.Decoder(kind).decode
@@ -68,6 +75,33 @@ def reader(hints: Mapping[str, Any], *, is_whole: bool) -> Callable[[bytes], Any
             raise _fault(line, error) from None
 
     return read
+
+
+def _reader_of_parts(hints: Mapping[str, Any]) -> Callable[[bytes], Any]:
+    """What `reader` is where there are parts: their fields are taken as they stand, and looked into."""
+    fields: dict[str, Any] = {}
+    for name, hint in hints.items():
+        field = name.partition(".")[0]
+        fields[field] = Raw if is_part(name) or fields.get(field) is Raw else hint
+    read = reader(fields, is_whole=False)
+    places = [(*name.split("."), hint) for name, hint in hints.items()]
+    named = {f"column_{place}": name for place, name in enumerate(hints)}  # a name with a dot is no attribute
+    row = msgspec.defstruct("Row", list(named), rename=named, gc=False)
+
+    def read_parts(line: bytes) -> Any:
+        record = read(line)
+        return row(*[_part(getattr(record, field), keys, hint) for field, *keys, hint in places])
+
+    return read_parts
+
+
+def _part(value: Any, keys: Sequence[str], hint: Any) -> Any:
+    for key in keys:
+        try:
+            value = msgspec.json.decode(value, type=dict[str, Raw]).get(key, _NULL)
+        except msgspec.ValidationError:  # no object, so it has no parts
+            value = _NULL
+    return msgspec.json.decode(value, type=hint) if isinstance(value, Raw) and hint is not Raw else value
 
 
 def json_text(value: Raw) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import msgspec
 from msgspec import Raw, structs
 
-from crawler.export.columns import is_scalar, json_text, names_or_all, reader
+from crawler.export.columns import is_part, is_scalar, json_text, names_or_all, reader
 
 # What a reader does not see, and a spreadsheet may pass over: white space, controls, formats, fillers.
 _UNSEEN = (
@@ -57,7 +57,7 @@ def write(
     """
     columns = names_or_all(names)
     # Lists and objects are JSON in the line already.
-    hints = {name: Any if is_scalar(name) else Raw for name in columns}
+    hints = {name: Any if is_part(name) or is_scalar(name) else Raw for name in columns}
     read = reader(hints, is_whole=names is None)
     file.write(_row(columns))
     count = 0

@@ -10,7 +10,18 @@ from msgspec import Raw, Struct, inspect, structs
 from pyarrow.parquet import ParquetWriter
 
 from crawler.errors import RunError
-from crawler.export.columns import HINTS, TIMES, grouped, json_text, kind_of, names_or_all, reader, without_none
+from crawler.export.columns import (
+    HINTS,
+    TIMES,
+    grouped,
+    is_part,
+    json_text,
+    kind_of,
+    names_or_all,
+    reader,
+    without_none,
+)
+from crawler.export.csv_text import cell
 
 MAX_GROUP_ROWS = 50_000
 MAX_GROUP_BYTES = 64 * 1024 * 1024  # A row group takes this many bytes of memory at most before it is encoded.
@@ -66,6 +77,8 @@ class Column(Struct, frozen=True):
 
 def column_of(name: str) -> Column:
     """The column of a field, as the field's type makes it."""
+    if is_part(name):  # it may be anything, so it is text: as it is, or JSON
+        return Column(name, pa.string(), Any, cell)
     hint = HINTS[name]
     kind = kind_of(name)
     if name in TIMES:

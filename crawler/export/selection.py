@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,18 @@ from msgspec import Struct
 
 from crawler.errors import RunError, UsageError
 from crawler.export import where
-from crawler.export.columns import FIELDS, reader
+from crawler.export.columns import FIELDS, has_parts, reader
 from crawler.models import OUTCOMES
 
 _READ_BYTES = 256 * 1024
+_NO_KEY = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')  # a column cannot be called so in every format
 
 
 class Selection(Struct, frozen=True):
     """What of a run is exported.
 
     Args:
-        fields: Fields to write, in this order; none stands for all in the record's order.
+        fields: Fields and parts of fields to write, in this order; none stands for all in the record's order.
         only: Outcomes to write; none stands for all.
         conditions: What must hold of a record.
     """
@@ -44,7 +46,7 @@ def select(fields: Sequence[str] = (), only: Sequence[str] = (), filters: Sequen
     """Make a selection of what a user asked for.
 
     Args:
-        fields: Names of fields, in order; empty for all.
+        fields: Names of fields and of their parts, as `og.title`, in order; empty for all.
         only: Outcomes; empty for all.
         filters: Filters as `where.parse` reads them.
 
@@ -52,8 +54,13 @@ def select(fields: Sequence[str] = (), only: Sequence[str] = (), filters: Sequen
         UsageError: If a field or an outcome is unknown, or a filter cannot be read.
     """
     for field in fields:
-        if field not in FIELDS:
-            close = difflib.get_close_matches(field, FIELDS, n=1)
+        name, *keys = field.split(".")
+        if keys and name in FIELDS and not has_parts(name):
+            raise UsageError(f"there is no field {field!r}; {name} has no parts")
+        if keys and _NO_KEY.search(field):
+            raise UsageError(f"a part cannot be called {field!r}; it has a quote, a backslash or a control character")
+        if name not in FIELDS:
+            close = difflib.get_close_matches(name, FIELDS, n=1)
             hint = f"did you mean {close[0]}?" if close else f"the fields are {', '.join(FIELDS)}"
             raise UsageError(f"there is no field {field!r}; {hint}")
     for outcome in only:
@@ -82,7 +89,7 @@ def selected_lines(journal: Path, length: int | None, selection: Selection) -> I
 def _passing(lines: Iterator[bytes], selection: Selection) -> Iterator[bytes]:
     only, conditions = selection.only, selection.conditions
     # The rest of a line is skipped unread.
-    names = frozenset(("outcome",)).union(*(each.fields for each in conditions))
+    names = frozenset(("outcome", "url")).union(*(each.fields for each in conditions))
     read = reader(dict.fromkeys(names, Any), is_whole=False)
     for line in lines:
         record = read(line)

@@ -8,10 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
 from msgspec import Raw, inspect, structs
 
-from crawler.errors import RunError
-from crawler.export.columns import HINTS, is_scalar, json_text, kind_of, names_or_all, reader
+from crawler.errors import RunError, UsageError
+from crawler.export.columns import HINTS, is_part, is_scalar, json_text, kind_of, names_or_all, reader
 
 LINKS = "links"  # the field that has a table of its own
 INDEXED = ("url", "outcome", "status")
@@ -47,7 +48,8 @@ def write(lines: Iterator[bytes], names: Sequence[str] | None, file: BinaryIO) -
     """Write records as rows of `pages`, and their links as rows of `links`.
 
     `pages` has a column for each field: text, numbers, truth values as 0 and 1, and JSON text for lists and objects.
-    Its column `links` counts the page's rows in `links`, and the view `linked` has these with the URL of their page.
+    A part of a field is what JSON has there, in a column without a type. Its column `links` counts the page's rows in
+    `links`, and the view `linked` has these with the URL of their page.
     `search` is an FTS5 index of title and text, which are stored in `pages` alone.
 
     Args:
@@ -59,11 +61,14 @@ def write(lines: Iterator[bytes], names: Sequence[str] | None, file: BinaryIO) -
         How many records were written.
 
     Raises:
+        UsageError: If two parts differ in upper and lower case alone, which makes no two columns.
         RunError: If a line is no record, or holds a number of more than 64 bits.
         OSError: If the disk is full or failing.
     """
     columns = names_or_all(names)
-    hints = {name: HINTS[name] if is_scalar(name) or name == LINKS else Raw for name in columns}
+    if len({name.lower() for name in columns}) < len(columns):
+        raise UsageError(f"SQLite takes two of these columns for the same: {', '.join(columns)}")
+    hints = {name: _hint_of(name) for name in columns}
     read = reader(hints, is_whole=names is None)
     try:
         with closing(sqlite3.connect(Path(file.name), isolation_level=None)) as database:
@@ -86,6 +91,7 @@ def _insert(database: sqlite3.Connection, records: Iterator[Any], hints: Mapping
     into_pages = f"INSERT INTO pages VALUES (?{', ?' * len(hints)})"
     into_links = "INSERT INTO links VALUES (?, ?, ?)"
     json = [place for place, hint in enumerate(hints.values(), 1) if hint is Raw]
+    parts = [place for place, name in enumerate(hints, 1) if is_part(name)]
     links = [place for place, name in enumerate(hints, 1) if name == LINKS]
     count = 0
 
@@ -96,6 +102,9 @@ def _insert(database: sqlite3.Connection, records: Iterator[Any], hints: Mapping
             row = [count, *structs.astuple(record)]
             for place in json:
                 row[place] = json_text(row[place])
+            for place in parts:
+                if isinstance(row[place], list | dict):
+                    row[place] = msgspec.json.encode(row[place]).decode()
             for place in links:
                 targets = row[place]
                 if targets is not None:
@@ -107,7 +116,15 @@ def _insert(database: sqlite3.Connection, records: Iterator[Any], hints: Mapping
     return count
 
 
+def _hint_of(name: str) -> Any:
+    if is_part(name):
+        return Any
+    return HINTS[name] if is_scalar(name) or name == LINKS else Raw
+
+
 def _type_of(name: str) -> str:
+    if is_part(name):
+        return ""  # a number stays a number, text stays text
     return "INTEGER" if name == LINKS else _TYPES.get(type(kind_of(name)), "TEXT")
 
 

@@ -38,6 +38,7 @@ def passes(*filters: str) -> bool:
     return all(condition.holds(record) for condition in parse(filters))
 
 
+INTEGERS = st.integers(-(2**63), 2**63 - 1)  # what SQLite keeps whole
 Row = msgspec.defstruct("Row", [(name, Any, None) for name in FIELDS])
 
 
@@ -54,15 +55,14 @@ Row = msgspec.defstruct("Row", [(name, Any, None) for name in FIELDS])
         ("status < 1e3", True),
         ("status > -5", True),
         ("depth = 0", True),
-        ("outcome = ok", True),
-        ("outcome != failed", True),
+        ("outcome = 'ok'", True),
+        ("outcome != 'failed'", True),
         ("url = https://a.example/blog/1?page=2", True),
         ("url ~ /blog/", True),
         ("url ~ ^http://", False),
         (r"url ~ page=\d+$", True),
-        (r'url ~ "page=\d+$"', True),
-        ("""title = "It's 404" """, True),
-        (r"title = 'It\'s 404'", True),
+        (r"url ~ 'page=\d+$'", True),
+        ("title = 'It''s 404' ", True),
         ("title ~ 's 4'", True),
         ("fetched_at >= 2026-07-01", True),
         ("fetched_at < 2026-07-01", False),
@@ -85,16 +85,16 @@ Row = msgspec.defstruct("Row", [(name, Any, None) for name in FIELDS])
         ("error = null", True),
         ("title = null", False),
         ("title != null", True),
-        ("truncated = null", True),
+        ("truncated = null", False),
         ("truncated = 'null'", True),
         ("error = 'null'", False),
-        ("og.title = Open", True),
+        ("og.title = 'Open'", True),
         ("og.title", True),
         ("og.none", False),
         ("og.none = null", True),
         ("og.title.deeper", False),
         ("og.image ~ ^two$", True),
-        ("article.title = Main", True),
+        ("article.title = 'Main'", True),
         ("rules.price > 9", True),
         ("rules.price = 9.50", True),
         ("rules.deep.count = 3", True),
@@ -110,8 +110,9 @@ Row = msgspec.defstruct("Row", [(name, Any, None) for name in FIELDS])
         ("error < 5", False),
         ("error >= 5", False),
         ("title > 5", True),
-        ("rules.price = x", False),
-        ("rules.price > x", False),
+        ("rules.price = 'x'", False),
+        ("rules.price > 'x'", False),
+        ("rules.price < 'x'", False),
         ("status == 200", True),
         ("error is null", True),
         ("title is null", False),
@@ -148,28 +149,28 @@ def test_all_filters_must_hold() -> None:
         ("", "has no field at character 1, at its end"),
         ("status =", "has no value at character 9, at its end"),
         ("status >> 4", "has no value at character 9, before '> 4'"),
-        ("status <> 4", "has no value at character 9, before '> 4'; write FIELD != VALUE"),
         ("status = 4 or", "has no field at character 14, at its end"),
         ("status = 4 || depth", "has something else than `and` or `or` at character 12, before '|| depth'; write `or`"),
-        ("status in (4, 5)", "has something else than `and` or `or` at character 8, before 'in (4, 5)'; write FIELD"),
-        ("title like x", "has something else than `and` or `or` at character 7, before 'like x'; write FIELD ~ EXPR"),
+        (
+            "title match 'x'",
+            "has something else than `and` or `or` at character 7, before \"match 'x'\"; write FIELD ~ EX",
+        ),
         ("title !~ x", "has something else than `and` or `or` at character 7, before '!~ x'; write `not FIELD ~ "),
         ("(status = 4", "has a parenthesis that is not closed at character 12, at its end"),
         ("(status = 4 title)", "has no `and` or `or` at character 13, before 'title)'"),
         ("()", "has no field at character 2, before ')'"),
         ("(" * 51 + "title", "has more than 50 parentheses inside of each other at character 52, before 'title'"),
-        ("status > x", "compares status, which is a number, with 'x' at character 10, before 'x'"),
+        ("status > 'x'", "compares status, which is a number, with the text 'x' at character 10, before \"'x'\""),
         ("status = '200'", "compares status, which is a number, with the text '200' at character 10"),
         ("status < null", "compares status, which is a number, with null at character 10"),
         ("complete = 1", "compares complete, which is true or false, by = with '1' at character 12"),
         ("complete > true", "compares complete, which is true or false, by > with 'true' at character 12"),
-        ("links = x", "compares links, which is a list (search it with ~), at character 9"),
+        ("links = 'x'", "compares links, which is a list (search it with ~), at character 9"),
         ("status = 4 and", "has no field at character 15, at its end"),
         ("status = 4 and and", "has no field at character 16, before 'and'"),
-        ("not not status", "has no field at character 5, before 'not status'"),
         ("= 4", "has no field at character 1, before '= 4'"),
         ("title = 'x", 'has no value at character 9, before "\'x"'),
-        ("title = x y", "has something else than `and` or `or` at character 11, before 'y'; a value with a space"),
+        ("title = 'x' y", "has something else than `and` or `or` at character 13, before 'y'; a value with a space"),
         ("title ~ a(", "has no regular expression at character 9, before 'a(';"),
         ("depth and titel", "asks for a field that no record has at character 11, before 'titel'; did you mean title?"),
         ("__class__", "asks for a field that no record has at character 1, before '__class__'; the fields are url,"),
@@ -198,7 +199,7 @@ def test_any_text_is_a_filter_or_one_sentence(text: str) -> None:
     assert said.startswith("the filter ")
 
 
-@given(st.integers(), st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), st.integers())
+@given(INTEGERS, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), INTEGERS)
 def test_numbers_compare_as_numbers(left: int, sign: str, right: int) -> None:
     expected = {
         "=": left == right,
