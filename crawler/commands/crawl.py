@@ -193,7 +193,9 @@ def fetch(arguments: argparse.Namespace) -> int:
     given_settings = overrides(arguments)
     crawl_table = {"max_depth": 0, "sitemaps": False, "patience_s": 0, **given_settings.pop("crawl", {})}
     parse_table = {"workers": 1, **given_settings.pop("parse", {})}
-    tables = {**given_settings, "parse": parse_table, "crawl": crawl_table}
+    # Whoever asks for one page wants to see what the server says now, be it that it wants to be asked later.
+    pace_table = {"max_retry_after_s": 0, **given_settings.pop("politeness", {})}
+    tables = {**given_settings, "parse": parse_table, "crawl": crawl_table, "politeness": pace_table}
     chosen = _settings(arguments.config, tables)
     given = seeds.read([arguments.url], (), (), chosen.crawl.scope, sys.stdin.buffer)
     for note in given.notes:

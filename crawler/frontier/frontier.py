@@ -364,8 +364,8 @@ class Frontier:
             return None
         if self.open or self.in_flight or self._windows.is_refilling or self._lanes.has_patient(now):
             return Wait(max(min(times), now))
-        if self._patience.has_retry(now):
-            return Wait(max(min(times), now))
+        if (retry_at := self._patience.retry_at(now)) is not None:
+            return Wait(max(min(*times, retry_at), now))
         self.silence = silence = self._patience.judge(now)
         if silence.overdue:
             self._give_up(silence.overdue, now)

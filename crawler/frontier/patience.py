@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -54,15 +55,21 @@ class Patience:
         """A host has answered: the next wait begins anew."""
         self._since = None
 
-    def has_retry(self, now: float) -> bool:
-        """Whether a retry is due for sure: of a host that answers, or of one that said when it is to be asked again."""
+    def retry_at(self, now: float) -> float | None:
+        """Until when a retry is waited for at least, None if none is due for sure.
+
+        That is one of a host that answers, or of one that said when it is to be asked again.
+        """
+        times = []
         for request in self._delays:
             host = self._hosts.get(request.host)
             if host is None or not host.pace.is_waited_for(now):
                 continue
-            if host.pace.is_parked(now) or (host.has_answered and request.kind != "robots"):
-                return True
-        return False
+            if host.pace.is_parked(now):
+                times.append(host.pace.parked_until)
+            elif host.has_answered and request.kind != "robots":
+                times.append(math.inf)
+        return min(times, default=None)
 
     def judge(self, now: float) -> Silence:
         """Begin to wait, or go on, and tell what has come of it."""

@@ -55,7 +55,12 @@ class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sitemaps: Annotated[bool, _option("--sitemaps", "read the sitemaps that robots.txt names")] = True
     nofollow: Annotated[bool, _option("--nofollow", "do not follow links that a page marks as nofollow")] = True
     patience_s: Annotated[
-        float, _option("--patience", "seconds to wait, at the end, for hosts that do not answer", ge=0)
+        float,
+        _option(
+            "--patience",
+            "seconds to wait, at the end, for hosts that have stopped to answer; those that never did get 20 at most",
+            ge=0,
+        ),
     ] = 120.0
     max_url_chars: Annotated[int, _option(None, "longest URL that is followed, in characters", ge=64, le=8192)] = 2083
     max_links_per_page: Annotated[int, _option(None, "links of one page that are followed at most", ge=1)] = 5000
@@ -190,7 +195,14 @@ class PolitenessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
             ge=0,
         ),
     ] = 60.0
-    max_retry_after_s: Annotated[float, _option(None, "longest Retry-After that is waited for, seconds", ge=0)] = 3600.0
+    max_retry_after_s: Annotated[
+        float,
+        _option(
+            "--max-retry-after",
+            "longest Retry-After that is waited for, seconds; what a host asks for beyond that leaves its URLs pending",
+            ge=0,
+        ),
+    ] = 3600.0
     retries: Annotated[int, _option("--retries", "retries after a failed first try", ge=0, le=20)] = 2
     backoff_s: Annotated[float, _option(None, "seconds before the first retry; they double each time", gt=0)] = 1.0
     max_backoff_s: Annotated[float, _option(None, "longest wait between two tries, seconds", gt=0)] = 600.0

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from crawler.engine.engine import Engine
 from crawler.frontier.outlook import HostView, time_for
+from crawler.frontier.patience import Silence
 from crawler.log.terminal import counted, duration, printable
 
 # Looking through the hosts takes at most one part in so many of the time.
@@ -22,6 +23,10 @@ TELL_S = 60.0
 TELL_AGAIN = 3
 # For so many seconds from the start sitemaps that are being read are waited for, so that a host is named only once.
 SITEMAPS_S = 30.0
+
+
+# Why a host is left alone that asked for it, as in `Pace.park_reason`.
+ASKED = ("retry_after", "retry_after_too_long")
 
 
 class Left(Struct, frozen=True):
@@ -133,7 +138,7 @@ class Eta:
             urls,
             max(time_for(urls, queues), urls / rate if rate > 0 else 0.0),
             is_limited=urls < sum(host.known for host in hosts),
-            silent=silence(silent, now),
+            silent="; ".join(filter(None, (silence(silent, now, frontier.silence), resting(hosts, now)))),
         )
         rest_s = max(0.0, crawl.max_time_s - ledger.elapsed_s)
         if crawl.max_time_s and rest_s < left.seconds:
@@ -160,14 +165,33 @@ class Eta:
         )
 
 
-def silence(hosts: Sequence[HostView], now: float) -> str:
-    """What hosts do not answer, in words; empty if there are none."""
+def resting(hosts: Sequence[HostView], now: float) -> str:
+    """What hosts asked to be left alone for a while, in words; empty if there are none."""
+    asking = [host for host in hosts if host.is_parked(now) and host.park_reason in ASKED]
+    if not asking:
+        return ""
+    first = min(asking, key=lambda each: each.parked_until)
+    name, left = printable(first.key, 60), duration(first.parked_until - now)
+    who = f"{name} asks" if len(asking) == 1 else f"{len(asking):,} hosts ask, like {name},"
+    return f"{who} to be left alone for {left} more (Retry-After)"
+
+
+def silence(hosts: Sequence[HostView], now: float, wait: Silence | None) -> str:
+    """What hosts do not answer and when they are given up, in words; empty if there are none.
+
+    Args:
+        hosts: They.
+        now: Monotonic seconds.
+        wait: What is known of the end of that, while nothing else is left to do.
+    """
     if not hosts:
         return ""
     first = max(hosts, key=lambda each: each.failures)
     name = printable(first.key, 60)
     one = f"robots.txt of {name}" if first.lacks_robots else name
     said = f"{one} does not answer" if len(hosts) == 1 else f"{len(hosts):,} hosts do not answer, like {name}"
+    if wait is not None and wait.until is not None:
+        return f"{said}: given up in {duration(max(0.0, wait.until - now))}"
     if first.is_parked(now):
         return f"{said}: it is asked again in {duration(first.parked_until - now)}"
     return f"{said} (try {first.failures + 1})"

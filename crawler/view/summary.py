@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -75,6 +76,13 @@ def _nothing_to_do(engine: Engine, ending: Ending, run: Run) -> list[str]:
 
 def _next_step(engine: Engine, ending: Ending, run: Run) -> list[str]:
     """How to go on with a run that has not finished; a limit of pages is the whole run's, one of time a session's."""
+    if ending.why == "retry_after":
+        now = time.monotonic()
+        wait_s = min((host.parked_until - now for host in engine.frontier.hosts if host.parked_until > now), default=0)
+        count = sum(host.known for host in engine.frontier.hosts)
+        stay = "stays" if count == 1 else "stay"
+        what = f"{counted(count, 'URL')} {stay} pending; go on in {duration(wait_s)} or later with"
+        return [*wrapped("  ", what), f"  crawler resume {run.folder}"]
     if ending.why != "max_pages":
         return [f"  go on with crawler resume {run.folder}"]
     higher = f"where N is more than {engine.settings.crawl.max_pages:,}"

@@ -132,7 +132,7 @@ def test_hosts_that_cannot_be_reached_are_recorded_and_the_crawl_goes_on(seeds: 
     assert done.returncode == 0, done.stderr
     outcomes = {record["url"]: (record["outcome"], record["error"]) for record in read_records(tmp_path / "run")}
     assert outcomes[seeds[0]] == ("ok", None)
-    assert outcomes["http://127.0.0.1:4/"] == ("failed", "unreachable")
+    assert outcomes["http://127.0.0.1:4/"] == ("failed", "refused")
     assert outcomes["http://private.test/"] == ("failed", "private_address")
 
 

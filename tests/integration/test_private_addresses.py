@@ -52,7 +52,7 @@ def test_no_link_redirect_robots_txt_or_sitemap_leads_to_a_private_address(strat
             forbidden.accept()
     outcomes = {record["url"]: (record["outcome"], record["error"]) for record in read_records(tmp_path / "run")}
     assert outcomes[f"{site}/own"] == ("ok", None)
-    assert outcomes[f"{second}/"] == ("failed", "unreachable")  # nobody knows what its robots.txt says
+    assert outcomes[f"{second}/"] == ("failed", "robots_unreachable")  # nobody knows what its robots.txt says
     shown = run_cli("show", tmp_path / "run", "--failed").stdout
     refused = [line for line in shown.splitlines() if "private_address" in line]
     paths = Counter(line.rpartition("/")[2].split()[0] for line in refused if str(port) in line)

@@ -78,6 +78,15 @@ BROKEN: dict[str, tuple[Step, ...]] = {
 }
 
 
+# Where no answer came at all, the pages fail for the same reason.
+REASONS = {
+    "reset": "connection_lost",
+    "closed": "connection_lost",
+    "no HTTP": "protocol_error",
+    "silent": "first_byte_timeout",
+}
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_nothing_is_asked_of_a_site_whose_robots_txt_cannot_be_had(strategy: str, tmp_path: Path) -> None:
     """Its pages wait for the next try; where the user's patience ends before, they fail and are not forgotten."""
@@ -90,7 +99,9 @@ def test_nothing_is_asked_of_a_site_whose_robots_txt_cannot_be_had(strategy: str
         table = crawl(tmp_path / "run", [*servers, healthy], "--strategy", strategy, "--config", config)
         for name, server in zip(BROKEN, servers, strict=True):
             assert {*paths(server)} == {"/robots.txt"}, name
-            assert [(each["outcome"], each["error"]) for each in table[server.url]] == [("failed", "unreachable")], name
+            assert [(each["outcome"], each["error"]) for each in table[server.url]] == [
+                ("failed", REASONS.get(name, "robots_unreachable"))
+            ], name
         assert sorted(paths(healthy)) == ["/", "/open", "/robots.txt"]
 
 

@@ -28,6 +28,7 @@ _ENDINGS = {
     "finished": "Finished: every URL that belongs to the crawl has its outcome.",
     "max_pages": "Stopped at --max-pages.",
     "max_time": "Stopped at --max-time.",
+    "retry_after": "Stopped early: hosts ask to be left alone for longer than --max-retry-after allows.",
     "stopped": "Stopped early.",
     "failed": "Stopped by an error.",
 }
