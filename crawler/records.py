@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from crawler.models import CharsetSource, Document, Extraction, Metadata, Outcom
 
 FIELDS: tuple[str, ...] = Record.__struct_fields__
 MAX_RECORD_LINKS = 5_000
+NO_BYTES = f"sha256:{hashlib.sha256(b'').hexdigest()}"  # the digest of a body that is empty
 
 _encoder = msgspec.json.Encoder()
 _METADATA = Metadata.__struct_fields__
@@ -124,6 +126,12 @@ def timestamp(seconds: float) -> str:
 def record_line(request: Request, outcome: Outcome, **fields: Any) -> bytes:
     """The record of a request as one line of JSON; the arguments are those of `record_of`."""
     return line_of(record_of(request, outcome, **fields))
+
+
+def empty_body(page: Response) -> dict[str, Any]:
+    """What a record says of the body of a good answer that has none: if it was wanted, it is known, and empty."""
+    is_known = 200 <= page.status < 300 and page.complete and not page.truncated and page.saved is None
+    return {"body_bytes": 0, "digest": NO_BYTES} if is_known and not page.body else {}
 
 
 def dropped_line(request: Request, outcome: Outcome, reason: str) -> bytes:

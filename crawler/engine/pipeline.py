@@ -31,7 +31,7 @@ from crawler.log.crawl_log import EventLog, tell
 from crawler.measure.ledger import Ledger
 from crawler.models import CANNOT_SAVE, Link, Parsed, Request
 from crawler.parse.workers.base import ParsePool
-from crawler.records import dropped_line, record_line
+from crawler.records import dropped_line, empty_body, record_line
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
 from crawler.store.archive import Archive, Exchange
@@ -300,7 +300,9 @@ class Pipeline:
         found = None
         if step.action == "redirect" and step.target is not None:
             found = self._follow(request, step.target)
-        line = record_line(request, step.outcome, page=page, error=step.error, redirect_to=step.target)
+        line = record_line(
+            request, step.outcome, page=page, error=step.error, redirect_to=step.target, **empty_body(page)
+        )
         reason = step.error or (None if step.outcome == "ok" else str(page.status))
         self._finish(Done(request, step.outcome, reason, line, found), exchange)
 

@@ -16,6 +16,7 @@ from crawler.models import Headers
 from crawler.settings.groups import KIB
 
 MAX_LENGTH = 2**63 - 1
+MAX_LENGTH_DIGITS = 19
 MAX_INFORMATIONAL = 16  # 1xx answers before the one that counts
 MAX_CHUNK_LINE_BYTES = 16 * KIB  # size and extensions of one chunk
 MAX_TRAILER_BYTES = 16 * KIB
@@ -155,6 +156,7 @@ class AnswerParser:
         elif lengths:
             self._left = _content_length(lengths)
             self.is_complete = self._left == 0
+            self._keeps_alive = self._keeps_alive and self._left is not None
         else:
             self._keeps_alive = False
 
@@ -268,9 +270,10 @@ def _value(text: str) -> str:
     return text.translate(_NOT_IN_VALUES).strip(" \t") if "\r" in text or "\0" in text else text
 
 
-def _content_length(values: set[str]) -> int:
-    """The one length that all values say."""
+def _content_length(values: set[str]) -> int | None:
+    """The one length that all values say; None for one that nothing has, where the body ends with the connection."""
     text = next(iter(values))
-    if len(values) > 1 or not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > MAX_LENGTH:
+    if len(values) > 1 or not (text.isascii() and text.isdigit()):
         raise FetchError("protocol_error", f"Content-Length {', '.join(sorted(values))[:100]!r}")
-    return int(text)
+    digits = text.lstrip("0") or "0"
+    return int(digits) if len(digits) <= MAX_LENGTH_DIGITS and int(digits) <= MAX_LENGTH else None

@@ -63,11 +63,12 @@ class Sitemap(Struct):
         (self.sitemaps if is_sitemap else self.pages).append(url)
 
 
-def parse(body: bytes) -> Sitemap:
-    """Read a sitemap; what cannot be read is left out, nothing raises.
+def parse(body: bytes, *, is_cut: bool = False) -> Sitemap:
+    """Read a sitemap; what cannot be read is left out, nothing raises, and half a URL is none.
 
     Args:
         body: After content-decoding; it may be a gzip file, also twice.
+        is_cut: Whether there was more than came.
 
     Source: sitemaps.org protocol; RSS 2.0; RFC 4287 (Atom).
     """
@@ -77,18 +78,23 @@ def parse(body: bytes) -> Sitemap:
             break
         decoded = undo_codings(body, ["gzip"], MAX_SITEMAP_BYTES)
         body, sitemap.truncated = decoded.body, sitemap.truncated or decoded.truncated is not None
+        is_cut = is_cut or not decoded.complete
     if len(body) > MAX_SITEMAP_BYTES:
         body, sitemap.truncated = body[:MAX_SITEMAP_BYTES], True
     head = body[:1024].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xfe\xff\t\r\n ")  # whatever the encoding
     if head.startswith(b"<"):
-        _read_xml(decode_text(body, None)[0].lstrip(), sitemap)
+        text = decode_text(body, None)[0].lstrip()
+        # The XML parser ends what a cut file leaves open; without the text behind the last tag that holds no URL.
+        _read_xml(text[: text.rfind(b">") + 1], sitemap)
     else:
-        _read_list(body, sitemap)
+        _read_list(decode_text(body, "utf-8")[0], sitemap, is_cut=is_cut or sitemap.truncated)
     return sitemap
 
 
-def _read_list(body: bytes, sitemap: Sitemap) -> None:
-    for match in _LISTED.finditer(decode_text(body, "utf-8")[0]):
+def _read_list(text: bytes, sitemap: Sitemap, *, is_cut: bool) -> None:
+    if is_cut:  # the last line may be half a URL
+        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
+    for match in _LISTED.finditer(text):
         sitemap.add(match[1].decode("utf-8"), is_sitemap=False)
         if sitemap.truncated and sitemap.is_full:
             return
@@ -139,7 +145,8 @@ def _take(parser: etree.XMLPullParser, sitemap: Sitemap) -> bool:
     for _, element in parser.read_events():
         parent = element.getparent()
         place = _PLACES.get(_local_name(parent)) if parent is not None else None
-        if place is not None and place[0] == _local_name(element) and not _is_foreign(element, parent):
+        is_place = place is not None and place[0] == _local_name(element) and not _is_foreign(element, parent)
+        if is_place and place is not None and not len(element):  # with others inside it was never closed
             url = _atom_target(element) if _local_name(parent) == "entry" else element.text
             sitemap.add(url or "", is_sitemap=place[1])
         _forget(element)

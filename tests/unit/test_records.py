@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.models import Document, Request, Response
-from crawler.records import FIELDS, line_of, record_line, record_of, timestamp
+from crawler.records import FIELDS, empty_body, line_of, record_line, record_of, timestamp
 
 REQUEST = Request("https://a.example/x", "a.example", 1, depth=2, via="https://a.example/", attempts=1)
 PAGE = Response(
@@ -135,3 +136,18 @@ def test_no_string_makes_a_line_invalid(text: str) -> None:  # scenarios 40 and 
 
 def test_a_lone_surrogate_becomes_the_replacement_character() -> None:  # scenario 88
     assert json.loads(record_line(REQUEST, "failed", error="a\ud800b"))["error"] == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("status", "truncated", "is_known"), [(200, None, True), (200, "type", False), (404, None, False)]
+)
+def test_a_good_answer_without_a_body_has_no_bytes_and_their_digest(
+    status: int, truncated: str | None, is_known: bool
+) -> None:
+    """A body that was not wanted, or belongs to an error, is not said to be empty."""
+    page = msgspec.structs.replace(PAGE, status=status, body=b"", truncated=truncated)
+    record = record_of(REQUEST, "ok", page=page, **empty_body(page))
+    expected = (
+        (0, "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") if is_known else (None, None)
+    )
+    assert (record.bytes, record.digest) == expected

@@ -131,3 +131,36 @@ def test_a_url_of_absurd_length_is_left_out() -> None:  # scenario 48
 def test_no_text_makes_the_reader_raise(text: str) -> None:
     parse(text.encode())
     parse(b"<urlset><url><loc>" + text.encode())
+
+
+SITEMAP = b"<urlset><url><loc>http://a.example/1</loc></url><url><loc>http://a.example/page</loc></url></urlset>"
+FEED = b"<rss><channel><item><link>http://a.example/1</link></item><item><link>http://a.example/page</link></item></channel>"
+ATOM = (
+    b"<feed><entry><link href='http://a.example/1'/></entry><entry><link href='http://a.example/page'/></entry></feed>"
+)
+CDATA = (
+    b"<urlset><url><loc>http://a.example/1</loc></url><url><loc><![CDATA[http://a.example/page]]></loc></url></urlset>"
+)
+
+
+@pytest.mark.parametrize("body", [SITEMAP, FEED, ATOM, CDATA], ids=["sitemap", "RSS", "Atom", "CDATA"])
+def test_a_file_that_is_cut_anywhere_names_no_url_that_it_does_not_have_whole(body: bytes) -> None:
+    for length in range(len(body)):
+        assert sitemap.parse(body[:length]).pages in (
+            [],
+            ["http://a.example/1"],
+            ["http://a.example/1", "http://a.example/page"],
+        ), body[:length]
+    assert sitemap.parse(body).pages == ["http://a.example/1", "http://a.example/page"]
+
+
+def test_a_loc_that_is_never_closed_is_no_url() -> None:
+    body = b"<urlset><url><loc>http://a.example/pag<url><loc>http://a.example/2</loc></url></urlset>"
+    assert sitemap.parse(body).pages == ["http://a.example/2"]
+
+
+def test_a_list_that_is_cut_in_a_line_is_read_up_to_that_line() -> None:
+    text = b"http://a.example/1\nhttp://a.example/pag"
+    assert sitemap.parse(text).pages == ["http://a.example/1", "http://a.example/pag"]
+    assert sitemap.parse(text, is_cut=True).pages == ["http://a.example/1"]
+    assert sitemap.parse(gzip.compress(text)[:-9]).pages == ["http://a.example/1"]
