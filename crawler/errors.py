@@ -67,12 +67,16 @@ class FetchError(CrawlerError):
     Args:
         reason: A key of `FETCH_REASONS`.
         detail: What the client library or the system said, for people.
+
+    Attributes:
+        sends: How often the request was sent: more than once where kept connections turned out to be dead.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+        self.sends = 1
 
     @property
     def is_retryable(self) -> bool:

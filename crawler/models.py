@@ -104,6 +104,7 @@ class Response(Struct, frozen=True, array_like=True):
         connect_s: Until there was a connection, seconds; 0 where one was used again.
         tls_s: What TLS took after that, likewise.
         wants_novelty: Whether whoever parses it is to tell what it says, as `Parsed.novelty`.
+        sends: How often the request was sent: more than once where kept connections turned out to be dead.
     """
 
     request: Request
@@ -120,6 +121,7 @@ class Response(Struct, frozen=True, array_like=True):
     connect_s: float = 0.0
     tls_s: float = 0.0
     wants_novelty: bool = False
+    sends: int = 1
 
     def header(self, name: str) -> str | None:
         """The first value of a header field, or None; `name` in lower case."""

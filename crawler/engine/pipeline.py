@@ -178,6 +178,7 @@ class Pipeline:
 
     def _no_answer(self, request: Request, error: FetchError, elapsed_s: float) -> None:
         now = time.monotonic()
+        request = self._count_sends(request, error.sends)
         if error.reason == "no_resources":  # no fault of the host
             self.ledger.not_sent(request.host, elapsed_s)
             self._shed(request, error, now)
@@ -229,8 +230,18 @@ class Pipeline:
             self._answers_to_grow = ANSWERS_TO_GROW
             self.frontier.grow()
 
+    def _count_sends(self, request: Request, sends: int) -> Request:
+        """A request as it stands after so many sends, of which the first is counted already."""
+        if sends == 1:
+            return request
+        self.ledger.requests += sends - 1
+        return msgspec.structs.replace(request, attempts=request.attempts + sends - 1)
+
     def _answer(self, exchange: Exchange) -> None:
         page = exchange.page
+        if page.sends > 1:
+            page = msgspec.structs.replace(page, request=self._count_sends(page.request, page.sends), sends=1)
+            exchange = Exchange(page, exchange.sent)
         request, now = page.request, time.monotonic()
         self._sheds = 0
         if self._answers_to_grow:

@@ -27,6 +27,7 @@ from crawler.fetch.base import (
     authority,
     make_page,
     system_error,
+    tell_sends,
     tls_context,
     translated,
 )
@@ -64,6 +65,7 @@ class _Exchange:
         self.intake = Intake(target, counter, self.started)
         self.phase: Literal["connect", "head", "body"] = "connect"
         self.needs_fresh = False  # a connection that was used before is not good enough
+        self.sends = 1  # How often the request was sent.
         self.was_idle = False  # the connection was one, and no byte of an answer has come
         self.is_broken = False  # the body cannot come to a proper end
         self.truncated: str | None = None
@@ -315,8 +317,9 @@ class AsyncioFetcher:
                     if not exchange.clock.expired():
                         raise
                     exchange.give_up()
-        except BaseException:
+        except BaseException as error:
             exchange.intake.discard()
+            tell_sends(error, exchange.sends)
             raise
         finally:
             _exchange.reset(token)
@@ -331,6 +334,7 @@ class AsyncioFetcher:
             complete=exchange.truncated is not None or not exchange.is_broken,
             truncated=exchange.truncated,
             dial=exchange.dial,
+            sends=exchange.sends,
         )
 
     async def _ask(self, request: Request, exchange: _Exchange) -> None:
@@ -343,6 +347,7 @@ class AsyncioFetcher:
             if not exchange.was_idle:
                 raise
             exchange.needs_fresh = True
+            exchange.sends += 1
             exchange.enter("connect", exchange.target.limits.connect_timeout_s)
             exchange.response = await self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy)
         exchange.head_at = time.monotonic()

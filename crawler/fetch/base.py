@@ -112,6 +112,11 @@ class Intake:
         self._window_start = now
         self._window_size = 0
 
+    def begin_later(self, now: float, waited_s: float) -> None:
+        """The fetch begins now, monotonic seconds, having waited so long for its turn."""
+        self.deadline += waited_s
+        self._window_start = now
+
     @property
     def has_deadline(self) -> bool:
         """Whether the fetch must be over at some time, however well its body flows."""
@@ -241,6 +246,7 @@ def make_page(
     complete: bool = True,
     truncated: str | None = None,
     dial: tuple[float, float] = (0.0, 0.0),
+    sends: int = 1,
 ) -> Response:
     """A page that is complete at this moment.
 
@@ -251,6 +257,7 @@ def make_page(
         times: When the fetch began and when the head was complete, `time.monotonic()` seconds.
         complete, truncated: See `Response`.
         dial: What the connection took and then TLS, seconds; 0 where a connection was used again.
+        sends: How often the request was sent.
     """
     started, head_at = times
     elapsed = time.monotonic() - started
@@ -258,8 +265,27 @@ def make_page(
     head_s = max(0.0, head_at - started)
     # By place, which costs least.
     return Response(
-        request, status, headers, body, time.time(), elapsed, strategy, complete, truncated, head_s, None, *dial
+        request,
+        status,
+        headers,
+        body,
+        time.time(),
+        elapsed,
+        strategy,
+        complete,
+        truncated,
+        head_s,
+        None,
+        *dial,
+        False,
+        sends,
     )
+
+
+def tell_sends(error: BaseException, sends: int) -> None:
+    """Let a fetch that fails tell how often its request was sent."""
+    if isinstance(error, FetchError):
+        error.sends = sends
 
 
 _LOST = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN, errno.EBADF})

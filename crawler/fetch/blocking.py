@@ -55,7 +55,9 @@ class FetchState:
         self.phase: Literal["connect", "head", "body"] = "connect"
         self.until = self.started
         self.needs_fresh = False  # a connection that was used before is not good enough
+        self.sends = 1  # How often the request was sent.
         self.was_idle = False  # the connection was one, and no byte of an answer has come
+        self.has_begun = False
         self.is_stopped = False
         self.answer: AnswerParser | None = None
         self.truncated: str | None = None
@@ -67,6 +69,13 @@ class FetchState:
         """Begin a phase, or a wait in it, that may take this many seconds."""
         self.phase = phase
         self.until = min(self.intake.deadline, time.monotonic() + patience_s)
+
+    def begin(self) -> None:
+        """A thread takes the fetch up: from now on its clocks run, however long it waited for one."""
+        now = time.monotonic()
+        self.intake.begin_later(now, now - self.started)
+        self.started = self.head_at = self.connected_at = self.until = now
+        self.has_begun = True
 
     @property
     def overdue_at(self) -> float:

@@ -16,7 +16,16 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import SKIP_HEADER
 
 from crawler.errors import FetchError
-from crawler.fetch.base import READ_BYTES, ByteCount, ErrorTable, make_page, system_error, tls_context, translated
+from crawler.fetch.base import (
+    READ_BYTES,
+    ByteCount,
+    ErrorTable,
+    make_page,
+    system_error,
+    tell_sends,
+    tls_context,
+    translated,
+)
 from crawler.fetch.blocking import Adapter, FetchState, Session, current
 from crawler.fetch.dial.guard import Guard
 from crawler.fetch.dial.proxy import Proxy, find_proxy
@@ -26,6 +35,7 @@ from crawler.models import Headers, Request, Response
 from crawler.settings.groups import Settings
 
 WATCHDOG_GRACE_S = 0.25  # after the deadline, so that the thread's own clock comes first
+LINE_LOOK_S = 1.0  # Whether a fetch in line has begun is looked at after so many seconds.
 ABANDON_S = 2.0  # A thread whose socket was shut down has this many seconds to notice it.
 CLOSE_S = 2.0
 
@@ -104,6 +114,8 @@ class ThreadsFetcher:
         """Stop a thread when it is overdue, and leave it behind if that does not wake it."""
         loop = asyncio.get_running_loop()
         left = exchange.overdue_at + WATCHDOG_GRACE_S - time.monotonic()
+        if left <= 0 and not exchange.has_begun:  # it still waits for a thread, and then has all of its time
+            left = LINE_LOOK_S
         if left > 0:
             exchange.watchdog = loop.call_later(left, self._watch, call, exchange)
         else:
@@ -119,6 +131,7 @@ class ThreadsFetcher:
     def _run(self, exchange: FetchState) -> Response:
         """The whole fetch, in a thread."""
         current.exchange = exchange
+        exchange.begin()
         try:
             with translated(_ERRORS):
                 response = self._ask(exchange)
@@ -127,8 +140,9 @@ class ThreadsFetcher:
                     self._read(exchange, response, head)
                 finally:
                     response.close()
-        except BaseException:
+        except BaseException as error:
             exchange.intake.discard()
+            tell_sends(error, exchange.sends)
             raise
         finally:
             del current.exchange
@@ -141,6 +155,7 @@ class ThreadsFetcher:
             complete=exchange.truncated is not None or exchange.answer is None or exchange.answer.broken is None,
             truncated=exchange.truncated,
             dial=(exchange.connect_s, exchange.tls_s),
+            sends=exchange.sends,
         )
 
     def _ask(self, exchange: FetchState) -> requests.Response:
@@ -151,6 +166,7 @@ class ThreadsFetcher:
             if error.reason != "connection_lost" or not exchange.was_idle:
                 raise
             exchange.needs_fresh = True
+            exchange.sends += 1
             response = self._send(exchange)
         exchange.head_at = time.monotonic()
         return response

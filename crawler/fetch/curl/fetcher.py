@@ -11,7 +11,7 @@ import certifi
 
 from crawler import urls
 from crawler.errors import FetchError
-from crawler.fetch.base import ByteCount, ErrorTable, system_error, translated
+from crawler.fetch.base import ByteCount, ErrorTable, system_error, tell_sends, translated
 from crawler.fetch.curl.http1 import StaleConnection, compose
 from crawler.fetch.curl.http2 import AskOverHttp1, Streams
 from crawler.fetch.curl.pool import ConnectionPool
@@ -60,8 +60,9 @@ class CurlFetcher:
         try:
             with translated(_ERRORS):
                 await self._ask(exchange)
-        except BaseException:
+        except BaseException as error:
             exchange.discard()
+            tell_sends(error, exchange.sends)
             raise
         finally:
             exchange.stop_clock()
@@ -81,6 +82,7 @@ class CurlFetcher:
             await self._streams.ask(exchange)
         except AskOverHttp1:
             self._learn(origin, False)
+            exchange.sends += 1
             await self._ask_over_http1(exchange, origin)
 
     async def _ask_over_http1(self, exchange: FetchState, origin: str) -> bool:
@@ -98,7 +100,7 @@ class CurlFetcher:
                 await connection.ask(exchange, message)
                 return True
             except StaleConnection:
-                pass
+                exchange.sends += 1
         connection = await self._pool.dial(exchange, key, may_be_http2=self._speaks_http2.get(origin, True))
         if connection is None:
             return False

@@ -80,6 +80,7 @@ class _Stream(Easy):
         exchange = self._exchange
         assert exchange is not None
         self._attempts += 1
+        exchange.sends += self._attempts > 1
         if self.vetted(address) is None:
             self.needs_fresh = True
             return int(pycurl.PREREQFUNC_ABORT)

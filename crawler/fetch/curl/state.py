@@ -36,6 +36,7 @@ class FetchState:
         if self.started >= target.deadline:
             raise FetchError("deadline", "before it began")
         self.status = 0
+        self.sends = 1  # How often the request was sent.
         self.headers: Headers = ()
         self.truncated: str | None = None
         self.is_broken = False  # the body cannot come to a proper end
@@ -155,4 +156,5 @@ class FetchState:
             complete=self.truncated is not None or not self.is_broken,
             truncated=self.truncated,
             dial=(self._connect_s, self._tls_s),
+            sends=self.sends,
         )

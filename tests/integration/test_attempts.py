@@ -113,3 +113,19 @@ def test_a_retry_that_breaks_off_is_not_counted_twice(tmp_path: Path) -> None:
         (record,) = read_records(tmp_path / "run")
     assert (record["outcome"], record["error"]) == ("failed", "connection_lost")
     assert record["attempts"] == len(server.seen.request_lines) == 2
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_request_that_is_sent_again_because_its_kept_connection_was_dead_counts(
+    strategy: str, tmp_path: Path
+) -> None:
+    """It is a request too: the server saw two."""
+    with ScriptedServer() as server:
+        server.script("/", answer(b"<a href=/a>a</a>", "200 OK", "Content-Type: text/html"))
+        server.script("/a", RESET)
+        server.script("/a", answer(b"x"))
+        done = run_cli("crawl", server.url, *QUICK, "--no-robots", "--strategy", strategy, "--run", tmp_path / "run")
+    assert done.returncode == Exit.OK, done.stderr
+    seen = Counter(line.split()[1] for line in server.seen.request_lines)
+    assert by_path(tmp_path / "run")["/a"]["attempts"] == seen["/a"] == 2
+    assert json.loads((tmp_path / "run" / "stats.json").read_bytes())["requests"] == seen.total()
