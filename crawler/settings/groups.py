@@ -34,11 +34,19 @@ class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = "host"
     include: Annotated[
         tuple[str, ...],
-        _option("--include", "follow only URLs that match this regular expression somewhere (repeatable)"),
+        _option(
+            "--include",
+            "follow only links that match this regular expression somewhere; seeds and where they redirect to need not "
+            "(repeatable)",
+        ),
     ] = ()
     exclude: Annotated[
         tuple[str, ...],
-        _option("--exclude", "never follow URLs that match this regular expression; wins over include (repeatable)"),
+        _option(
+            "--exclude",
+            "never follow links and redirects that match this regular expression, those of seeds too; "
+            "wins over include (repeatable)",
+        ),
     ] = ()
     max_pages: Annotated[int, _option("--max-pages", "stop after this many pages in all; 0 = no limit", ge=0)] = 0
     max_pages_per_site: Annotated[

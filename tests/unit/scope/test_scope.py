@@ -145,6 +145,18 @@ def test_exclude_wins_over_include_and_both_search_the_whole_url() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("rules", "refusal"), [({}, None), ({"exclude": ["/private"]}, "exclude"), ({"include": ["/blog"]}, "include")]
+)
+def test_a_rule_that_does_not_hold_hides_none_that_does(rules: dict[str, object], refusal: str | None) -> None:
+    """A redirect may lead to a path that repeats itself, but not to one that is excluded as well."""
+    url = "https://example.com/private/" + "a/b/" * 4
+    scope = scope_of("https://example.com/", **rules)
+    assert scope.refusal(url) == "repeats"
+    assert scope.refusal(url, ("segments", "repeats")) == refusal
+    assert scope.refusal(url, ("segments", "repeats", "include")) == (refusal if refusal == "exclude" else None)
+
+
 def test_patterns_do_not_disturb_each_other() -> None:
     """Flags and group numbers are those of each pattern alone."""
     scope = scope_of("https://example.com/", exclude=["(x)(y)", "(?i)/PRIVATE/", r"/(\w)\1/"])
