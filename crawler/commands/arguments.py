@@ -57,6 +57,11 @@ def fetch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", help="the page")
     parser.add_argument("--config", metavar="FILE", help="a TOML file of settings")
     parser.add_argument(
+        "--no-fail",
+        action="store_true",
+        help="exit with status 0 for an HTTP error as well, not only for a page",
+    )
+    parser.add_argument(
         "--robots",
         dest="crawl.robots",
         action=argparse.BooleanOptionalAction,

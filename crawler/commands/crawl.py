@@ -185,7 +185,7 @@ def _crawl(
     if ending.why == "stopped":
         return Exit.STOPPED
     has_time_failed = ending.why == "max_time" and not engine.ledger.outcomes["failed"]
-    return Exit.OK if engine.has_answers or has_time_failed else Exit.NOTHING
+    return Exit.OK if engine.has_pages or has_time_failed else Exit.NOTHING
 
 
 def fetch(arguments: argparse.Namespace) -> int:
@@ -207,7 +207,8 @@ def fetch(arguments: argparse.Namespace) -> int:
         raise ending.error
     if ending.why == "stopped":
         return Exit.INTERRUPTED  # nothing is kept that could be gone on with
-    return Exit.OK if engine.has_answers else Exit.NOTHING
+    has_page = engine.ledger.answers if arguments.no_fail else engine.ledger.outcomes["ok"]
+    return Exit.OK if has_page else Exit.NOTHING
 
 
 def export(arguments: argparse.Namespace) -> int:

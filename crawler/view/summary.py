@@ -12,21 +12,15 @@ from crawler.engine.ending import Ending
 from crawler.engine.engine import Engine
 from crawler.fetch import strategy_of
 from crawler.log.terminal import counted, duration, printable, rate, size, wrapped
+from crawler.measure.endings import ending_words, higher_option
 from crawler.measure.stats import SessionStats, Stats, TrapStats, pages_of, time_shares, totals
 from crawler.run.folder import Run
-from crawler.settings.groups import Settings
 
 TOP_REASONS = 8  # The summary lists this many of the most frequent reasons.
+LIMITS = ("max_pages", "max_pages_per_site", "max_pages_per_domain")
 TOP_NOTES = 5  # The summary shows this many notes.
 WAITING = ("dns", "connect", "tls", "first_byte", "download")
 COMPUTING = ("decode", "parse", "extract", "serialise")
-ENDINGS = {
-    "finished": "finished: every URL that belongs to the crawl has its outcome",
-    "max_pages": "stopped at --max-pages",
-    "max_time": "stopped at --max-time",
-    "stopped": "stopped early",
-    "failed": "stopped by an error",
-}
 
 
 def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
@@ -50,13 +44,21 @@ def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
         sessions=[*earlier, session],
         run_pages=pages_of(engine.before) + ledger.pages,
         times_s=ledger.times_s,
+        limits_reached=engine.frontier.limits.reached,
     )
 
 
-def _ending(ending: Ending, settings: Settings, elapsed_s: float) -> str:
+def ending_of(engine: Engine, ending: Ending) -> str:
+    """How a crawl ended, in the words that terminal and dashboard share."""
+    return ending_words(ending.why, engine.frontier.limits.reached, has_pages=engine.has_pages)
+
+
+def _ending(engine: Engine, ending: Ending, elapsed_s: float) -> str:
     """How a crawl ended, with the limit or the cause that stopped it."""
-    limits = {"max_pages": f" {settings.crawl.max_pages:,}", "max_time": f" {settings.crawl.max_time_s:g} s"}
-    return f"{ENDINGS[ending.why]}{limits.get(ending.why, '')} after {duration(elapsed_s)} {ending.cause}".rstrip()
+    crawl = engine.settings.crawl
+    limits = {"max_pages": f" {crawl.max_pages:,}", "max_time": f" {crawl.max_time_s:g} s"}
+    how = f"{ending_of(engine, ending)}{limits.get(ending.why, '')}"
+    return f"{how} after {duration(elapsed_s)} {ending.cause}".rstrip()
 
 
 def has_news(engine: Engine) -> bool:
@@ -66,24 +68,34 @@ def has_news(engine: Engine) -> bool:
 
 def _nothing_to_do(engine: Engine, ending: Ending, run: Run) -> list[str]:
     """What a session says that found all done: nothing of how fast it was."""
-    if ending.why == "max_pages":
+    if ending.why in LIMITS:
+        is_all = ending.why == "max_pages"
         limit = f"--max-pages {engine.settings.crawl.max_pages:,} is reached already"
-        return wrapped("", f"There was nothing to do: {limit}.") + _next_step(engine, ending, run)
+        said = limit if is_all else f"{ending_of(engine, ending)} already"
+        return wrapped("", f"There was nothing to do: {said}.") + _next_step(engine, ending, run)
     return wrapped("", "There was nothing to do: every URL that belongs to the crawl has its outcome already.")
 
 
 def _next_step(engine: Engine, ending: Ending, run: Run) -> list[str]:
     """How to go on with a run that has not finished; a limit of pages is the whole run's, one of time a session's."""
-    if ending.why != "max_pages":
-        return [f"  go on with crawler resume {run.folder}"]
-    higher = f"where N is more than {engine.settings.crawl.max_pages:,}"
-    return [f"  go on with crawler resume {run.folder} --max-pages N", f"             {higher}"]
+    crawl, reached = engine.settings.crawl, engine.frontier.limits.reached
+    option = higher_option(ending.why, reached)
+    if option:
+        now = getattr(crawl, option.removeprefix("--").replace("-", "_"))
+        lines = [f"  go on with crawler resume {run.folder} {option} N", f"             where N is more than {now:,}"]
+    else:
+        lines = [f"  go on with crawler resume {run.folder}"]
+    if ending.why == "max_pages_per_site" and "site.max_pages" in reached:
+        # No option raises what a site has of its own, so where that stands is told.
+        tables = f"max_pages of a site's own is raised in its [[site]] table in {run.settings}, before a resume"
+        lines += wrapped("  hint       ", tables)
+    return lines
 
 
 def _not_public(engine: Engine) -> list[str]:
     """How to crawl what is in a network of the user's own, where it was the seeds that led there."""
     is_bound = engine.settings.crawl.scope not in ("domain", "any")
-    if not engine.ledger.reasons["failed", "private_address"] or not (is_bound or not engine.has_answers):
+    if not engine.ledger.reasons["failed", "private_address"] or not (is_bound or not engine.has_pages):
         return []
     hint = "hosts that are not on the public internet are left alone; --allow-private NET, as in 10.0.0.0/8, permits a"
     return wrapped("  hint       ", f"{hint} network that you want crawled")
@@ -91,7 +103,10 @@ def _not_public(engine: Engine) -> list[str]:
 
 def _nothing(engine: Engine, ending: Ending) -> str:
     """Why there is not a single page."""
-    if engine.ledger.outcomes["failed"] or ending.why not in ("max_time", "stopped"):
+    outcomes = engine.ledger.outcomes
+    if outcomes["redirect"] and not outcomes["failed"]:
+        return "nothing but redirects came of the seeds; the log tells where they lead"
+    if outcomes["failed"] or ending.why not in ("max_time", "stopped"):
         return "no seed could be fetched; the log has the causes"
     return "nothing was fetched before that"
 
@@ -126,12 +141,12 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path], stats
         written: The files that were made.
         stats: The figures of stats.json; what stands there is not reckoned again here.
     """
-    if ending.why in ("finished", "max_pages") and engine.before and not has_news(engine):
+    if ending.why in ("finished", *LIMITS) and engine.before and not has_news(engine):
         made = [f"  output     {path}" for path in written if path not in (run.journal, run.warc)]
         return "\n".join([*_nothing_to_do(engine, ending, run), *made])
     ledger = engine.ledger
     is_reparse = bool(engine.settings.output.parent) and strategy_of(engine.settings.fetch.strategy).replays
-    lines = ["", _ending(ending, engine.settings, stats.elapsed_s)]
+    lines = ["", _ending(engine, ending, stats.elapsed_s)]
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in ledger.outcomes.most_common())
     lines.append(f"  outcomes   {outcomes or 'none'}")
     earlier = ", ".join(f"{count:,} {outcome}" for outcome, count in engine.before.items() if outcome != "pending")
@@ -151,7 +166,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path], stats
     lines += _reasons(engine, ending)
     if sentence := ledger.extract_errors.sentence:
         lines += wrapped("  extraction ", sentence)
-    if not engine.has_answers:
+    if not engine.has_pages:
         lines.append(f"  {_nothing(engine, ending)}")
     lines += _notes(engine, ending)
     lines += [f"  output     {path}" for path in written]

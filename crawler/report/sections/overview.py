@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from crawler.log.terminal import duration, rate, size
+from crawler.measure.endings import ending_words, higher_option
 from crawler.measure.stats import RunTotals, SessionStats, totals
 from crawler.report import charts
 from crawler.report.findings import Findings
@@ -24,13 +25,6 @@ from crawler.report.sections.markup import (
     tiles,
 )
 
-_ENDINGS = {
-    "finished": "Finished: every URL that belongs to the crawl has its outcome.",
-    "max_pages": "Stopped at --max-pages.",
-    "max_time": "Stopped at --max-time.",
-    "stopped": "Stopped early.",
-    "failed": "Stopped by an error.",
-}
 _SHARES = {
     "slots": "fetch slots",
     "workers": "parse workers",
@@ -74,16 +68,20 @@ def summary(facts: Findings) -> Html:
 def _ending(facts: Findings) -> Html:
     pending = facts.outcomes["pending"]
     state = facts.sources.state
-    text = _ENDINGS.get(facts.stats.why, "How the crawl ended is not known.")
+    why, reached = facts.stats.why, facts.stats.limits_reached
+    has_pages = bool(facts.tally.pages)
+    text = _sentence(ending_words(why, reached, has_pages=has_pages) or "How the crawl ended is not known")
     if state is not None and not state.is_clean:
         text = "The crawl is going on, or it was ended without a chance to say how."
     if facts.stats.error:
         text += f" {facts.stats.error}"
     left = Html("")
-    if pending:
-        higher = ("--max-pages", "N") if facts.stats.why == "max_pages" else ()
+    option = higher_option(why, reached)
+    if pending or option:
+        higher = (option, "N") if option else ()
         goes_on = " goes on with them, with an N above that limit." if higher else " goes on with them."
-        left = join([f" {pending:,} URLs are pending; ", code(facts.command("resume", *higher)), goes_on])
+        waiting = f" {pending:,} URLs are pending; " if pending else " URLs were left out; "
+        left = join([waiting, code(facts.command("resume", *higher)), goes_on])
     return tag("p", text, left, class_="lead")
 
 
