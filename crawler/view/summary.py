@@ -196,7 +196,7 @@ def _reasons(engine: Engine, ending: Ending) -> list[str]:
 def _notes(engine: Engine, ending: Ending) -> list[str]:
     """The crawler traps that were closed, and what else the user should know."""
     guard = engine.frontier.traps
-    traps = [trap.sentence(guard.limit) for trap in guard.reports()]
+    traps = [trap.sentence(guard.limit) for trap in guard.reports() if trap.saved]  # others have cost nothing
     notes = [*traps, *engine.ledger.notes.values()]
     lines = ["  crawler traps"] if traps else []
     for at, note in enumerate(notes[:TOP_NOTES]):
