@@ -104,7 +104,7 @@ def _not_public(engine: Engine) -> list[str]:
 def _nothing(engine: Engine, ending: Ending) -> str:
     """Why there is not a single page."""
     outcomes = engine.ledger.outcomes
-    if outcomes["redirect"] and not outcomes["failed"]:
+    if outcomes["redirect"] and outcomes["redirect"] == outcomes.total():
         return "nothing but redirects came of the seeds; the log tells where they lead"
     if outcomes["failed"] or ending.why not in ("max_time", "stopped"):
         return "no seed could be fetched; the log has the causes"
