@@ -168,8 +168,12 @@ class Scope:
         cache = self._candidate_cache
         known = cache.get(key)
         if known is None:
-            own = [(index, self.sites[index]) for index in self._by_key.get(key, [])]
-            known = [(index, _path(site.folder), site.kind == "prefix") for index, site in own]
+            # Of sites with one folder the first owns all, so that a list of 50,000 URLs of a host is one candidate.
+            folders: dict[tuple[str, bool], int] = {}
+            for index in self._by_key.get(key, []):
+                site = self.sites[index]
+                folders.setdefault((_path(site.folder), site.kind == "prefix"), index)
+            known = [(index, *folder) for folder, index in folders.items()]
             # A folder counts on the seed's own host only; elsewhere a path of the same name means nothing.
             if self._by_domain and (owner := self._by_domain.get(_domain(key))) is not None:
                 known.append((owner, "", False))

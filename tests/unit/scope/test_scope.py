@@ -122,6 +122,18 @@ def test_the_first_of_equal_seeds_owns() -> None:
     assert scope_of("https://example.com/a", "http://www.example.com/b").site_of("https://example.com/c") == 0
 
 
+@pytest.mark.parametrize("kind", ["host", "prefix"])
+def test_seeds_of_one_folder_are_one_question_for_each_link(kind: ScopeKind) -> None:
+    """Whether they differ by their names or by their ports; the first of them owns."""
+    seeds = [f"https://example.com/docs/{number}" for number in range(1_000)]
+    scope = scope_of("https://example.com/", *seeds, kind=kind)
+    assert len(scope._candidates("example.com")) == 2
+    assert [scope.site_of(f"https://example.com{path}") for path in ("/docs/x", "/x", "/docs")] == [1, 0, 0]
+    scope = scope_of(*(f"http://127.0.0.1:{port}/" for port in range(8001, 9001)), kind=kind)
+    assert len(scope._candidates("127.0.0.1")) == 1
+    assert [scope.site_of(f"http://127.0.0.1{port}/") for port in ("", ":8002")] == [0, 1]
+
+
 def test_a_seed_in_a_folder_owns_its_whole_host() -> None:
     assert scope_of("https://example.com/docs/").site_of("https://example.com/other") == 0
 
