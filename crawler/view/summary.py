@@ -79,17 +79,16 @@ def _nothing_to_do(engine: Engine, ending: Ending, run: Run) -> list[str]:
 def _next_step(engine: Engine, ending: Ending, run: Run) -> list[str]:
     """How to go on with a run that has not finished; a limit of pages is the whole run's, one of time a session's."""
     crawl, reached = engine.settings.crawl, engine.frontier.limits.reached
-    option = higher_option(ending.why, reached)
-    if option:
-        now = getattr(crawl, option.removeprefix("--").replace("-", "_"))
-        lines = [f"  go on with crawler resume {run.folder} {option} N", f"             where N is more than {now:,}"]
-    else:
-        lines = [f"  go on with crawler resume {run.folder}"]
-    if ending.why == "max_pages_per_site" and "site.max_pages" in reached:
-        # No option raises what a site has of its own, so where that stands is told.
-        tables = f"max_pages of a site's own is raised in its [[site]] table in {run.settings}, before a resume"
-        lines += wrapped("  hint       ", tables)
-    return lines
+    goes_on, option = f"go on with crawler resume {run.folder}", higher_option(ending.why, reached)
+    # No option raises what a site has of its own, so where that stands is told.
+    own = f"max_pages is higher in the [[site]] tables of {run.settings}" if "site.max_pages" in reached else ""
+    if ending.why == "max_pages_per_site" and own and not option:
+        return wrapped("  ", f"{goes_on} when {own}")
+    if not option:
+        return [f"  {goes_on}"]
+    now = getattr(crawl, option.removeprefix("--").replace("-", "_"))
+    lines = [f"  {goes_on} {option} N", f"             where N is more than {now:,}"]
+    return lines + (wrapped("             ", f"and with more of the other sites when {own}") if own else [])
 
 
 def _not_public(engine: Engine) -> list[str]:

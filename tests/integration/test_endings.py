@@ -63,7 +63,10 @@ def test_a_limit_of_a_sites_own_is_raised_in_the_settings_of_the_run(sites: list
     listed.write_text(f"{sites[0]}/ max_pages=4\n{sites[2]}/\n")
     done = run_cli("crawl", "--sites", listed, *QUICK, "--run", run)
     assert "limit reached on 1 site (max_pages of its own) after " in done.stderr
-    assert f"max_pages of a site's own is raised in its [[site]] table in {run}/run.toml" in words(done.stderr)
+    goes_on = f"go on with crawler resume {run} when max_pages is higher in the [[site]] tables of {run}/run.toml"
+    assert goes_on in words(done.stderr)
+    report = Path(run_cli("report", run).stdout.strip()).read_text(encoding="utf-8")
+    assert f"crawler resume {run}</code> goes on with them when max_pages is higher in the [[site]] tables" in report
     settings = (run / "run.toml").read_text(encoding="utf-8")
     (run / "run.toml").write_text(settings.replace("max_pages = 4", "max_pages = 40"), encoding="utf-8")
     done = run_cli("resume", run)

@@ -80,6 +80,7 @@ def test_the_sites_own_values_win_and_the_others_have_those_of_all(tmp_path: Pat
     assert counts == [7, 2, 4]
     of_limits = "limit reached on 1 site (--max-pages-per-site) and 2 sites (max_pages of their own) after"
     assert of_limits in done.stderr
+    assert "and with more of the other sites when max_pages is higher in the [[site]] tables of" in words(done.stderr)
 
 
 def test_what_failed_is_tried_again_at_its_sites_own_delay(listed: Path, tmp_path: Path) -> None:

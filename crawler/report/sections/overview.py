@@ -77,11 +77,14 @@ def _ending(facts: Findings) -> Html:
         text += f" {facts.stats.error}"
     left = Html("")
     option = higher_option(why, reached)
-    if pending or option:
+    is_cut = why in ("max_pages_per_site", "max_pages_per_domain")
+    if pending or is_cut:
         higher = (option, "N") if option else ()
-        goes_on = " goes on with them, with an N above that limit." if higher else " goes on with them."
+        goes_on = ", with an N above that limit." if higher else "."
+        if is_cut and not higher:
+            goes_on = " when max_pages is higher in the [[site]] tables of the run's run.toml."
         waiting = f" {pending:,} URLs are pending; " if pending else " URLs were left out; "
-        left = join([waiting, code(facts.command("resume", *higher)), goes_on])
+        left = join([waiting, code(facts.command("resume", *higher)), " goes on with them", goes_on])
     return tag("p", text, left, class_="lead")
 
 
