@@ -18,7 +18,7 @@ from crawler.commands.arguments import (
     reparse_arguments,
     resume_arguments,
 )
-from crawler.commands.exit import Exit
+from crawler.commands.exit import MEANINGS, Exit
 from crawler.errors import BusyError, CrawlerError, DamageError, RunError, UsageError
 from crawler.log.terminal import printable
 from crawler.version import VERSION
@@ -106,11 +106,16 @@ _USAGE = """usage: crawler COMMAND [ARGUMENTS]
 {commands}
 
 `crawler COMMAND --help` explains one; `crawler --version` names the version.
+
+exit status:
+{statuses}
 """
 
 
 def _overview() -> str:
-    return _USAGE.format(commands="\n".join(f"  {name:{_WIDTH}}  {text[0]}" for name, text in COMMANDS.items()))
+    commands = "\n".join(f"  {name:{_WIDTH}}  {text[0]}" for name, text in COMMANDS.items())
+    statuses = "\n".join(f"  {status:3d}  {meaning}" for status, meaning in MEANINGS.items())
+    return _USAGE.format(commands=commands, statuses=statuses)
 
 
 def program(arguments: Sequence[str], on_loaded: Callable[[], None] = lambda: None) -> int:

@@ -125,6 +125,11 @@ def fingerprint(url: str) -> int:
     return int.from_bytes(blake2b(url.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
 
 
+def is_address(host: str) -> bool:
+    """Whether the host of a canonical URL, without port and with or without brackets, is an IP address and no name."""
+    return ":" in host or host.rstrip(".").replace(".", "").isdigit()
+
+
 @lru_cache(maxsize=1)
 def _suffixes() -> object:
     from publicsuffixlist import PublicSuffixList  # 3 MB of rules, needed only by `--scope domain`
@@ -140,7 +145,7 @@ def registrable_domain(host: str) -> str:
         host: Host name without port.
     """
     name = host.rstrip(".")
-    if ":" in name or name.replace(".", "").isdigit():
+    if is_address(name):
         return name
     return _suffixes().privatesuffix(name) or name  # type: ignore[attr-defined]
 

@@ -16,7 +16,12 @@ def crawl_arguments(parser: argparse.ArgumentParser) -> None:
         "urls", nargs="*", metavar="URL", help="where to start; https is taken if the scheme is missing"
     )
     parser.add_argument(
-        "--sites", action="append", default=[], metavar="FILE", help="a list of seeds, one a line; - for standard input"
+        "--sites",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a list of seeds, one a line; max_pages=N, delay=SECONDS and depth=N behind a seed win over what is given "
+        "for all; - for standard input",
     )
     parser.add_argument("--config", metavar="FILE", help="a TOML file of settings; config/default.toml has them all")
     parser.add_argument(
@@ -56,6 +61,11 @@ def reparse_arguments(parser: argparse.ArgumentParser) -> None:
 def fetch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", help="the page")
     parser.add_argument("--config", metavar="FILE", help="a TOML file of settings")
+    parser.add_argument(
+        "--no-fail",
+        action="store_true",
+        help="exit with status 0 for an HTTP error as well, not only for a page",
+    )
     parser.add_argument(
         "--robots",
         dest="crawl.robots",

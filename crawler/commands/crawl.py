@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import msgspec
 from crawler import urls
 from crawler.commands import attended
 from crawler.commands.exit import Exit
+from crawler.commands.own_values import without_effect
 from crawler.commands.session import STANDARD_OUTPUT, run_session, sentence_of_kept
 from crawler.engine import assembly
 from crawler.engine.loop import run_loop
@@ -27,8 +28,9 @@ from crawler.log.terminal import JsonTerminal, counted, printable_json
 from crawler.run import folder as runs
 from crawler.run.reparse import Reparse
 from crawler.scope import seeds
+from crawler.scope.scope import Scope
 from crawler.settings import file as settings_file
-from crawler.settings.groups import Settings
+from crawler.settings.groups import Settings, SiteSettings
 from crawler.settings.options import overrides
 from crawler.view import summary
 from crawler.view.opening import opening
@@ -36,10 +38,16 @@ from crawler.view.opening import opening
 if TYPE_CHECKING:
     from crawler.view.dashboard import Dashboard
 
+MAX_NOTES = 10  # So many notes on how seeds were read are told.
+
 
 def crawl(arguments: argparse.Namespace) -> int:
     """`crawler crawl`."""
     chosen, given = _failures_of(arguments) if arguments.retry_failed else as_given(arguments)
+    config = Path(arguments.config) if arguments.config else None
+    place = "in the list" if arguments.sites or config is None else f"in the [[site]] tables of {config}"
+    idle = without_effect(overrides(arguments), given.sites, place, config)
+    given = msgspec.structs.replace(given, notes=(*idle, *given.notes))
     return crawl_these(arguments, chosen, given)
 
 
@@ -51,8 +59,10 @@ def crawl_these(arguments: argparse.Namespace, chosen: Settings, given: seeds.Se
         run = runs.create(chosen.output.run, chosen, given)
         with _resumable(run):
             say = _quiet if arguments.quiet else _say
-            for note in given.notes:
+            for note in given.notes[:MAX_NOTES]:
                 say(note)
+            if len(given.notes) > MAX_NOTES:
+                say(f"and {counted(len(given.notes) - MAX_NOTES, 'more note')} of that kind")
             say(opening(chosen, given, run.folder))
             return _crawl(arguments, chosen, given, run, before=None, dashboard=dashboard)
 
@@ -87,7 +97,15 @@ def _failures_of(arguments: argparse.Namespace) -> tuple[Settings, seeds.Seeds]:
     failed = parent.failed()
     if not failed:
         raise UsageError(f"nothing failed in {parent.folder}")
-    return chosen, seeds.read(failed, (), (), chosen.crawl.scope, sys.stdin.buffer)
+    return chosen, seeds.read((), (), _as_sites(failed, before), chosen.crawl.scope, sys.stdin.buffer)
+
+
+def _as_sites(failed: Sequence[str], before: Settings) -> list[SiteSettings]:
+    """URLs of an earlier run as sites that keep the delays which the user has asked for there."""
+    sites = seeds.read((), (), before.site, before.crawl.scope, sys.stdin.buffer).sites
+    scope = Scope(sites)
+    owners = ((url, scope.site_of(url)) for url in failed)
+    return [SiteSettings(url=url, delay_s=None if at is None else sites[at].delay_s) for url, at in owners]
 
 
 def resume(arguments: argparse.Namespace) -> int:
@@ -100,8 +118,11 @@ def resume(arguments: argparse.Namespace) -> int:
         raise UsageError("--warc and --no-warc are for a whole run; this one was started the other way")
     _check_outputs(arguments, chosen)
     assembly.check(chosen, given)
+    place = f"in the list ([[site]] in {run.settings})"
     with _resumable(run), _dashboard(chosen) as dashboard:
         if not arguments.quiet:
+            for note in without_effect(overrides(arguments), given.sites, place):
+                _say(note)
             _say(f"Going on with {run.folder}")
         return _crawl(arguments, chosen, given, run, before, dashboard)
 
@@ -185,7 +206,7 @@ def _crawl(
     if ending.why in ("stopped", "retry_after"):
         return Exit.STOPPED
     has_time_failed = ending.why == "max_time" and not engine.ledger.outcomes["failed"]
-    return Exit.OK if engine.has_answers or has_time_failed else Exit.NOTHING
+    return Exit.OK if engine.has_pages or has_time_failed else Exit.NOTHING
 
 
 def fetch(arguments: argparse.Namespace) -> int:
@@ -209,7 +230,8 @@ def fetch(arguments: argparse.Namespace) -> int:
         raise ending.error
     if ending.why == "stopped":
         return Exit.INTERRUPTED  # nothing is kept that could be gone on with
-    return Exit.OK if engine.has_answers else Exit.NOTHING
+    has_page = engine.ledger.answers if arguments.no_fail else engine.ledger.outcomes["ok"]
+    return Exit.OK if has_page else Exit.NOTHING
 
 
 def export(arguments: argparse.Namespace) -> int:

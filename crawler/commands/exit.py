@@ -8,10 +8,22 @@ from enum import IntEnum
 class Exit(IntEnum):
     """Exit statuses."""
 
-    OK = 0  # the crawl finished, or a limit that the user set was reached
-    NOTHING = 1  # no seed could be fetched, or a check found a fault
-    USAGE = 2  # wrong usage or settings
-    STOPPED = 3  # stopped early, and resumable
-    BUSY = 4  # another process is crawling the run
-    DAMAGED = 5  # the run's files do not hold what was written to them
-    INTERRUPTED = 130  # by Ctrl-C, and there is nothing to go on with
+    OK = 0
+    NOTHING = 1
+    USAGE = 2
+    STOPPED = 3
+    BUSY = 4
+    DAMAGED = 5
+    INTERRUPTED = 130
+
+
+# What help and README say of each, in the same words.
+MEANINGS = {
+    Exit.OK: "the crawl finished or reached a limit that you set",
+    Exit.NOTHING: "no seed led to a page, or `fetch`, `verify` or `compare` found a fault",
+    Exit.USAGE: "wrong usage",
+    Exit.STOPPED: "stopped early and resumable",
+    Exit.BUSY: "another process is crawling the run",
+    Exit.DAMAGED: "the run is damaged",
+    Exit.INTERRUPTED: "interrupted before there was a run",
+}

@@ -76,7 +76,7 @@ def run_session(
             if has_news or not run.stats.exists():
                 run.write_stats(stats)
             if ending.why != "stopped":
-                kept = _write_files(run, settings, written, replaces=engine.has_answers)
+                kept = _write_files(run, settings, written, replaces=engine.has_pages)
             if output.report and (has_news or not run.report.exists()) and AT_ONCE not in ending.cause:
                 from crawler.report import page  # with the pictures, which most crawls end without
 

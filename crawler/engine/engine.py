@@ -174,9 +174,9 @@ class Engine:
         return self._before
 
     @property
-    def has_answers(self) -> bool:
-        """Whether a server ever said something, in this session or an earlier one."""
-        return bool(self.ledger.answers or any(self.before.get(each) for each in ("ok", "http_error", "redirect")))
+    def has_pages(self) -> bool:
+        """Whether a page was ever answered, in this session or an earlier one; a redirect alone is none."""
+        return bool(self.ledger.pages or self.before.get("ok") or self.before.get("http_error"))
 
     def stop(self, why: Why = "stopped", cause: str = "") -> None:
         """Stop in order: no new requests, answers that come soon are kept, all else stays pending. Twice: at once."""
@@ -318,7 +318,7 @@ class Engine:
             if self.committer.is_idle and self._suspects:
                 self._run_alone(self._suspects.popleft())
             elif self.committer.is_idle:
-                self._end(Ending("finished"))
+                self._end(Ending(self.frontier.limits.ending))
         elif self.frontier.is_put_off and is_last:
             self.stop("retry_after")
 

@@ -39,7 +39,9 @@ from crawler.store.base import Done, Found, Store
 from crawler.store.in_progress import InProgress
 from crawler.store.journal import Journal
 
-_LINKS_ONLY = ("segments", "repeats")  # a path that a server leads to did not grow by accident
+_NOT_FOR_REDIRECTS = ("segments", "repeats")  # a path that a server leads to did not grow by accident
+# Where a seed leads stands for the seed, which the user has named whatever --include says.
+_NOT_FOR_SEEDS = (*_NOT_FOR_REDIRECTS, "include")
 SHED_PAUSE_S = 1.0  # The next try comes this many seconds after this machine ran out of descriptors or threads.
 ANSWERS_TO_GROW = 100
 MAX_SHEDS = 5  # tries in a row with nothing else under way
@@ -319,15 +321,17 @@ class Pipeline:
 
     def _follow(self, request: Request, target: str) -> Found | None:
         """The target of a redirect as a link: judged like any other, but of the same depth and with its chain."""
-        key = urls.host_key(target)
-        if request.is_seed and self.scope.site_of(target) is None:
-            self.widen(request.chain[0] if request.chain else request.url, key)
-        refusal = self.scope.refusal(target)
+        key, seed = urls.host_key(target), request.chain[0] if request.chain else request.url
         # A run that is parsed again has the URLs that it had, and no others.
-        is_seeds = request.is_seed and not (self._is_replay and self.settings.output.parent)
-        is_exempt = refusal in _LINKS_ONLY or (is_seeds and refusal in ("include", "exclude"))
-        if refusal is not None and not is_exempt:
+        is_again = self._is_replay and bool(self.settings.output.parent)
+        if request.is_seed and self.scope.site_of(target) is None and (is_again or not self.scope.is_excluded(target)):
+            self.widen(seed, key)
+        is_seeds = request.is_seed and not is_again
+        refusal = self.scope.refusal(target, _NOT_FOR_SEEDS if is_seeds else _NOT_FOR_REDIRECTS)
+        if refusal is not None:
             self.ledger.left_out(key, refusal, target)
+            if is_seeds:
+                self.ledger.note(f"seed {seed}", self.events.seed_left(seed, target, refusal))
             return None
         link = Link(target, key, urls.fingerprint(target))
         return Found([link], request.depth, request.url, (*request.chain, request.url), request.is_seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 
@@ -56,10 +56,15 @@ def begin(engine: Engine, before: Settings) -> int:
     if _allows_more_traps(before, engine.settings):
         store.keep_traps(())
     if reasons := _lifted(before, engine.settings):
-        count = store.revive(reasons)
-        sentence = f"{counted(count, 'URL')} that limits had kept back may be asked for again"
-        tell(logging.INFO, "revived", sentence, count=count)
+        _revive(engine, reasons)
     return quarantined
+
+
+def _revive(engine: Engine, reasons: Sequence[str]) -> None:
+    """Let URLs be asked for that were skipped for reasons which may not hold any more."""
+    count = engine.parts.store.revive(reasons)
+    sentence = f"{counted(count, 'URL')} that limits had kept back may be asked for again"
+    tell(logging.INFO, "revived", sentence, count=count)
 
 
 def take_over(engine: Engine, shards: Container[int]) -> Earlier:
@@ -79,10 +84,15 @@ def take_over(engine: Engine, shards: Container[int]) -> Earlier:
             engine.pipeline.widen(site, host)
     frontier.traps.restore(territory.traps)
     counts = store.counts()
-    if frontier.limits.counts_by_place:
-        frontier.limits.count_earlier(url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
+    if (limits := frontier.limits).counts_by_place:
+        limits.count_earlier(url for url, outcome, _ in store.outcomes() if outcome in ("ok", "http_error"))
+        limits.kept_back_earlier((url, reason) for url, outcome, reason in store.outcomes() if outcome == "skipped")
+        if limits.reopen():  # somebody has raised a site's own limit in the run's settings
+            _revive(engine, ["budget"])
+            territory = store.take_over(shards, MAX_CRASHES)
+            counts = store.counts()
     else:
-        frontier.limits.done_earlier(counts.get("ok", 0) + counts.get("http_error", 0))
+        limits.done_earlier(counts.get("ok", 0) + counts.get("http_error", 0))
     frontier.restore(territory.hosts, time.monotonic(), time.time())
     _ask_for_sitemaps(engine, territory.reading)
     return Earlier(counts, territory.suspects)

@@ -45,6 +45,9 @@ class PageLimits:
         # A scope can grow while a page is open, and its site with it: what was counted is what is given back.
         self._site_by_page: dict[int, int | None] = {}
         self._waiting: dict[int | None, dict[HostQueue, None]] = {}
+        # The sites and the domains of which pages were kept back.
+        self._cut_sites: set[int | None] = set()
+        self._cut_domains: set[str] = set()
 
     @property
     def is_reached(self) -> bool:
@@ -60,6 +63,24 @@ class PageLimits:
     def counts_by_place(self) -> bool:
         """Whether pages are counted by site or domain."""
         return self._counts_sites or self._domains.is_limited
+
+    @property
+    def ending(self) -> Literal["finished", "max_pages_per_site", "max_pages_per_domain"]:
+        """What a crawl ends by that has nothing left to do: by itself, or by limits that kept pages back."""
+        if self._cut_sites:
+            return "max_pages_per_site"
+        return "max_pages_per_domain" if self._cut_domains else "finished"
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """Of how many sites or domains pages were kept back, by the name of the limit; see `Stats.limits_reached`."""
+        own = sum(site in self._own for site in self._cut_sites)
+        counts = {
+            "max_pages_per_site": len(self._cut_sites) - own,
+            "site.max_pages": own,
+            "max_pages_per_domain": len(self._cut_domains),
+        }
+        return {name: count for name, count in counts.items() if count}
 
     def max_depth(self, url: str) -> int:
         """How deep links are followed on the site that owns a URL."""
@@ -78,8 +99,15 @@ class PageLimits:
     def room_for(self, page: Request) -> Literal["free", "in_use", "budget", "domain_budget"]:
         """Whether a page may be asked for: yes, perhaps when open ones of its site have ended, or never, and why."""
         if not page.is_seed and not page.attempts and self._domains.is_used_up(page.host):
+            self._cut_domains.add(domain_of(page.host))
             return "domain_budget"
-        return self._room_of(self._scope.site_of(page.url)) if self._counts_sites else "free"
+        if not self._counts_sites:
+            return "free"
+        site = self._scope.site_of(page.url)
+        room = self._room_of(site)
+        if room == "budget":
+            self._cut_sites.add(site)
+        return room
 
     def _room_of(self, site: int | None) -> Literal["free", "in_use", "budget"]:
         allowed = self._allowed(site)
@@ -105,6 +133,20 @@ class PageLimits:
             if self._counts_sites:
                 self._site_done[self._scope.site_of(url)] += 1
             self._domains.count(urls.host_key(url))
+
+    def kept_back_earlier(self, pages: Iterable[tuple[str, str | None]]) -> None:
+        """Take notice of pages that earlier sessions skipped, by their URLs and the reasons why."""
+        for url, reason in pages:
+            if reason == "budget" and self._counts_sites:
+                self._cut_sites.add(self._scope.site_of(url))
+            elif reason == "domain_budget" and self._domains.is_limited:
+                self._cut_domains.add(domain_of(urls.host_key(url)))
+
+    def reopen(self) -> bool:
+        """Forget of which sites earlier sessions kept pages back that may have more now; whether there are any."""
+        before = len(self._cut_sites)
+        self._cut_sites = {site for site in self._cut_sites if self._room_of(site) == "budget"}
+        return len(self._cut_sites) < before
 
     def opened(self, page: Request) -> None:
         """Count a page that is asked for."""

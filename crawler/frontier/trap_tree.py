@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from crawler.urls import is_address
+
 # A folder, a host or a domain closes after this many times as many pages as a pattern.
 FOLDER_FACTOR: Final = 10
 # So many names below one place are kept apart, and all others fold.
@@ -14,6 +16,8 @@ OWN_NAMES: Final = 64
 OWN_HOSTS: Final = 8
 # Folded names are called so, since no path has braces: they are escaped there.
 OTHER: Final = "{other}"
+# So are the ports of a host that is a domain itself, or an address.
+OTHER_PORT: Final = f":{OTHER}"
 # One in so many pages of a pattern is judged while it says something new.
 ONE_IN: Final = 4
 # When so many pages of a pattern have passed since one was judged, each is to be.
@@ -60,10 +64,11 @@ class Trap(Struct):
         Args:
             limit: The guard's, pages.
         """
+        many = "1 more URL was" if self.saved == 1 else f"{self.saved:,} more URLs were"
         return (
-            f"{self.pattern} is a trap: after {self.pages:,} pages nothing new was said there, and {self.saved:,} more "
-            f"URLs were left out, like {self.left_out or self.last}; to fetch them all the same: --no-trap-guard, or "
-            f"--trap-pages with more than {limit:,}"
+            f"{self.pattern} is a trap: after {self.pages:,} pages nothing new was said there, and {many} left out, "
+            f"like {self.left_out or self.last}; to fetch {'it' if self.saved == 1 else 'them'} all the same: "
+            f"--no-trap-guard, or --trap-pages with more than {limit:,}"
         )
 
 
@@ -141,6 +146,9 @@ class DomainTree:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        # A host of a domain is one of its names or, by another port, the domain itself; an address has only ports.
+        self._itself = f"[{name}]" if ":" in name else name
+        self._is_address = is_address(name)
         self._root = _Node()
         self._said = NoveltyFilter()
         self._nodes = 1
@@ -189,10 +197,10 @@ class DomainTree:
         """The places from the root down to that of a URL, as far as they were met, and not below a closed one."""
         node = self._root
         way = [node]
-        for key in keys:
+        for depth, key in enumerate(keys):
             if node.trap is not None:
                 break
-            child = node.children.get(key) or node.children.get(_folded(key))
+            child = node.children.get(key) or node.children.get(self._folded(key, depth))
             if child is None:
                 break
             way.append(node := child)
@@ -202,8 +210,10 @@ class DomainTree:
         """Close a place again, with the names beside its way that are no part of it."""
         names = iter(trap.names)
         node = self._root
-        for key in trap.keys:
-            for name in next(names) if key == _folded(key) else ():
+        if self._is_address and trap.keys[:1] == (f"{OTHER}/",):  # as versions before this one called its ports
+            trap.keys = (f"{OTHER_PORT}/", *trap.keys[1:])
+        for depth, key in enumerate(trap.keys):
+            for name in next(names) if key == self._folded(key, depth) else ():
                 self._child(node, name)
             node = self._child(node, key)
         node.trap = trap
@@ -218,7 +228,7 @@ class DomainTree:
             children = node.children
             child = children.get(key)
             if child is None:
-                fold = _folded(key)
+                fold = self._folded(key, position)
                 child = children.get(fold)
                 if child is None:
                     if self._nodes >= MAX_NODES:
@@ -244,9 +254,9 @@ class DomainTree:
     def _close(self, node: _Node, keys: list[str], url: str, *, is_pattern: bool) -> Trap:
         names = []
         above = self._root
-        for key in keys:
-            if key == _folded(key):
-                names.append(tuple(name for name in above.children if name != _folded(name)))
+        for depth, key in enumerate(keys):
+            if key == self._folded(key, depth):
+                names.append(tuple(name for name in above.children if name != self._folded(name, depth)))
             above = above.children[key]
         pattern = self._text(keys) + ("" if is_pattern else "**")
         trap = Trap(self._name, pattern, node.pages, url, keys=tuple(keys), names=tuple(names))
@@ -259,13 +269,15 @@ class DomainTree:
 
     def _text(self, keys: list[str]) -> str:
         if not keys:
-            return f"**.{self._name}/"
-        return f"{OTHER}.{self._name}/" + "".join(keys[1:]) if keys[0] == f"{OTHER}/" else "".join(keys)
+            return f"{self._itself}:**/" if self._is_address else f"**.{self._name}/"
+        hosts = {f"{OTHER}/": f"{OTHER}.{self._name}/", f"{OTHER_PORT}/": f"{self._itself}{OTHER_PORT}/"}
+        return hosts.get(keys[0], keys[0]) + "".join(keys[1:])
 
-
-def _folded(key: str) -> str:
-    """What a name is called when it is not kept apart: of its kind, folder, name before parameters, or name."""
-    return OTHER + key[-1] if key.endswith(("/", "?")) else OTHER
+    def _folded(self, key: str, depth: int) -> str:
+        """What a name is called when it is not kept apart: host or port, folder, name before parameters, or name."""
+        if not depth and (key == f"{OTHER_PORT}/" or key.startswith(f"{self._itself}:")):
+            return f"{OTHER_PORT}/"
+        return OTHER + key[-1] if key.endswith(("/", "?")) else OTHER
 
 
 def _count(node: _Node) -> int:

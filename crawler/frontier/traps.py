@@ -6,7 +6,8 @@ closes when so many pages *in a row* there said nothing new: `limit` pages of on
 many in one folder, on one host or in the whole domain, whatever their patterns are. Nothing below it is fetched after.
 
 Names can be endless too. A place keeps the first `OWN_NAMES` names below it apart and folds all others into `{other}`;
-of hosts it keeps the first `OWN_HOSTS`. So a site's own sections, which are found first, never share a maze's fate.
+of hosts it keeps the first `OWN_HOSTS`; the others are `{other}.example.com`, or `192.0.2.1:{other}` where only ports
+differ. So a site's own sections, which are found first, never share a maze's fate.
 
 Telling what a page says costs as much as reading its links. So while the last page of a pattern that was judged was
 news, only every `ONE_IN`th of its pages is judged; from the first that is no news on all are, until one is news again.

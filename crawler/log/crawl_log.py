@@ -127,6 +127,21 @@ class EventLog:
             detail=_short(detail),
         )
 
+    def seed_left(self, seed: str, target: str, refusal: str) -> str:
+        """A seed redirects to what does not belong to the crawl; returns the sentence that says so.
+
+        Args:
+            seed: What the user named.
+            target: Where it leads.
+            refusal: Which rule leaves that out, as `Scope.refusal` names it.
+        """
+        rule = {"scope": "by --scope", "exclude": "by --exclude", "too_long": "its URL is too long"}.get(
+            refusal, refusal
+        )
+        sentence = f"the seed {seed} leads to {target}, outside of the crawl ({rule})"
+        tell(logging.WARNING, "seed_left", sentence, url=seed, target=target, reason=refusal)
+        return sentence
+
     def not_extracted(self, request: Request, fault: str) -> None:
         """Something could not be extracted from a page, for a reason that is new."""
         sentence = f"extract_error of {request.url}: {_short(fault)}; other pages with the same one are counted"

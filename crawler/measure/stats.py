@@ -277,6 +277,8 @@ class Stats(LedgerStats, frozen=True, kw_only=True):
         sessions: Those of the whole run; rows of earlier sessions stay as they were written.
         run_pages: Pages that all sessions of the run got an answer for, those that left no figures included.
         times_s: What the time since the first request was put down to, one thing at each moment, seconds by the clock.
+        limits_reached: Of how many sites or domains limits kept pages back, by the limit: `max_pages_per_site`,
+            `site.max_pages` (a site's own) or `max_pages_per_domain`.
     """
 
     traps: Sequence[TrapStats] = ()
@@ -286,3 +288,4 @@ class Stats(LedgerStats, frozen=True, kw_only=True):
     sessions: Sequence[SessionStats] = ()
     run_pages: int = 0
     times_s: Mapping[str, float] = {}
+    limits_reached: Mapping[str, int] = {}

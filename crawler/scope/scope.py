@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -75,8 +75,12 @@ class Scope:
         limits = (self.max_url_chars, self.max_segments, self.max_repeats)
         return Scope, (self.sites, self.include, self.exclude, *limits)
 
-    def refusal(self, url: str) -> str | None:
+    def refusal(self, url: str, exempt: Container[str] = ()) -> str | None:
         """Why a link to a canonical URL is not followed, None if it is.
+
+        Args:
+            url: Canonical URL.
+            exempt: The rules that do not hold for it, by what they return; no other is hidden behind them.
 
         Returns:
             `too_long`, `scope`, `segments`, `repeats`, `exclude` or `include`.
@@ -85,13 +89,17 @@ class Scope:
             return "too_long"
         if self.site_of(url) is None:
             return "scope"
-        if fault := path_fault(url, self.max_segments, self.max_repeats):
+        if (fault := path_fault(url, self.max_segments, self.max_repeats)) and fault not in exempt:
             return fault
-        if self._exclude and any(pattern.search(url) for pattern in self._exclude):
+        if self.is_excluded(url):
             return "exclude"
-        if self._include and not any(pattern.search(url) for pattern in self._include):
+        if self._include and "include" not in exempt and not any(pattern.search(url) for pattern in self._include):
             return "include"
         return None
+
+    def is_excluded(self, url: str) -> bool:
+        """Whether a canonical URL matches one of the expressions of which none may be found."""
+        return bool(self._exclude) and any(pattern.search(url) for pattern in self._exclude)
 
     def site_of(self, url: str) -> int | None:
         """The index in `sites` of the site that owns a canonical URL, None if it is outside of all."""
@@ -160,8 +168,12 @@ class Scope:
         cache = self._candidate_cache
         known = cache.get(key)
         if known is None:
-            own = [(index, self.sites[index]) for index in self._by_key.get(key, [])]
-            known = [(index, _path(site.folder), site.kind == "prefix") for index, site in own]
+            # Of sites with one folder the first owns all, so that a list of 50,000 URLs of a host is one candidate.
+            folders: dict[tuple[str, bool], int] = {}
+            for index in self._by_key.get(key, []):
+                site = self.sites[index]
+                folders.setdefault((_path(site.folder), site.kind == "prefix"), index)
+            known = [(index, *folder) for folder, index in folders.items()]
             # A folder counts on the seed's own host only; elsewhere a path of the same name means nothing.
             if self._by_domain and (owner := self._by_domain.get(_domain(key))) is not None:
                 known.append((owner, "", False))
@@ -176,11 +188,9 @@ def site_keys(site: SeedSite) -> list[str]:
     """The politeness keys of a seed's own host: with and without www., the seed's own port and the default ones."""
     key = urls.host_key(site.seed)
     name, port = urls.split_authority(key)
-    names = (
-        [name]
-        if name.startswith("[")
-        else [name, name.removeprefix("www.") if name.startswith("www.") else f"www.{name}"]
-    )
+    names = [name]
+    if not urls.is_address(name):
+        names.append(name.removeprefix("www.") if name.startswith("www.") else f"www.{name}")
     keys = list(names) if port is None else [*names, *(f"{each}:{port}" for each in names)]
     return [*keys, *site.aliases]
 

@@ -34,20 +34,36 @@ class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = "host"
     include: Annotated[
         tuple[str, ...],
-        _option("--include", "follow only URLs that match this regular expression somewhere (repeatable)"),
+        _option(
+            "--include",
+            "follow only links that match this regular expression somewhere; seeds and where they redirect to need not "
+            "(repeatable)",
+        ),
     ] = ()
     exclude: Annotated[
         tuple[str, ...],
-        _option("--exclude", "never follow URLs that match this regular expression; wins over include (repeatable)"),
+        _option(
+            "--exclude",
+            "never follow links and redirects that match this regular expression, those of seeds too; "
+            "wins over include (repeatable)",
+        ),
     ] = ()
     max_pages: Annotated[int, _option("--max-pages", "stop after this many pages in all; 0 = no limit", ge=0)] = 0
     max_pages_per_site: Annotated[
-        int, _option("--max-pages-per-site", "fetch at most this many pages of each site; 0 = no limit", ge=0)
+        int,
+        _option(
+            "--max-pages-per-site",
+            "fetch at most this many pages of each site; a site's own max_pages wins; 0 = no limit",
+            ge=0,
+        ),
     ] = 0
     max_depth: Annotated[
         int,
         _option(
-            "--max-depth", "follow links up to this many links away from a seed; 0 = only the seeds", ge=0, le=1000
+            "--max-depth",
+            "follow links up to this many links away from a seed; a site's own depth wins; 0 = only the seeds",
+            ge=0,
+            le=1000,
         ),
     ] = 20
     max_time_s: Annotated[float, _option("--max-time", "stop after this many seconds; 0 = no limit", ge=0)] = 0.0
@@ -94,7 +110,7 @@ class CrawlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         int,
         _option(
             "--max-pages-per-domain",
-            "pages of each registrable domain under --scope any; 0 = no limit",
+            "pages of each registrable domain, or IP address, under --scope any; 0 = no limit",
             ge=0,
         ),
     ] = 10_000
@@ -180,7 +196,10 @@ class PolitenessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     delay_s: Annotated[
         float,
         _option(
-            "--delay", "crawl delay: seconds between two requests to one host; robots.txt can make it longer", ge=0
+            "--delay",
+            "crawl delay: seconds between two requests to one host; a site's own delay wins; "
+            "robots.txt can make it longer",
+            ge=0,
         ),
     ] = 1.0
     adaptive_factor: Annotated[
@@ -337,7 +356,7 @@ class DashboardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class SiteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One seed with limits of its own; None takes the crawl's."""
+    """One seed with limits of its own, which win over the crawl's; None takes those."""
 
     url: str
     max_pages: Annotated[int, Meta(ge=0)] | None = None

@@ -17,13 +17,14 @@ from crawler.engine.ending import Ending
 from crawler.engine.engine import Engine, moment
 from crawler.frontier.outlook import HostView
 from crawler.log.terminal import printable
+from crawler.measure.endings import higher_option
 from crawler.measure.ledger import STAGES
 from crawler.measure.stats import pages_of, time_shares
 from crawler.settings.groups import cores
 from crawler.version import VERSION
 from crawler.view.eta import Eta
 from crawler.view.opening import delays_of, seconds_of
-from crawler.view.summary import ENDINGS
+from crawler.view.summary import ending_of
 
 # So many pages, and so many failures, are shown.
 KEPT = 30
@@ -166,7 +167,12 @@ class Live:
         if ending is None:
             return {"phase": "stopping" if self.engine.is_stopping else "crawling", "why": None, "error": None}
         error = None if ending.error is None else printable(str(ending.error))
-        return {"phase": "ended", "why": ending.why, "sentence": ENDINGS[ending.why], "error": error}
+        option = higher_option(ending.why, self.engine.frontier.limits.reached)
+        words = ending_of(self.engine, ending)
+        # The page puts "The crawl has" before it.
+        sentence = f"ended: {words}" if ending.why.startswith("max_pages_per") else words
+        goes_on = f" {option} N" if option else ""
+        return {"phase": "ended", "why": ending.why, "sentence": sentence, "goes_on": goes_on, "error": error}
 
     def _left(self) -> dict[str, Any]:
         """What is left, at the rate of the last while."""

@@ -13,22 +13,15 @@ from crawler.engine.ending import Ending
 from crawler.engine.engine import Engine
 from crawler.fetch import strategy_of
 from crawler.log.terminal import counted, duration, printable, rate, size, wrapped
+from crawler.measure.endings import ending_words, higher_option
 from crawler.measure.stats import SessionStats, Stats, TrapStats, pages_of, time_shares, totals
 from crawler.run.folder import Run
-from crawler.settings.groups import Settings
 
 TOP_REASONS = 8  # The summary lists this many of the most frequent reasons.
+LIMITS = ("max_pages", "max_pages_per_site", "max_pages_per_domain")
 TOP_NOTES = 5  # The summary shows this many notes.
 WAITING = ("dns", "connect", "tls", "first_byte", "download")
 COMPUTING = ("decode", "parse", "extract", "serialise")
-ENDINGS = {
-    "finished": "finished: every URL that belongs to the crawl has its outcome",
-    "max_pages": "stopped at --max-pages",
-    "max_time": "stopped at --max-time",
-    "retry_after": "stopped early: hosts ask to be left alone for longer than --max-retry-after allows",
-    "stopped": "stopped early",
-    "failed": "stopped by an error",
-}
 
 
 def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
@@ -52,13 +45,21 @@ def figures(engine: Engine, ending: Ending, run: Run) -> Stats:
         sessions=[*earlier, session],
         run_pages=pages_of(engine.before) + ledger.pages,
         times_s=ledger.times_s,
+        limits_reached=engine.frontier.limits.reached,
     )
 
 
-def _ending(ending: Ending, settings: Settings, elapsed_s: float) -> str:
+def ending_of(engine: Engine, ending: Ending) -> str:
+    """How a crawl ended, in the words that terminal and dashboard share."""
+    return ending_words(ending.why, engine.frontier.limits.reached, has_pages=engine.has_pages)
+
+
+def _ending(engine: Engine, ending: Ending, elapsed_s: float) -> str:
     """How a crawl ended, with the limit or the cause that stopped it."""
-    limits = {"max_pages": f" {settings.crawl.max_pages:,}", "max_time": f" {settings.crawl.max_time_s:g} s"}
-    return f"{ENDINGS[ending.why]}{limits.get(ending.why, '')} after {duration(elapsed_s)} {ending.cause}".rstrip()
+    crawl = engine.settings.crawl
+    limits = {"max_pages": f" {crawl.max_pages:,}", "max_time": f" {crawl.max_time_s:g} s"}
+    how = f"{ending_of(engine, ending)}{limits.get(ending.why, '')}"
+    return f"{how} after {duration(elapsed_s)} {ending.cause}".rstrip()
 
 
 def has_news(engine: Engine) -> bool:
@@ -68,9 +69,11 @@ def has_news(engine: Engine) -> bool:
 
 def _nothing_to_do(engine: Engine, ending: Ending, run: Run) -> list[str]:
     """What a session says that found all done: nothing of how fast it was."""
-    if ending.why == "max_pages":
+    if ending.why in LIMITS:
+        is_all = ending.why == "max_pages"
         limit = f"--max-pages {engine.settings.crawl.max_pages:,} is reached already"
-        return wrapped("", f"There was nothing to do: {limit}.") + _next_step(engine, ending, run)
+        said = limit if is_all else f"{ending_of(engine, ending)} already"
+        return wrapped("", f"There was nothing to do: {said}.") + _next_step(engine, ending, run)
     return wrapped("", "There was nothing to do: every URL that belongs to the crawl has its outcome already.")
 
 
@@ -83,16 +86,23 @@ def _next_step(engine: Engine, ending: Ending, run: Run) -> list[str]:
         stay = "stays" if count == 1 else "stay"
         what = f"{counted(count, 'URL')} {stay} pending; go on in {duration(wait_s)} or later with"
         return [*wrapped("  ", what), f"  crawler resume {run.folder}"]
-    if ending.why != "max_pages":
-        return [f"  go on with crawler resume {run.folder}"]
-    higher = f"where N is more than {engine.settings.crawl.max_pages:,}"
-    return [f"  go on with crawler resume {run.folder} --max-pages N", f"             {higher}"]
+    crawl, reached = engine.settings.crawl, engine.frontier.limits.reached
+    goes_on, option = f"go on with crawler resume {run.folder}", higher_option(ending.why, reached)
+    # No option raises what a site has of its own, so where that stands is told.
+    own = f"max_pages is higher in the [[site]] tables of {run.settings}" if "site.max_pages" in reached else ""
+    if ending.why == "max_pages_per_site" and own and not option:
+        return wrapped("  ", f"{goes_on} when {own}")
+    if not option:
+        return [f"  {goes_on}"]
+    now = getattr(crawl, option.removeprefix("--").replace("-", "_"))
+    lines = [f"  {goes_on} {option} N", f"             where N is more than {now:,}"]
+    return lines + (wrapped("             ", f"and with more of the other sites when {own}") if own else [])
 
 
 def _not_public(engine: Engine) -> list[str]:
     """How to crawl what is in a network of the user's own, where it was the seeds that led there."""
     is_bound = engine.settings.crawl.scope not in ("domain", "any")
-    if not engine.ledger.reasons["failed", "private_address"] or not (is_bound or not engine.has_answers):
+    if not engine.ledger.reasons["failed", "private_address"] or not (is_bound or not engine.has_pages):
         return []
     hint = "hosts that are not on the public internet are left alone; --allow-private NET, as in 10.0.0.0/8, permits a"
     return wrapped("  hint       ", f"{hint} network that you want crawled")
@@ -100,7 +110,10 @@ def _not_public(engine: Engine) -> list[str]:
 
 def _nothing(engine: Engine, ending: Ending) -> str:
     """Why there is not a single page."""
-    if engine.ledger.outcomes["failed"] or ending.why not in ("max_time", "stopped"):
+    outcomes = engine.ledger.outcomes
+    if outcomes["redirect"] and outcomes["redirect"] == outcomes.total():
+        return "nothing but redirects came of the seeds; the log tells where they lead"
+    if outcomes["failed"] or ending.why not in ("max_time", "stopped"):
         return "no seed could be fetched; the log has the causes"
     return "nothing was fetched before that"
 
@@ -135,12 +148,12 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path], stats
         written: The files that were made.
         stats: The figures of stats.json; what stands there is not reckoned again here.
     """
-    if ending.why in ("finished", "max_pages") and engine.before and not has_news(engine):
+    if ending.why in ("finished", *LIMITS) and engine.before and not has_news(engine):
         made = [f"  output     {path}" for path in written if path not in (run.journal, run.warc)]
         return "\n".join([*_nothing_to_do(engine, ending, run), *made])
     ledger = engine.ledger
     is_reparse = bool(engine.settings.output.parent) and strategy_of(engine.settings.fetch.strategy).replays
-    lines = ["", _ending(ending, engine.settings, stats.elapsed_s)]
+    lines = ["", _ending(engine, ending, stats.elapsed_s)]
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in ledger.outcomes.most_common())
     lines.append(f"  outcomes   {outcomes or 'none'}")
     earlier = ", ".join(f"{count:,} {outcome}" for outcome, count in engine.before.items() if outcome != "pending")
@@ -160,7 +173,7 @@ def closing(engine: Engine, ending: Ending, run: Run, written: list[Path], stats
     lines += _reasons(engine, ending)
     if sentence := ledger.extract_errors.sentence:
         lines += wrapped("  extraction ", sentence)
-    if not engine.has_answers:
+    if not engine.has_pages:
         lines.append(f"  {_nothing(engine, ending)}")
     lines += _notes(engine, ending)
     lines += [f"  output     {path}" for path in written]
@@ -190,7 +203,7 @@ def _reasons(engine: Engine, ending: Ending) -> list[str]:
 def _notes(engine: Engine, ending: Ending) -> list[str]:
     """The crawler traps that were closed, and what else the user should know."""
     guard = engine.frontier.traps
-    traps = [trap.sentence(guard.limit) for trap in guard.reports()]
+    traps = [trap.sentence(guard.limit) for trap in guard.reports() if trap.saved]  # others have cost nothing
     notes = [*traps, *engine.ledger.notes.values()]
     lines = ["  crawler traps"] if traps else []
     for at, note in enumerate(notes[:TOP_NOTES]):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Say, run_cli
+from crawler.commands.exit import MEANINGS, Exit
+from tests.integration.conftest import ROOT, Say, run_cli
 
 SEED = "https://example.com/"
 
@@ -166,3 +167,12 @@ def test_every_command_explains_itself() -> None:
         done = run_cli(command, "--help")
         assert done.returncode == 0
         assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def test_help_and_readme_list_the_same_exit_statuses(say: Say) -> None:
+    """And these are all that there are."""
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    listed = readme.partition("Exit status: ")[2].partition(". ")[0].split(" · ")
+    assert listed == [f"{status:d} {meaning}" for status, meaning in MEANINGS.items()]
+    said = say("--help").stdout
+    assert [f"{status:3d}  {meaning}" in said for status, meaning in MEANINGS.items()] == [True] * len(Exit)

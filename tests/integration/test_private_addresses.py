@@ -71,7 +71,7 @@ def test_a_seed_that_leads_to_a_private_address_is_told(strategy: str, tmp_path:
         seeds = (site, f"http://inner.test:{forbidden.getsockname()[1]}/")
         options = ("--resolve", "inner.test:127.66.0.1", "--strategy", strategy)
         done = run_cli("crawl", *seeds, *QUICK, *options, "--run", tmp_path / "run")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 1, done.stderr
         forbidden.setblocking(False)
         with pytest.raises(BlockingIOError):
             forbidden.accept()

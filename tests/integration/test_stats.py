@@ -54,7 +54,7 @@ def test_the_keys_of_stats_json_are_those_that_programs_know(sessions: Sessions)
         "why error strategy parse parser concurrency elapsed_s pages pages_per_s outcomes reasons statuses requests"
         " retries robots sitemaps wire_bytes links urls_discovered fetch_s first_byte_s parse_cpu_s main_cpu_s"
         " effective_concurrency outside outside_by_reason merged extract_errors notes stages timeline verdict hosts"
-        " traps commits commit_cpu_s commit_s sessions run_pages times_s"
+        " traps commits commit_cpu_s commit_s sessions run_pages times_s limits_reached"
     )
     assert list(sessions.stats) == known.split()
     assert list(sessions.stats["verdict"]) == ["bound_by", "host", "sentence", "advice", "shares"]

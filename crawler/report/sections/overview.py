@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from crawler.log.terminal import duration, rate, size
+from crawler.measure.endings import ending_words, higher_option
 from crawler.measure.stats import RunTotals, SessionStats, totals
 from crawler.report import charts
 from crawler.report.findings import Findings
@@ -24,14 +25,6 @@ from crawler.report.sections.markup import (
     tiles,
 )
 
-_ENDINGS = {
-    "finished": "Finished: every URL that belongs to the crawl has its outcome.",
-    "max_pages": "Stopped at --max-pages.",
-    "max_time": "Stopped at --max-time.",
-    "retry_after": "Stopped early: hosts ask to be left alone for longer than --max-retry-after allows.",
-    "stopped": "Stopped early.",
-    "failed": "Stopped by an error.",
-}
 _SHARES = {
     "slots": "fetch slots",
     "workers": "parse workers",
@@ -75,16 +68,23 @@ def summary(facts: Findings) -> Html:
 def _ending(facts: Findings) -> Html:
     pending = facts.outcomes["pending"]
     state = facts.sources.state
-    text = _ENDINGS.get(facts.stats.why, "How the crawl ended is not known.")
+    why, reached = facts.stats.why, facts.stats.limits_reached
+    has_pages = bool(facts.tally.pages)
+    text = _sentence(ending_words(why, reached, has_pages=has_pages) or "How the crawl ended is not known")
     if state is not None and not state.is_clean:
         text = "The crawl is going on, or it was ended without a chance to say how."
     if facts.stats.error:
         text += f" {facts.stats.error}"
     left = Html("")
-    if pending:
-        higher = ("--max-pages", "N") if facts.stats.why == "max_pages" else ()
-        goes_on = " goes on with them, with an N above that limit." if higher else " goes on with them."
-        left = join([f" {pending:,} URLs are pending; ", code(facts.command("resume", *higher)), goes_on])
+    option = higher_option(why, reached)
+    is_cut = why in ("max_pages_per_site", "max_pages_per_domain")
+    if pending or is_cut:
+        higher = (option, "N") if option else ()
+        goes_on = ", with an N above that limit." if higher else "."
+        if is_cut and not higher:
+            goes_on = " when max_pages is higher in the [[site]] tables of the run's run.toml."
+        waiting = f" {pending:,} URLs are pending; " if pending else " URLs were left out; "
+        left = join([waiting, code(facts.command("resume", *higher)), " goes on with them", goes_on])
     return tag("p", text, left, class_="lead")
 
 

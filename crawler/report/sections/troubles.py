@@ -129,6 +129,7 @@ def traps(facts: Findings) -> Html:
     rows = [
         (trap.pattern, f"{trap.pages:,}", f"{trap.left_out:,}", links(facts.short, trap.examples[:3]))
         for trap in facts.stats.traps
+        if trap.left_out
     ]
     notes = facts.stats.notes
     if not rows and not notes:

@@ -122,6 +122,18 @@ def test_the_first_of_equal_seeds_owns() -> None:
     assert scope_of("https://example.com/a", "http://www.example.com/b").site_of("https://example.com/c") == 0
 
 
+@pytest.mark.parametrize("kind", ["host", "prefix"])
+def test_seeds_of_one_folder_are_one_question_for_each_link(kind: ScopeKind) -> None:
+    """Whether they differ by their names or by their ports; the first of them owns."""
+    seeds = [f"https://example.com/docs/{number}" for number in range(1_000)]
+    scope = scope_of("https://example.com/", *seeds, kind=kind)
+    assert len(scope._candidates("example.com")) == 2
+    assert [scope.site_of(f"https://example.com{path}") for path in ("/docs/x", "/x", "/docs")] == [1, 0, 0]
+    scope = scope_of(*(f"http://127.0.0.1:{port}/" for port in range(8001, 9001)), kind=kind)
+    assert len(scope._candidates("127.0.0.1")) == 1
+    assert [scope.site_of(f"http://127.0.0.1{port}/") for port in ("", ":8002")] == [0, 1]
+
+
 def test_a_seed_in_a_folder_owns_its_whole_host() -> None:
     assert scope_of("https://example.com/docs/").site_of("https://example.com/other") == 0
 
@@ -143,6 +155,18 @@ def test_exclude_wins_over_include_and_both_search_the_whole_url() -> None:
         "http://example.com/blog/1": "exclude",
         "https://elsewhere.example/blog/1": "scope",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rules", "refusal"), [({}, None), ({"exclude": ["/private"]}, "exclude"), ({"include": ["/blog"]}, "include")]
+)
+def test_a_rule_that_does_not_hold_hides_none_that_does(rules: dict[str, object], refusal: str | None) -> None:
+    """A redirect may lead to a path that repeats itself, but not to one that is excluded as well."""
+    url = "https://example.com/private/" + "a/b/" * 4
+    scope = scope_of("https://example.com/", **rules)
+    assert scope.refusal(url) == "repeats"
+    assert scope.refusal(url, ("segments", "repeats")) == refusal
+    assert scope.refusal(url, ("segments", "repeats", "include")) == (refusal if refusal == "exclude" else None)
 
 
 def test_patterns_do_not_disturb_each_other() -> None:
