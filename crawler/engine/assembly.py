@@ -11,7 +11,7 @@ from crawler import urls
 from crawler.engine import resume
 from crawler.engine.downloads import Downloads
 from crawler.engine.engine import Engine
-from crawler.engine.pipeline import Parts
+from crawler.engine.parts import Parts
 from crawler.errors import RunError, UsageError
 from crawler.fetch import check as check_fetcher
 from crawler.fetch import create as create_fetcher

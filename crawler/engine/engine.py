@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
@@ -20,7 +20,8 @@ from msgspec import Struct
 from crawler import urls
 from crawler.engine.commit import Committer
 from crawler.engine.ending import Ending, Why
-from crawler.engine.pipeline import Parts, Pipeline
+from crawler.engine.parts import Parts
+from crawler.engine.pipeline import Pipeline
 from crawler.errors import RunError
 from crawler.fetch import concurrency_of, strategy_of
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve, Wait
@@ -32,14 +33,12 @@ from crawler.measure.sampler import Sampler
 from crawler.models import Link, Outcome, Request
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
-from crawler.store.base import Done, Found, HostState, States
+from crawler.store.base import Done, Found, States
 
 P = ParamSpec("P")
 
 GRACE_S = 5.0  # After a stop, answers under way are still taken for this many seconds.
 DRAIN_S = 8.0  # After a stop, pages that are still being parsed after this many seconds stay pending.
-# A host that waits for more seconds is noted in the store; one gap is kept after a resume anyway.
-NOTEWORTHY_WAIT_S = 5.0
 TURN_S = 0.02  # Dropping requests takes this many seconds at most before answers and signals have their turn.
 # While pages are being parsed, an idle slot asks for no commit sooner than this many seconds after the last.
 SMALL_COMMIT_S = 0.02
@@ -349,16 +348,8 @@ class Engine:
         """What has to be known beside the outcomes of what is finished when the crawl goes on."""
         changes = self.pipeline.take_changes()
         keys = {each.request.host for each in done}.union(changes.delayed)
-        return States(list(self._host_states(keys)), changes.reading, changes.read, changes.aliases)
-
-    def _host_states(self, keys: Iterable[str]) -> Iterator[HostState]:
-        """The hosts among some that may not be visited for a while, or have a crawl delay."""
-        now, wall = time.monotonic(), time.time()
-        for key in keys:
-            at, crawl_delay_s = self.frontier.next_visit(key), self.frontier.crawl_delay_s(key)
-            is_noteworthy = at > now + NOTEWORTHY_WAIT_S
-            if is_noteworthy or crawl_delay_s:
-                yield HostState(key, wall + at - now if is_noteworthy else None, crawl_delay_s)
+        hosts = self.frontier.hosts.to_keep(keys, time.monotonic(), time.time())
+        return States(list(hosts), changes.reading, changes.read, changes.aliases)
 
     @_entry
     def _committed(self, done: Sequence[Done], novel: Sequence[Request]) -> None:

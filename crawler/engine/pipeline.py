@@ -5,7 +5,6 @@ What is decided here is what comes of an answer; when a request is sent is the e
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -13,62 +12,31 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from crawler import urls
 from crawler.engine.answers import judge
 from crawler.engine.commit import Committer
-from crawler.engine.downloads import Downloads
+from crawler.engine.parts import Parts
+from crawler.engine.shortage import SHED_PAUSE_S, Shortage
 from crawler.engine.site_files import Changes, SiteFiles
 from crawler.errors import FetchError, ParseError, RunError
 from crawler.fetch import strategy_of
-from crawler.fetch.base import REFUSED, ByteCount, Fetcher
-from crawler.fetch.dial.targets import Targets
+from crawler.fetch.base import REFUSED
 from crawler.frontier.frontier import Drop, Frontier, Refill, Resolve
 from crawler.frontier.politeness import retry_after_s
 from crawler.frontier.retry import RetryBudget, RetryPolicy
-from crawler.log.crawl_log import EventLog, tell
+from crawler.log.crawl_log import EventLog
 from crawler.measure.ledger import Ledger
 from crawler.models import CANNOT_SAVE, Link, Parsed, Request
-from crawler.parse.workers.base import ParsePool
 from crawler.records import dropped_line, empty_body, record_line
 from crawler.scope.scope import Scope
 from crawler.settings.groups import Settings
-from crawler.store.archive import Archive, Exchange
-from crawler.store.base import Done, Found, Store
-from crawler.store.in_progress import InProgress
-from crawler.store.journal import Journal
+from crawler.store.archive import Exchange
+from crawler.store.base import Done, Found
 
 _NOT_FOR_REDIRECTS = ("segments", "repeats")  # a path that a server leads to did not grow by accident
 # Where a seed leads stands for the seed, which the user has named whatever --include says.
 _NOT_FOR_SEEDS = (*_NOT_FOR_REDIRECTS, "include")
-SHED_PAUSE_S = 1.0  # The next try comes this many seconds after this machine ran out of descriptors or threads.
-ANSWERS_TO_GROW = 100
-MAX_SHEDS = 5  # tries in a row with nothing else under way
-
-
-class Parts(Struct):
-    """What a crawl is made of, put together by `assembly.py`.
-
-    Args:
-        fetcher, pool, store: One of each seam.
-        journal: Where records go; None keeps none.
-        archive: Where answers go as they came; None keeps none.
-        in_progress: Where it is noted what is being worked on; None does not.
-        targets: Resolves and vets what is dialled.
-        held: Bytes of bodies between download and parse.
-        downloads: The fetcher once more if it saves files.
-    """
-
-    fetcher: Fetcher
-    pool: ParsePool
-    store: Store
-    journal: Journal | None
-    archive: Archive | None
-    in_progress: InProgress | None
-    targets: Targets
-    held: ByteCount
-    downloads: Downloads | None = None
 
 
 class Pipeline:
@@ -109,13 +77,11 @@ class Pipeline:
         self._is_replay = strategy_of(settings.fetch.strategy).replays  # In a replay there is no server to spare.
         self.lone = 0  # the `seq` of the request that runs alone, 0 for none
         self._on_parsed = on_parsed
-        self._on_failure = on_failure
         self._on_crash = on_crash
         pace = settings.politeness
         self._retry = RetryPolicy(pace.retries, pace.backoff_s, pace.max_backoff_s)
         self._retry_budget = RetryBudget()
-        self._sheds = 0  # How often in a row this machine ran short of descriptors or threads.
-        self._answers_to_grow = 0  # Answers until one request more is tried; 0 while all slots are in use.
+        self._shortage = Shortage(parts, frontier, self.ledger, on_failure)
 
     # Before the fetch
 
@@ -183,9 +149,9 @@ class Pipeline:
         request = self._count_sends(request, error.sends)
         if error.reason == "no_resources":  # no fault of the host
             self.ledger.not_sent(request.host, elapsed_s)
-            self._shed(request, error, now)
+            self._shortage.shed(request, error, now)
             return
-        self._sheds = 0
+        self._shortage.is_over()
         self.ledger.no_answer(request.host, elapsed_s, error.reason)
         self.events.failed_try(request.host, error)
         if error.is_not_tls:
@@ -207,31 +173,6 @@ class Pipeline:
             else:
                 self._side_answer(request, None)
 
-    def _shed(self, request: Request, error: FetchError, now: float) -> None:
-        """This machine has no room for a request: have fewer under way from now on, or end if there is none at all."""
-        self.parts.fetcher.close_idle()  # connections of hosts that have nothing to say may hold all descriptors
-        self.frontier.failed(request, now, error.reason, is_network=False)
-        if self.parts.in_progress is not None:
-            self.parts.in_progress.leave(request.seq)
-        self._sheds = 0 if self.frontier.in_flight else self._sheds + 1
-        remedy = "raise the limit (ulimit -n) or lower --concurrency"
-        if self._sheds > MAX_SHEDS:
-            self._on_failure(RunError(f"{error.detail or error}: {remedy}, then resume"))
-            return
-        slots = self.frontier.shed(request)
-        self._answers_to_grow = ANSWERS_TO_GROW
-        self.ledger.note("no_resources", f"{error.detail or error}: fewer requests were kept under way; {remedy}")
-        sentence = f"{error.detail or error}: at most {slots} requests under way from now on"
-        tell(logging.WARNING, "fewer_slots", sentence, slots=slots)
-        self.frontier.retry(request, now + SHED_PAUSE_S)
-
-    def _grow(self) -> None:
-        """What was short may be there again: after a while without trouble, have one request more under way."""
-        self._answers_to_grow -= 1
-        if not self._answers_to_grow:
-            self._answers_to_grow = ANSWERS_TO_GROW
-            self.frontier.grow()
-
     def _count_sends(self, request: Request, sends: int) -> Request:
         """A request as it stands after so many sends, of which the first is counted already."""
         if sends == 1:
@@ -245,9 +186,7 @@ class Pipeline:
             page = msgspec.structs.replace(page, request=self._count_sends(page.request, page.sends), sends=1)
             exchange = Exchange(page, exchange.sent)
         request, now = page.request, time.monotonic()
-        self._sheds = 0
-        if self._answers_to_grow:
-            self._grow()
+        self._shortage.answered()
         status = 200 if self._is_replay else page.status  # as far as the host's pace is concerned
         wait_s = retry_after_s(page.header("retry-after"), time.time()) if status >= 400 else None
         self.ledger.answered(page)

@@ -68,8 +68,8 @@ class Frontier:
         self.limits = PageLimits(crawl, scope)
         self._windows = Windows(memory_requests, self.limits)
         self._hosts = Hosts(scope, politeness, self._windows, self._delays)
-        patience_s = crawl.patience_s
-        self._patience = Patience(self._hosts, self._windows, self._delays, patience_s, leaves_pending=leaves_pending)
+        waiting = (self._hosts, self._windows, self._delays)
+        self._patience = Patience(*waiting, crawl.patience_s, leaves_pending=leaves_pending)
         self.silence: Silence | None = None
         self.traps = TrapGuard(crawl.trap_pages if crawl.trap_guard else 0)
         self.hosts = HostViews(self._hosts, self.limits)
@@ -117,29 +117,18 @@ class Frontier:
     @property
     def is_put_off(self) -> bool:
         """Whether nothing is left to do but at hosts that asked to be left alone for longer than the user waits."""
-        silence = self.silence
-        return silence is not None and silence.until is None and silence.put_off > 0
+        return self.silence is not None and self.silence.until is None and self.silence.put_off > 0
 
     @property
     def cooling(self) -> int:
         """About how many hosts have something to be asked for, and their turn to come."""
         return self._lanes.waiting
 
-    def crawl_delay_s(self, key: str) -> float | None:
-        """Seconds between two requests that the robots.txt of a host asks for, to be kept for `restore_gap`."""
-        host = self._hosts.get(key)
-        return None if host is None else host.pace.crawl_delay_s
-
     def hold(self, now: float) -> Hold:
         """What keeps the next request from being handed out, when `next` has none."""
         if not self.queued or self.limits.is_closed:
             return "nothing"
         return "slots" if not self.has_room or self._lanes.is_kept_waiting(now) else "turn"
-
-    def next_visit(self, key: str) -> float:
-        """When a resume may visit a host again, monotonic seconds; minus infinity for one that is not in mind."""
-        host = self._hosts.get(key)
-        return -math.inf if host is None else host.pace.kept_at
 
     # What comes in
 
@@ -161,7 +150,7 @@ class Frontier:
             self._windows.restore(host, each.count)
 
     def restore_gap(self, key: str, gap_s: float) -> None:
-        """Let a host of an earlier session begin with the delay that `crawl_delay_s` gave then.
+        """Let a host of an earlier session begin with the delay that its robots.txt asked for then.
 
         It holds until the host's robots.txt has been read again, and that one waits for it as well; a crawl that reads
         none has no use for it. It may be told before `restore` or after, also of a host that has nothing to do yet.

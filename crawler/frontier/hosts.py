@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from crawler.frontier.host import HostQueue
 from crawler.frontier.lanes import Delays
@@ -14,9 +14,12 @@ from crawler.frontier.windows import Windows
 from crawler.models import Outcome, Request
 from crawler.scope.scope import Scope
 from crawler.settings.groups import PolitenessSettings
+from crawler.store.base import HostState
 
 # Where there are more hosts than this, those at which nothing is left to do are forgotten.
 KEPT_HOSTS = 10_000
+# A host that waits for more seconds is kept in the store; one gap is kept after a resume anyway.
+NOTEWORTHY_WAIT_S = 5.0
 
 
 class Hosts:
@@ -152,6 +155,23 @@ class HostViews:
     def delays(self, key: str) -> HostDelays:
         """What keeps two requests to a host apart; of one that is not in mind, what the user asks for."""
         return self._hosts.delays(key)
+
+    def to_keep(self, keys: Iterable[str], now: float, wall: float) -> Iterator[HostState]:
+        """The hosts among some that a resume has to spare: they may not be visited for a while, or have a crawl delay.
+
+        Args:
+            keys: Politeness keys.
+            now: Monotonic seconds.
+            wall: The same moment on the wall clock, Unix seconds.
+        """
+        for key in keys:
+            host = self._hosts.get(key)
+            if host is None:
+                continue
+            wait_s, crawl_delay_s = host.pace.kept_at - now, host.pace.crawl_delay_s
+            is_noteworthy = wait_s > NOTEWORTHY_WAIT_S
+            if is_noteworthy or crawl_delay_s:
+                yield HostState(key, wall + wait_s if is_noteworthy else None, crawl_delay_s)
 
     def parked_until(self, key: str) -> float:
         """Until when a host is left alone for longer than its gap, monotonic seconds; minus infinity if it is not."""

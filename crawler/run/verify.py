@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ from crawler.store.batches import Lines, checked_lines, whole_lines
 from crawler.store.checks import MAX_URL_CHARS, StateChecks, short
 from crawler.store.faults import Faults
 from crawler.store.record_checks import RecordChecks, Recorded
+from crawler.store.snapshot import SqliteSnapshot
 
 _NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 
@@ -71,10 +73,12 @@ def refuse_damaged(run: Run) -> None:
 
     Raises:
         DamageError: If any of it is not as it was written.
-        RunError: If there is no room for temporary files.
+        RunError: If its state is of a format that this version does not know, or there is no room for temporary files.
     """
     if not run.state.exists() and not (run.journal.exists() and run.journal.stat().st_size):
         return  # it was killed before its state was made, and has not lost anything
+    with suppress(DamageError), SqliteSnapshot(run.state):  # damage is told with what else is wrong
+        pass
     if faults := examine(run.folder, is_thorough=False).faults:
         more = f" ({counted(len(faults) - 1, 'more fault')})" if len(faults) > 1 else ""
         raise DamageError(

@@ -64,10 +64,11 @@ def check_version(db: sqlite3.Connection, path: Path, schema: str = "main") -> i
         schema: The name that it is attached by.
 
     Raises:
-        RunError: If it is no state, or of a format that this version does not know.
+        DamageError: If it is no state.
+        RunError: If it is of a format that this version does not know.
     """
     if db.execute(f"PRAGMA {schema}.application_id").fetchone()[0] != APPLICATION_ID:
-        raise RunError(f"{path} is not a crawler's state; `crawler export` still reads the run's records")
+        raise DamageError(f"{path} is not a crawler's state; `crawler export` still reads the run's records")
     version: int = db.execute(f"PRAGMA {schema}.user_version").fetchone()[0]
     if version not in READABLE_VERSIONS:
         known = " and ".join(map(str, READABLE_VERSIONS))

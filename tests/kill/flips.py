@@ -122,7 +122,7 @@ def _wrong(bench: Bench, run: Path) -> list[str]:
 
 
 def _is_refused(ended: Ended) -> bool:
-    return ended.status == Exit.DAMAGED and len(ended.said.strip().splitlines()) == 1
+    return ended.status in (Exit.DAMAGED, Exit.STOPPED) and len(ended.said.strip().splitlines()) == 1
 
 
 @contextmanager
