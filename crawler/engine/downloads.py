@@ -54,12 +54,19 @@ class Downloads:
             self._folder.tidy()
         except OSError as error:
             raise self._unwritable(error) from error
+        self._received = 0  # Bytes of downloads that have ended, well or not.
+        self._under_way: set[Download] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="files")
 
     @property
     def name(self) -> str:
         """The strategy's name."""
         return self._fetcher.name
+
+    @property
+    def received(self) -> int:
+        """Bytes that came of files in this session, those among them that are not whole yet."""
+        return self._received + sum(each.received for each in self._under_way)
 
     async def fetch(self, request: Request, target: Target) -> Response:
         """Ask for one URL; see `Fetcher.fetch`.
@@ -83,6 +90,7 @@ class Downloads:
     async def _fetch(self, request: Request, target: Target) -> Response:
         download = Download(self._folder, self._choice, self._max_bytes, request.url)
         headers = (*target.headers, *download.fields)
+        self._under_way.add(download)
         try:
             page = await self._fetcher.fetch(request, msgspec.structs.replace(target, headers=headers, sink=download))
         except FetchError as error:
@@ -91,6 +99,8 @@ class Downloads:
             raise download.failure from error
         finally:
             download.close()
+            self._under_way.discard(download)
+            self._received += download.received
         if download.is_refused:
             sentence = f"asking for all of {request.url}: its rest does not fit what had come"
             tell(logging.INFO, "asked_again", sentence, url=request.url, host=request.host)

@@ -98,7 +98,9 @@ class Engine:
         self.frontier = Frontier(
             scope, settings.crawl, settings.politeness, slots, probation, leaves_pending=parts.journal is not None
         )
-        self.ledger = Ledger(settings, self.frontier.hosts.delays)
+        downloads = parts.downloads
+        of_files = (lambda: 0) if downloads is None else (lambda: downloads.received)
+        self.ledger = Ledger(settings, self.frontier.hosts.delays, of_files)
         self._sampler = Sampler(self.ledger.timeline, lambda: moment(self))
         self.committer = Committer(parts.store, parts.journal, self._committed, self.fail, self._states, parts.archive)
         self._suspects: deque[Request] = deque()

@@ -56,6 +56,7 @@ class Download:
         fields: Header fields to send along: a range, where an earlier try left something.
         failure: Why nothing more can be written, None if nothing is wrong.
         is_file: Whether the body goes into a file.
+        received: Bytes that this try has written.
         is_refused: Whether the answer does not fit what was there, which is gone now; without it all would be well.
     """
 
@@ -68,6 +69,7 @@ class Download:
         self.failure: OSError | None = None
         self.headers: Headers = ()
         self.size = 0
+        self.received = 0
         self._total: int | None = None
         self._folder = folder
         self._choice = choice
@@ -188,6 +190,7 @@ class Download:
                     left = left[written:]
                     self.size += written
                     self._unchecked += written
+                    self.received += written
             if self._unchecked >= CHECK_BYTES:
                 self._unchecked = 0
                 self._folder.check_room()

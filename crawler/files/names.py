@@ -1,12 +1,14 @@
 """The name under which a body is saved: a function of its URL, so that it is the same whenever it is saved again.
 
-A plain URL (lower-case letters, digits and a few signs, no query, a suffix that fits the type) keeps its own path:
-`https://example.com/docs/report.pdf` is `example.com/docs/report.pdf`. Every other URL gets a flat name that ends in
-its fingerprint: `https://example.com/get?id=7` is `example.com/get-5f2d8a09c41b7e63.pdf`. So no two URLs share a name,
-also where the file system takes capitals for small letters, and no registry of names has to be kept:
+A plain URL (lower-case letters, digits and a few signs, a suffix that fits the type) keeps its own path:
+`https://example.com/docs/report.pdf` is `example.com/docs/report.pdf`. A plain query stands before the suffix,
+`/a/photo.png?w=80&h=60` is `a/photo+w=80+h=60.png`, and an empty folder is `_`, `/a//photo.png` is `a/_/photo.png`.
+Every other URL gets a flat name that ends in its fingerprint: `https://example.com/get?id=7` is
+`example.com/get-5f2d8a09c41b7e63.pdf`. So no two URLs share a name, also where the file system takes capitals for small
+letters, and no registry of names has to be kept:
 
-- Plain folders have no dot and all files have one, so no file stands where a folder is needed.
-- Plain names have no capitals, and none ends like a name with a fingerprint.
+- Plain folders have no dot and all files have one, so no file stands where a folder is needed; none is a lone `_`.
+- Plain names have no capitals and no `+` but before a query, and none ends like a name with a fingerprint.
 - http and other ports than the usual one show in the folder of the host, behind a `+`, which plain hosts do not have.
 """
 
@@ -31,6 +33,8 @@ _DEVICES = frozenset(
 )
 _PLAIN_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _PLAIN_FILE = re.compile(r"[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9_-]+)*\.([a-z0-9]{1,10})")
+# Without a dot, so that nobody can tell it from a suffix.
+_PLAIN_QUERY = re.compile(r"[a-z0-9_=-]+(?:&[a-z0-9_=-]+)*")
 _PLAIN_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _MARK = re.compile(r"-[0-9a-f]{16}(?:\.tar)?(?:\.[a-z0-9]{1,10})?\Z")
 _SUFFIX = re.compile(r"(?P<stem>.*?)(?:(?P<tar>\.tar)?\.(?P<suffix>[a-z0-9]{1,10}))?", re.IGNORECASE | re.DOTALL)
@@ -54,9 +58,12 @@ def path_of(url: str, content_type: str | None, disposition: str | None = None) 
     """
     kind = essence(content_type)
     folder = _host_folder(url)
-    segments = urls.split(url)[3][1:].split("/")  # a query makes the last one other than plain
-    if _is_plain(segments, kind, len(folder)):
-        return (folder, *segments)
+    path, mark, query = urls.split(url)[3][1:].partition("?")
+    *folders, name = path.split("/")
+    if mark:
+        name = _with_query(name, query)
+    if name and _is_plain([*folders, path.rpartition("/")[2]], kind, len(folder) + len(query)) and not _is_marked(name):
+        return (folder, *(each or "_" for each in folders), name)
     return flat_path_of(url, content_type, disposition)
 
 
@@ -99,6 +106,14 @@ def _as_utf8(data: bytes, otherwise: str) -> str:
         return otherwise
 
 
+def _with_query(name: str, query: str) -> str:
+    """A file's name with the query of its URL before the suffix; empty if the query is not plain."""
+    match = _SUFFIX.fullmatch(name)
+    if match is None or not _PLAIN_QUERY.fullmatch(query) or len(name) + len(query) >= MAX_NAME_BYTES:
+        return ""
+    return f"{match['stem']}+{query.replace('&', '+')}{match['tar'] or ''}.{match['suffix']}"
+
+
 def _is_plain(segments: list[str], kind: str, room: int) -> bool:
     """Whether a path can be a file's own as it stands."""
     *folders, name = segments
@@ -109,7 +124,7 @@ def _is_plain(segments: list[str], kind: str, room: int) -> bool:
         and not _is_marked(name)
         and len(folders) <= MAX_FOLDERS
         and room + sum(len(segment) + 1 for segment in segments) <= MAX_PATH_BYTES
-        and all(_PLAIN_FOLDER.fullmatch(folder) for folder in folders)
+        and all(not folder or _PLAIN_FOLDER.fullmatch(folder) for folder in folders)
         and not any(len(segment) > MAX_NAME_BYTES or _is_device(segment) for segment in segments)
     )
 

@@ -68,8 +68,7 @@ class Frontier:
         self.limits = PageLimits(crawl, scope)
         self._windows = Windows(memory_requests, self.limits)
         self._hosts = Hosts(scope, politeness, self._windows, self._delays)
-        waiting = (self._hosts, self._windows, self._delays)
-        self._patience = Patience(*waiting, crawl.patience_s, leaves_pending=leaves_pending)
+        self._patience = Patience(self._hosts, self._windows, self._delays, crawl.patience_s, leaves_pending)
         self.silence: Silence | None = None
         self.traps = TrapGuard(crawl.trap_pages if crawl.trap_guard else 0)
         self.hosts = HostViews(self._hosts, self.limits)

@@ -41,9 +41,7 @@ class Patience:
         leaves_pending: Whether a later session can ask the hosts that put the crawl off; if not, they are given up.
     """
 
-    def __init__(
-        self, hosts: Hosts, windows: Windows, delays: Delays, patience_s: float, *, leaves_pending: bool
-    ) -> None:
+    def __init__(self, hosts: Hosts, windows: Windows, delays: Delays, patience_s: float, leaves_pending: bool) -> None:
         self._hosts = hosts
         self._windows = windows
         self._delays = delays

@@ -41,16 +41,19 @@ class Ledger:
     Args:
         settings: All settings, by which the figures are judged.
         delays_of: What keeps two requests to a host apart; None where it is the crawl's delay for all.
+        of_files: Bytes that came of bodies that go into files.
     """
 
     def __init__(
         self,
         settings: Settings | None = None,
         delays_of: Callable[[str], HostDelays] | None = None,
+        of_files: Callable[[], int] = lambda: 0,
     ) -> None:
         self._settings = settings or Settings()
         delay_s = self._settings.politeness.delay_s
         self._usual = HostDelays(own_s=delay_s, gap_s=delay_s)
+        self._of_files = of_files
         self._delays_of = delays_of or (lambda host: self._usual)
         self.started_at = datetime.now(UTC)
         self.started = time.monotonic()
@@ -62,7 +65,7 @@ class Ledger:
         self.retries = 0
         self.robots = 0
         self.sitemaps = 0
-        self.wire_bytes = 0
+        self._body_bytes = 0  # Of answers that did not go into files.
         self.links = 0
         self.new_urls = 0
         self.fetch_s = 0.0  # The times of requests are summed although they overlap.
@@ -110,6 +113,11 @@ class Ledger:
     def answers(self) -> int:
         """URLs to which a server said something: pages and redirects."""
         return self.pages + self.outcomes["redirect"]
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes of all bodies as they were received, files that are not whole yet among them."""
+        return self._body_bytes + self._of_files()
 
     @property
     def requesting_s(self) -> float:
@@ -178,7 +186,7 @@ class Ledger:
         """An answer came."""
         stages, host = self._stages, self._ended(page.request.host, page.elapsed_s)
         count = len(page.body) if page.saved is None else page.saved.wire_bytes
-        self.wire_bytes += count
+        self._body_bytes += len(page.body)
         host.bytes += count
         self.fetch_s += page.elapsed_s
         host.fetch_s += page.elapsed_s

@@ -110,7 +110,9 @@ def _not_public(engine: Engine) -> list[str]:
 
 def _nothing(engine: Engine, ending: Ending) -> str:
     """Why there is not a single page."""
-    outcomes = engine.ledger.outcomes
+    outcomes, downloads = engine.ledger.outcomes, engine.parts.downloads
+    if downloads is not None and downloads.received and not outcomes:
+        return f"no file is whole yet: {size(downloads.received)} came, and a resume goes on with them"
     if outcomes["redirect"] and outcomes["redirect"] == outcomes.total():
         return "nothing but redirects came of the seeds; the log tells where they lead"
     if outcomes["failed"] or ending.why not in ("max_time", "stopped"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 import crawler
 from crawler.errors import UsageError
+from crawler.log.terminal import size
 from crawler.run.verify import verify
 from tests.contract.server import CLOSE, HANG, ScriptedServer, answer
 from tests.integration.conftest import ROOT, Record, read_records, run_cli
@@ -143,6 +145,20 @@ def test_a_download_that_fails_for_good_leaves_nothing(
     assert (record["file"], record["digest"], record["attempts"]) == (None, None, 1 + retries)
     assert list((run / "files").rglob("*")) == []
     assert verify(run) == []
+
+
+def test_what_came_of_a_file_that_is_not_whole_counts_as_received(
+    server: ScriptedServer, tmp_path: Path, options: list[object]
+) -> None:
+    """The summary, stats.json and what lies there say the same; a crawl that was stopped before did get something."""
+    server.script("/docs/report.pdf", answer(BODY[:CUT], "200 OK", PDF, TAG, length=len(BODY)), HANG)
+    config = tmp_path / "quick.toml"
+    config.write_text("[fetch]\nread_timeout_s = 1.0\n")
+    options += ["--config", config, "--retries", 0, "--no-robots", "--no-sitemaps"]
+    done = run_cli("crawl", f"{server.url}/docs/report.pdf", *options)
+    stats = json.loads((tmp_path / "run" / "stats.json").read_bytes())
+    assert stats["wire_bytes"] == CUT, done.stderr
+    assert f"{size(CUT)} received" in done.stderr
 
 
 # Kills and full disks

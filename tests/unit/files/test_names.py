@@ -148,7 +148,7 @@ def test_any_name_becomes_a_harmless_one(name: str, kind: str | None, suggestion
 
 pieces = st.sampled_from(
     "a A a.pdf A.pdf a.PDF a.tar.gz b a.b ? ?a.pdf ?x %61 a%2Epdf index.html a-0123456789abcdef.pdf con ſ.pdf s.pdf "
-    "K.pdf k.pdf é.pdf e\u0301.pdf ß.pdf ss.pdf ".split(" ")
+    "_ a.pdf?x=1 a.tar.gz?x a.gz?x a.pdf?x=1&y=2 a+x=1.pdf K.pdf k.pdf é.pdf e\u0301.pdf ß.pdf ss.pdf ".split(" ")
 )
 origins = st.sampled_from(
     "https://a.example http://a.example https://a.example:80 http://a.example:443 http://a.example:8080 "
@@ -195,6 +195,10 @@ def test_a_name_of_another_url_cannot_be_forged() -> None:
         ("http://example.com/a.pdf", "application/pdf", "example.com+http/a.pdf"),
         ("http://127.0.0.1:8080/a.pdf", "application/pdf", "127.0.0.1+http+8080/a.pdf"),
         ("https://example.com:8443/a.pdf", "application/pdf", "example.com+8443/a.pdf"),
+        (f"{HOME}//image.png", "image/png", "example.com/_/image.png"),
+        (f"{HOME}/a//b///image.png", "image/png", "example.com/a/_/b/_/_/image.png"),
+        (f"{HOME}/image.png?w=80&h=60", "image/png", "example.com/image+w=80+h=60.png"),
+        (f"{HOME}/a.tar.gz?id=7", "application/gzip", "example.com/a+id=7.tar.gz"),
     ],
 )
 def test_a_plain_url_keeps_its_path(url: str, kind: str, path: str) -> None:
