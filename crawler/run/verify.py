@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from crawler import urls, warc
-from crawler.errors import DamageError, UsageError
+from crawler.errors import DamageError, RunError, UsageError
 from crawler.log.terminal import counted
 from crawler.models import OUTCOMES, Record
 from crawler.run import file_checks
@@ -51,7 +51,7 @@ def verify(folder: Path) -> list[str]:
         folder: The run's folder; nothing in it is changed.
 
     Raises:
-        RunError: If there is no room for temporary files.
+        RunError: If this user may not read it, or there is no room for temporary files.
     """
     return examine(folder).faults
 
@@ -64,6 +64,9 @@ def examine(folder: Path, *, is_thorough: bool = True) -> Verification:
         is_thorough: Whether saved files and the inside of the WARC are read too, which takes longest.
     """
     faults, run = Faults(), Run(folder)
+    for path in (run.state, run.journal, run.warc):
+        if not _may_read(path):  # which says nothing of damage
+            raise RunError(f"cannot read {path}: permission denied; it is for whoever crawled it to check")
     with StateChecks(run.state, faults) as state:
         return _Check(run, state, faults, is_thorough=is_thorough).findings()
 
@@ -85,6 +88,16 @@ def refuse_damaged(run: Run) -> None:
             f"{run.folder} is damaged: {faults[0]}{more}; `crawler verify {run.folder}` tells all, with --repair it "
             "makes a damaged state anew, and `crawler export` still reads the records"
         )
+
+
+def _may_read(path: Path) -> bool:
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        return False
+    except OSError:  # what is missing is for the checks to tell
+        pass
+    return True
 
 
 class _Check:
@@ -134,6 +147,9 @@ class _Check:
         return Verification(self._faults.sentences(), self._records, self._state.count)
 
     def _check_settings(self) -> None:
+        if not _may_read(self._run.settings):  # its headers may be secrets, so others have no business there
+            self._keeps_answers = self._run.warc.exists()
+            return
         try:
             self._keeps_answers = settings_file.load(self._run.settings, {}).output.warc
         except UsageError as error:

@@ -1,4 +1,4 @@
-"""Servers that ask to be left alone: what is waited for, what stays pending, and what the records say."""
+"""What is asked for again and what is waited for: Retry-After, patience, and the attempts that records count."""
 
 from __future__ import annotations
 

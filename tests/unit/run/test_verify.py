@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 from zlib import crc32
 
@@ -13,6 +14,7 @@ import pytest
 
 from crawler.cli import Parser
 from crawler.commands import verify as command
+from crawler.errors import DamageError, RunError
 from crawler.records import record_line
 from crawler.run import verify
 from crawler.store import snapshot
@@ -20,6 +22,8 @@ from crawler.store.base import ALL_SHARDS, Done, Output
 from crawler.store.sqlite import SqliteStore
 from tests.unit.made_run import MadeRun, alter, done, found, full_run
 from tests.unit.run.damage import flip
+
+NOBODY = 65_534  # a user that owns nothing
 
 
 @pytest.fixture
@@ -182,3 +186,23 @@ def test_the_store_can_still_be_opened_after_a_check(folder: Path) -> None:
     verify.verify(folder)
     SqliteStore(folder / "state.sqlite", is_new=False).close(is_clean=True)
     assert verify.verify(folder) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_what_another_user_may_not_read_is_no_damage() -> None:
+    """Whoever may read the outputs can check them, run.toml aside, which may hold secrets; the rest is told."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        folder = full_run(Path(place) / "run").close()
+        folder.chmod(0o755)
+        try:
+            os.seteuid(NOBODY)
+            assert verify.verify(folder) == []
+            os.seteuid(0)
+            (folder / "records.jsonl").chmod(0o600)
+            os.seteuid(NOBODY)
+            with pytest.raises(RunError, match=r"cannot read .*records\.jsonl: permission denied") as caught:
+                verify.verify(folder)
+        finally:
+            os.seteuid(0)
+    assert not isinstance(caught.value, DamageError)
