@@ -24,7 +24,7 @@ from crawler.export import formats as table
 from crawler.export.selection import select
 from crawler.fetch import STRATEGIES
 from crawler.log.crawl_log import logging_to
-from crawler.log.terminal import JsonTerminal, counted, printable_json
+from crawler.log.terminal import JsonTerminal, counted, printable_json, size
 from crawler.run import folder as runs
 from crawler.run.reparse import Reparse
 from crawler.scope import seeds
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from crawler.view.dashboard import Dashboard
 
 MAX_NOTES = 10  # So many notes on how seeds were read are told.
+TELL_CHECK_BYTES = 256 * 1024 * 1024  # The check of a run that holds more is told before it begins.
 
 
 def crawl(arguments: argparse.Namespace) -> int:
@@ -123,8 +124,14 @@ def resume(arguments: argparse.Namespace) -> int:
         if not arguments.quiet:
             for note in without_effect(overrides(arguments), given.sites, place):
                 _say(note)
-            _say(f"Going on with {run.folder}")
+            _say(f"Going on with {run.folder}{_check_first(run)}")
         return _crawl(arguments, chosen, given, run, before, dashboard)
+
+
+def _check_first(run: runs.Run) -> str:
+    """What to say of the check that comes first, where that takes a while."""
+    held = sum(path.stat().st_size for path in (run.state, run.journal, run.warc) if path.exists())
+    return f", after a check of the {size(held)} that it holds" if held > TELL_CHECK_BYTES else ""
 
 
 def reparse(arguments: argparse.Namespace) -> int:
