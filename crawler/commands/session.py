@@ -78,7 +78,7 @@ def run_session(
             if ending.why != "stopped":
                 kept = _write_files(run, settings, written, replaces=engine.has_pages)
             if output.report and (has_news or not run.report.exists()) and AT_ONCE not in ending.cause:
-                from crawler.report import page  # with the pictures, which most crawls end without
+                from crawler.report import page  # It brings the code of pictures, which most crawls end without.
 
                 written.append(page.write(run))
     return Session(engine, ending, stats, written, kept)

@@ -115,7 +115,7 @@ def _lines(journal: Path, length: int | None) -> Iterator[bytes]:
                 raise RunError(f"{journal} breaks off inside a line; `crawler verify` tells more")
             left -= len(line)
             try:
-                line.decode()  # or what is passed on unread could be no text
+                line.decode()  # What is passed on unread could be no text otherwise.
             except UnicodeDecodeError as error:
                 raise RunError(
                     f"a line of the journal is not UTF-8 ({error.reason}): {line[:200]!r}; `crawler verify` tells more"

@@ -134,7 +134,7 @@ class _Protocol(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         answer, exchange = self._answer, self._exchange
-        if answer is None or exchange is None:  # nobody asked
+        if answer is None or exchange is None:  # Nobody has asked for anything on this connection.
             self._end()
             return
         exchange.was_idle = False

@@ -61,7 +61,7 @@ for _line in _LABELS.strip().splitlines():
 
 _SPACE = "\t\n\f\r "
 _NOT_ASCII = ("utf-16", "iso-2022-jp", "replacement")  # ASCII bytes mean something else there
-_USUAL = "windows-1252"  # of pages that are not UTF-8 and do not say what they are
+_USUAL = "windows-1252"  # Pages that are not UTF-8 and do not say what they are have this encoding.
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
 
 

@@ -41,9 +41,10 @@ _AMBIGUOUS = {
     "big5": ((b"\xa2\x41", "\uff0f"), (b"\xa2\x42", "\uff3c")),
     "euc-jp": ((b"\x8f\xa2\xb7", "~"),),
 }
-_MAX_BLOCK_TOKENS = 16  # that are read behind a fault before Python's codec goes on: where one is, others are near
+# So many tokens are read behind a fault before Python's codec goes on: where one fault is, others are near.
+_MAX_BLOCK_TOKENS = 16
 _REPLACEMENT = "\ufffd"
-_whole = itemgetter(0)  # of a match
+_whole = itemgetter(0)  # It gives all of a match.
 
 
 def decode(body: bytes, encoding: str) -> str:

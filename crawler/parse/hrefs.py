@@ -31,7 +31,7 @@ _CACHED_HREF_CHARS = 512
 _CACHED_TARGETS = 100_000  # about 30 MiB
 _MAX_UPS = 8  # The way of an href with this many `../` at most is remembered.
 
-Place = tuple[int, str]  # which of a base's `starts`, and what comes behind it
+Place = tuple[int, str]  # This is one of a base's `starts`, and what comes behind it.
 
 
 class Base:

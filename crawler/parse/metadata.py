@@ -89,7 +89,7 @@ def images_of(images: Iterable[Attributes], join: Join, limit: int) -> list[tupl
             break
         source, text = attributes.get("src"), attributes.get("alt")
         if not source or source.startswith("data:"):
-            source = attributes.get("data-src")  # where scripts have it that load images as they come into view
+            source = attributes.get("data-src")  # Scripts that load images as they come into view have it there.
         if source and (target := join(source)):
             found[target, fold(text) if text is not None else None] = None
     return list(found)

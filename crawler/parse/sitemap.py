@@ -146,7 +146,7 @@ def _take(parser: etree.XMLPullParser, sitemap: Sitemap) -> bool:
         parent = element.getparent()
         place = _PLACES.get(_local_name(parent)) if parent is not None else None
         is_place = place is not None and place[0] == _local_name(element) and not _is_foreign(element, parent)
-        if is_place and place is not None and not len(element):  # with others inside it was never closed
+        if is_place and place is not None and not len(element):  # An element with others inside was never closed.
             url = _atom_target(element) if _local_name(parent) == "entry" else element.text
             sitemap.add(url or "", is_sitemap=place[1])
         _forget(element)

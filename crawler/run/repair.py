@@ -33,7 +33,7 @@ from crawler.store.sqlite import SqliteStore
 
 CHUNK = 500  # This many URLs are put into the new state at once.
 BUFFER_BYTES = 1024 * 1024
-SUFFIXES = ("", "-wal", "-shm")  # of the files of one SQLite database
+SUFFIXES = ("", "-wal", "-shm")  # The files of one SQLite database end in these.
 
 Item = TypeVar("Item")
 

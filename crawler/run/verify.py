@@ -65,7 +65,7 @@ def examine(folder: Path, *, is_thorough: bool = True) -> Verification:
     """
     faults, run = Faults(), Run(folder)
     for path in (run.state, run.journal, run.warc):
-        if not _may_read(path):  # which says nothing of damage
+        if not _may_read(path):  # That says nothing of damage.
             raise RunError(f"cannot read {path}: permission denied; it is for whoever crawled it to check")
     with StateChecks(run.state, faults) as state:
         return _Check(run, state, faults, is_thorough=is_thorough).findings()

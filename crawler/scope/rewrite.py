@@ -82,7 +82,7 @@ class UrlRules(Struct, frozen=True):
                 place, rule = place[:start] + path, "session_ids"
         if not mark:
             return place, rule
-        kept: list[tuple[str, str]] = []  # name and pair
+        kept: list[tuple[str, str]] = []  # Each has the name, and the whole pair.
         for pair in query.split("&"):
             name, _, value = pair.partition("=")
             if why := self._unwanted(unquote(name) if "%" in name else name, value):

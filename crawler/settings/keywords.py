@@ -116,5 +116,5 @@ class Options(TypedDict, total=False):
     report: bool
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
-    # of the library alone
+    # The library alone takes these.
     rules: Mapping[str, Mapping[str, Any]]

@@ -36,7 +36,7 @@ class Journal:
             os.close(self._descriptor)
             raise RunError(f"{path} has {size:,} bytes of {length:,} that were committed; `crawler verify` tells more")
         self.cut(length)
-        sync_folder(path.parent)  # or the file's own name could be lost with the power
+        sync_folder(path.parent)  # The file's own name could be lost with the power otherwise.
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Write lines that end in a newline; nothing is durable before `sync`.

@@ -122,7 +122,7 @@ class RecordChecks:
         except RunError as error:
             self._faults.add("answers", str(error))
             return
-        except OSError:  # that it cannot be read was said with its batches
+        except OSError:  # The check of its batches has said that it cannot be read.
             return
         self._faults.extend(
             "records without their answer",

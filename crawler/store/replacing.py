@@ -27,7 +27,7 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
         raise UsageError(f"cannot write {target}: it is a folder")
     part = target.with_name(f".{target.name}.part")
     try:
-        part.unlink(missing_ok=True)  # of an export that was killed, or a link that somebody put there
+        part.unlink(missing_ok=True)  # An export that was killed, or somebody else, may have left it.
         file = part.open("xb")
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror}") from None

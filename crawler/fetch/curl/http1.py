@@ -26,7 +26,7 @@ from crawler.models import Headers
 
 MAX_READS = 16  # pieces taken from one connection before others have their turn
 
-_room = memoryview(bytearray(READ_BYTES))  # where every connection reads; what is in it is copied at once
+_room = memoryview(bytearray(READ_BYTES))  # Every connection reads into it, and what came is copied at once.
 
 
 class StaleConnection(FetchError):
@@ -149,7 +149,7 @@ class Connection:
     def _take(self, data: bytes) -> None:
         """Take bytes of an answer."""
         exchange, answer = self._exchange, self._answer
-        if exchange is None or answer is None:  # nobody asked
+        if exchange is None or answer is None:  # Nobody has asked for anything on this connection.
             self._pool.drop(self)
             return
         self._may_be_stale = False

@@ -191,4 +191,4 @@ def _fields(url: str, headers: Headers) -> list[bytes]:
     fields += [f"{name}: {value}" if value else f"{name};" for name, value in headers]
     if not any(name.lower() == "accept" for name, _ in headers):
         fields.append("Accept:")  # libcurl's own
-    return [field.encode() for field in fields]  # of text pycurl takes ASCII alone
+    return [field.encode() for field in fields]  # pycurl takes no text but ASCII.

@@ -20,7 +20,7 @@ from crawler.fetch.dial.target import DialRefused
 DNS_CACHE_S = 600  # longer than any fetch may look for its addresses; libcurl then forgets them
 HAS_HTTP2 = bool(pycurl.version_info()[4] & pycurl.VERSION_HTTP2)
 
-E_WEIRD_SERVER_REPLY, E_HTTP2_STREAM, E_PROXY, E_TOO_LARGE = 8, 92, 97, 100  # for which pycurl has no names
+E_WEIRD_SERVER_REPLY, E_HTTP2_STREAM, E_PROXY, E_TOO_LARGE = 8, 92, 97, 100  # pycurl has no names for these.
 
 _PROXY_CODES = frozenset(
     {
@@ -92,7 +92,7 @@ class Easy:
         curl.setopt(pycurl.PATH_AS_IS, 1)
         curl.setopt(pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
-        curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)  # or later
+        curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)  # It takes later versions, too.
         curl.unsetopt(pycurl.CAPATH)  # what libcurl was built with
         if access.authorities:
             curl.unsetopt(pycurl.CAINFO)

@@ -26,7 +26,7 @@ from crawler.settings.groups import KIB
 
 MAX_PER_ANSWER = 50  # Set-Cookie fields that are looked at
 MAX_FIELD_CHARS = 8 * KIB  # A Set-Cookie field has this many characters at most, attributes included.
-MAX_COOKIE_BYTES = 4 * KIB  # name and value
+MAX_COOKIE_BYTES = 4 * KIB  # A cookie, name and value together, has this many bytes at most.
 MAX_ATTRIBUTES = 40  # A cookie has this many attributes at most; there are seven in use.
 MAX_ATTRIBUTE_CHARS = KIB
 MAX_PER_SITE = 180  # a site is a registrable domain

@@ -139,7 +139,8 @@ class Resolver:
                 answer = await self._try(host)
                 if not isinstance(answer, FetchError) or answer.reason == "dns_not_found":
                     break
-        if not (isinstance(answer, FetchError) and answer.reason == "no_resources"):  # that says nothing of the name
+        # A shortage says nothing of the name.
+        if not (isinstance(answer, FetchError) and answer.reason == "no_resources"):
             self._remember(host, answer, _ttl_s(answer))
         return answer
 

@@ -49,7 +49,7 @@ def read(html: str, url: str, document: Document, form: Literal["text", "markdow
     return Article(
         text=text,
         title=found.title or document.title,
-        author=document.metadata.author or found.author,  # which takes names apart, and an address for one
+        author=document.metadata.author or found.author,  # trafilatura takes names apart, and an address for one.
         date=date,
         language=found.language or document.lang,
     )

@@ -112,7 +112,7 @@ class _Line:
     def __init__(self) -> None:
         self._text: list[str] = []
         self._markdown: list[str] = []
-        self._open: list[int] = []  # where the text of each open inline element begins; -1 if a block ended since
+        self._open: list[int] = []  # Where the text of each open inline element begins; -1 if a block ended since.
         self._codes = 0
         self.links = 0  # open links
         self.linked = 0  # characters of links since the last time

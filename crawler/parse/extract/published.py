@@ -95,7 +95,7 @@ def _days_of_lines(tree: Any) -> Iterator[str]:
 def _text(element: Any) -> str:
     """The element's text, as far as a date may be long; of a longer one nothing is a statement."""
     pieces: list[str] = []
-    room = 2 * MAX_DATE_CHARS  # with white space that folds
+    room = 2 * MAX_DATE_CHARS  # White space that folds needs room, too.
     for piece in element.itertext():
         room -= len(piece)
         if room < 0:
