@@ -48,7 +48,7 @@ _SKIP = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # aiohttp's
 _NO_FIELDS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 
 
-class _Exchange:
+class FetchState:
     """One fetch, as far as it has come; the parts of aiohttp that are replaced here write into it.
 
     Args:
@@ -105,7 +105,7 @@ class _Exchange:
         self.truncated = "time"
 
 
-_exchange: ContextVar[_Exchange] = ContextVar("exchange")
+_state: ContextVar[FetchState] = ContextVar("state")
 
 
 class _Protocol(ResponseHandler):
@@ -119,25 +119,25 @@ class _Protocol(ResponseHandler):
         # The loop makes it when there is a connection, and before TLS.
         self.connected_at = time.monotonic()
         self.uses = 0
-        self._exchange: _Exchange | None = None
+        self._state: FetchState | None = None
         self._answer: AnswerParser | None = None
         self._body: StreamReader | None = None
 
     def set_response_params(self, **params: Any) -> None:
         """Expect the next answer; the parameters are those of aiohttp's parser."""
         self.uses += 1
-        exchange = _exchange.get()
-        exchange.was_idle = self.uses > 1
-        self._exchange = exchange
-        self._answer = AnswerParser(exchange.target.limits)
+        state = _state.get()
+        state.was_idle = self.uses > 1
+        self._state = state
+        self._answer = AnswerParser(state.target.limits)
         self._body = None
 
     def data_received(self, data: bytes) -> None:
-        answer, exchange = self._answer, self._exchange
-        if answer is None or exchange is None:  # Nobody has asked for anything on this connection.
+        answer, state = self._answer, self._state
+        if answer is None or state is None:  # Nobody has asked for anything on this connection.
             self._end()
             return
-        exchange.was_idle = False
+        state.was_idle = False
         try:
             piece = answer.feed(data)
         except FetchError as error:
@@ -149,19 +149,19 @@ class _Protocol(ResponseHandler):
         if self._body is not None:
             self._body.feed_data(piece)
             if answer.is_complete or answer.broken is not None:
-                self._finish(answer, exchange)
+                self._finish(answer, state)
 
     def _pass_head(self, answer: AnswerParser) -> None:
         self._body = self._payload = StreamReader(self, READ_BYTES, loop=self._loop)
-        assert self._exchange is not None
-        self._exchange.headers = answer.headers
+        assert self._state is not None
+        self._state.headers = answer.headers
         message = RawResponseMessage(HttpVersion11, answer.status, "", _NO_FIELDS, (), False, None, False, False)
         self.feed_data((message, self._body))
 
-    def _finish(self, answer: AnswerParser, exchange: _Exchange) -> None:
+    def _finish(self, answer: AnswerParser, state: FetchState) -> None:
         """The body has ended, well or not; the connection goes back to the pool if it can."""
-        exchange.is_broken = answer.broken is not None
-        body, self._body, self._answer, self._exchange = self._body, None, None, None
+        state.is_broken = answer.broken is not None
+        body, self._body, self._answer, self._state = self._body, None, None, None
         if not answer.can_reuse:
             self._end()
         assert body is not None
@@ -184,11 +184,11 @@ class _Protocol(ResponseHandler):
             self._resume_transport_reading()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        answer, exchange = self._answer, self._exchange
-        if self._body is not None and answer is not None and exchange is not None:
+        answer, state = self._answer, self._state
+        if self._body is not None and answer is not None and state is not None:
             answer.feed_eof(is_clean=exc is None)
             self.force_close()
-            self._finish(answer, exchange)
+            self._finish(answer, state)
         super().connection_lost(exc)
 
 
@@ -208,13 +208,13 @@ class _Connector(aiohttp.TCPConnector):
 
     async def connect(self, req: ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Connection:
         """A connection from the pool, or a new one."""
-        exchange = _exchange.get()
+        state = _state.get()
         connection = await super().connect(req, traces, timeout)
-        while exchange.needs_fresh and connection.protocol.uses:  # type: ignore[union-attr]
+        while state.needs_fresh and connection.protocol.uses:  # type: ignore[union-attr]
             connection.close()
             connection = await super().connect(req, traces, timeout)
-        exchange.note_dial(connection.protocol, req.is_ssl())  # type: ignore[arg-type]
-        exchange.enter("head", exchange.target.limits.first_byte_timeout_s)
+        state.note_dial(connection.protocol, req.is_ssl())  # type: ignore[arg-type]
+        state.enter("head", state.target.limits.first_byte_timeout_s)
         return connection
 
     def close_idle(self) -> None:
@@ -234,7 +234,7 @@ class _Vetted(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        addresses = self._proxy.addresses if self._proxy else _exchange.get().target.addresses
+        addresses = self._proxy.addresses if self._proxy else _state.get().target.addresses
         return [
             ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
             for address in addresses
@@ -305,73 +305,73 @@ class AsyncioFetcher:
 
     async def fetch(self, request: Request, target: Target) -> Response:
         """Ask for one URL; see `Fetcher.fetch`."""
-        exchange = _Exchange(target, self._counter)
-        token = _exchange.set(exchange)
+        state = FetchState(target, self._counter)
+        token = _state.set(state)
         try:
             with translated(_ERRORS):
                 try:
-                    async with exchange.clock:
-                        await self._ask(request, exchange)
-                        await self._read(request, exchange)
+                    async with state.clock:
+                        await self._ask(request, state)
+                        await self._read(request, state)
                 except TimeoutError:
-                    if not exchange.clock.expired():
+                    if not state.clock.expired():
                         raise
-                    exchange.give_up()
+                    state.give_up()
         except BaseException as error:
-            exchange.intake.discard()
-            tell_sends(error, exchange.sends)
+            state.intake.discard()
+            tell_sends(error, state.sends)
             raise
         finally:
-            _exchange.reset(token)
-            if exchange.response is not None and not exchange.response.closed:
-                exchange.response.close()
+            _state.reset(token)
+            if state.response is not None and not state.response.closed:
+                state.response.close()
         return make_page(
             request,
-            (exchange.status, exchange.headers),
-            exchange.intake.take(),
-            (exchange.started, exchange.head_at),
+            (state.status, state.headers),
+            state.intake.take(),
+            (state.started, state.head_at),
             self.name,
-            complete=exchange.truncated is not None or not exchange.is_broken,
-            truncated=exchange.truncated,
-            dial=exchange.dial,
-            sends=exchange.sends,
+            complete=state.truncated is not None or not state.is_broken,
+            truncated=state.truncated,
+            dial=state.dial,
+            sends=state.sends,
         )
 
-    async def _ask(self, request: Request, exchange: _Exchange) -> None:
+    async def _ask(self, request: Request, state: FetchState) -> None:
         """Send the request and wait for the answer's head; once more if a kept connection turns out to be dead."""
         url = URL(request.url, encoded=True)
-        headers = CIMultiDict((("Host", authority(request.url)), *exchange.target.headers))
+        headers = CIMultiDict((("Host", authority(request.url)), *state.target.headers))
         try:
-            exchange.response = await self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy)
+            state.response = await self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy)
         except aiohttp.ClientConnectionError:
-            if not exchange.was_idle:
+            if not state.was_idle:
                 raise
-            exchange.needs_fresh = True
-            exchange.sends += 1
-            exchange.enter("connect", exchange.target.limits.connect_timeout_s)
-            exchange.response = await self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy)
-        exchange.head_at = time.monotonic()
-        exchange.status = exchange.response.status
-        if raw := exchange.response.raw_headers:  # the answer was read by aiohttp itself
-            exchange.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
+            state.needs_fresh = True
+            state.sends += 1
+            state.enter("connect", state.target.limits.connect_timeout_s)
+            state.response = await self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy)
+        state.head_at = time.monotonic()
+        state.status = state.response.status
+        if raw := state.response.raw_headers:  # the answer was read by aiohttp itself
+            state.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
 
-    async def _read(self, request: Request, exchange: _Exchange) -> None:
+    async def _read(self, request: Request, state: FetchState) -> None:
         """Read the body, as far as it is wanted."""
-        response = exchange.response
+        response = state.response
         assert response is not None
-        limits = exchange.target.limits
-        exchange.truncated = exchange.intake.begin(request.kind, exchange.status, exchange.headers)
-        if exchange.truncated is not None:
+        limits = state.target.limits
+        state.truncated = state.intake.begin(request.kind, state.status, state.headers)
+        if state.truncated is not None:
             return
         content = response.content
         while True:
             if not content.is_eof():
-                exchange.enter("body", limits.read_timeout_s)
+                state.enter("body", limits.read_timeout_s)
             piece = await content.readany()
             if not piece:
                 return
-            if exchange.intake.add(piece, time.monotonic()):
-                exchange.truncated = "length"
+            if state.intake.add(piece, time.monotonic()):
+                state.truncated = "length"
                 return
 
     def close_idle(self) -> None:

@@ -28,7 +28,7 @@ from crawler.models import Request
 
 MIN_POOLS = 64  # hosts whose connections are kept
 
-current = threading.local()  # .exchange: what this thread is fetching
+current = threading.local()  # .state: what this thread is fetching
 
 
 class FetchState:
@@ -133,12 +133,12 @@ class _Answer(http.client.HTTPResponse):
         self._rest = b""
 
     def begin(self) -> None:
-        """Read the head. What it says stays with the exchange; the libraries see no fields and no framing."""
-        exchange: FetchState = current.exchange
-        exchange.answer = answer = AnswerParser(exchange.target.limits)
-        exchange.register(self._sock)
+        """Read the head. What it says is kept in the state of the fetch; the libraries see no fields and no framing."""
+        state: FetchState = current.state
+        state.answer = answer = AnswerParser(state.target.limits)
+        state.register(self._sock)
         while not answer.status:
-            data = self._receive(exchange)
+            data = self._receive(state)
             if not data:
                 answer.feed_eof()
             self._rest = answer.feed(data)
@@ -150,14 +150,14 @@ class _Answer(http.client.HTTPResponse):
 
     def read1(self, n: int = -1) -> bytes:
         """The next piece of the body; nothing at its end, be it a good or a bad one."""
-        exchange: FetchState = current.exchange
-        answer = exchange.answer
+        state: FetchState = current.state
+        answer = state.answer
         assert answer is not None
         piece, self._rest = self._rest, b""
         while not piece and not answer.is_complete and answer.broken is None:
-            exchange.enter("body", exchange.target.limits.read_timeout_s)
+            state.enter("body", state.target.limits.read_timeout_s)
             try:
-                data = self._receive(exchange)
+                data = self._receive(state)
             except OSError:
                 answer.feed_eof(is_clean=False)
                 break
@@ -171,27 +171,27 @@ class _Answer(http.client.HTTPResponse):
             self.close()
         return piece
 
-    def _receive(self, exchange: FetchState) -> bytes:
-        self._sock.settimeout(exchange.left())
+    def _receive(self, state: FetchState) -> bytes:
+        self._sock.settimeout(state.left())
         try:
             data = self._sock.recv(READ_BYTES)
         except TimeoutError as error:
-            raise exchange.late() from error
+            raise state.late() from error
         except OSError as error:
-            if exchange.is_stopped:
-                raise exchange.late() from error
-            if exchange.phase == "head":
+            if state.is_stopped:
+                raise state.late() from error
+            if state.phase == "head":
                 raise FetchError("connection_lost", f"{type(error).__name__}: {error}") from error
             raise
-        if exchange.is_stopped:
-            raise exchange.late()
+        if state.is_stopped:
+            raise state.late()
         if data:
-            exchange.was_idle = False
+            state.was_idle = False
         return data
 
 
 class _Connection(HTTPConnection):
-    """A connection that dials the vetted addresses of the exchange and sends the canonical URL byte for byte."""
+    """A connection that dials the vetted addresses of the fetch and sends the canonical URL byte for byte."""
 
     def response_class(self, sock: socket.socket, method: str | None = None) -> _Answer:  # type: ignore[override]
         """What http.client reads an answer with."""
@@ -199,45 +199,45 @@ class _Connection(HTTPConnection):
 
     def connect(self) -> None:
         """Connect, TLS included, within the time for it."""
-        exchange: FetchState = current.exchange
+        state: FetchState = current.state
         try:
             super().connect()
         except TimeoutError as error:
-            raise exchange.late() from error
+            raise state.late() from error
         except OSError as error:
             raise system_error(error) from error
         if isinstance(self, HTTPSConnection):
-            exchange.tls_s = time.monotonic() - exchange.connected_at
+            state.tls_s = time.monotonic() - state.connected_at
 
     def _new_conn(self) -> socket.socket:
-        exchange: FetchState = current.exchange
-        exchange.enter("connect", exchange.target.limits.connect_timeout_s)
+        state: FetchState = current.state
+        state.enter("connect", state.target.limits.connect_timeout_s)
         failure, began = OSError("no address to dial"), time.monotonic()
-        for tried, address in enumerate(exchange.addresses):
+        for tried, address in enumerate(state.addresses):
             try:
-                sock = self._dial(address, exchange.left() / (len(exchange.addresses) - tried), exchange)
-                exchange.connected_at = time.monotonic()
-                exchange.connect_s = exchange.connected_at - began
+                sock = self._dial(address, state.left() / (len(state.addresses) - tried), state)
+                state.connected_at = time.monotonic()
+                state.connect_s = state.connected_at - began
                 return sock
             except OSError as error:
                 failure = error
-        exchange.left()
+        state.left()
         if self.proxy:
             raise FetchError("proxy_failed", str(failure)) from failure
         raise failure
 
-    def _dial(self, address: str, timeout_s: float, exchange: FetchState) -> socket.socket:
+    def _dial(self, address: str, timeout_s: float, state: FetchState) -> socket.socket:
         port = self.port
         assert port is not None
-        if not exchange.guard.permits(address, port):
+        if not state.guard.permits(address, port):
             raise DialRefused(f"{address} port {port} is not on the public internet")
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         try:
-            exchange.register(sock)
+            state.register(sock)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(timeout_s)
             sock.connect((address, port))
-            sock.settimeout(exchange.left())  # what is left of the time to connect is for TLS
+            sock.settimeout(state.left())  # what is left of the time to connect is for TLS
         except BaseException:
             sock.close()
             raise
@@ -252,24 +252,24 @@ class _Connection(HTTPConnection):
             raise FetchError("proxy_failed", str(error)) from error
 
     def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
-        """Write the request line from the exchange; `url` has been re-quoted on its way here."""
-        exchange: FetchState = current.exchange
-        target = exchange.request.url if self.proxy_is_forwarding else request_target(exchange.request.url)
+        """Write the request line from the state of the fetch; `url` has been re-quoted on its way here."""
+        state: FetchState = current.state
+        target = state.request.url if self.proxy_is_forwarding else request_target(state.request.url)
         super().putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        self.putheader("Host", authority(exchange.request.url))
-        for name, value in exchange.target.headers:
+        self.putheader("Host", authority(state.request.url))
+        for name, value in state.target.headers:
             self.putheader(name, value.encode().decode("latin-1"))  # what http.client makes UTF-8 on the wire of
 
     def request(self, *args: Any, **options: Any) -> None:
         """Send the request; what fails on a connection that was kept is a lost connection, TLS or not."""
-        exchange: FetchState = current.exchange
+        state: FetchState = current.state
         try:
             super().request(*args, **options)
         except (BrokenPipeError, ConnectionResetError):
             pass  # an answer may have come all the same
         except OSError as error:
             raise FetchError("connection_lost", f"{type(error).__name__}: {error}") from error
-        exchange.enter("head", exchange.target.limits.first_byte_timeout_s)
+        state.enter("head", state.target.limits.first_byte_timeout_s)
 
 
 class _SecureConnection(_Connection, HTTPSConnection):
@@ -283,15 +283,15 @@ class _Pool(HTTPConnectionPool):
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection = super()._get_conn(timeout)
-        exchange: FetchState = current.exchange
-        if exchange.needs_fresh:
+        state: FetchState = current.state
+        if state.needs_fresh:
             connection.close()
-        exchange.was_idle = not connection.is_closed
+        state.was_idle = not connection.is_closed
         return connection
 
     def _put_conn(self, connection: Any) -> None:
         # A thread that was left behind has been replaced, its connection too: taken back, it would be one too many.
-        if not current.exchange.is_stopped:
+        if not current.state.is_stopped:
             super()._put_conn(connection)
         elif connection is not None:
             connection.close()

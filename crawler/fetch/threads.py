@@ -94,92 +94,92 @@ class ThreadsFetcher:
 
     async def fetch(self, request: Request, target: Target) -> Response:
         """Ask for one URL; see `Fetcher.fetch`."""
-        exchange = FetchState(request, target, self._guard, self._counter, self._proxy)
-        call = self._workers.submit(lambda: self._run(exchange), unclaimed=lambda page: exchange.intake.discard())
-        self._under_way.add(exchange)
-        self._watch(call, exchange)
+        state = FetchState(request, target, self._guard, self._counter, self._proxy)
+        call = self._workers.submit(lambda: self._run(state), unclaimed=lambda page: state.intake.discard())
+        self._under_way.add(state)
+        self._watch(call, state)
         try:
             page: Response = await call.future
             return page
         except asyncio.CancelledError:
-            exchange.stop()
+            state.stop()
             call.disclaim()
             raise
         finally:
-            self._under_way.discard(exchange)
-            if exchange.watchdog is not None:
-                exchange.watchdog.cancel()
+            self._under_way.discard(state)
+            if state.watchdog is not None:
+                state.watchdog.cancel()
 
-    def _watch(self, call: Call, exchange: FetchState) -> None:
+    def _watch(self, call: Call, state: FetchState) -> None:
         """Stop a thread when it is overdue, and leave it behind if that does not wake it."""
         loop = asyncio.get_running_loop()
-        left = exchange.overdue_at + WATCHDOG_GRACE_S - time.monotonic()
-        if left <= 0 and not exchange.has_begun:  # it still waits for a thread, and then has all of its time
+        left = state.overdue_at + WATCHDOG_GRACE_S - time.monotonic()
+        if left <= 0 and not state.has_begun:  # it still waits for a thread, and then has all of its time
             left = LINE_LOOK_S
         if left > 0:
-            exchange.watchdog = loop.call_later(left, self._watch, call, exchange)
+            state.watchdog = loop.call_later(left, self._watch, call, state)
         else:
-            exchange.stop()
-            exchange.watchdog = loop.call_later(ABANDON_S, self._leave_behind, call, exchange)
+            state.stop()
+            state.watchdog = loop.call_later(ABANDON_S, self._leave_behind, call, state)
 
-    def _leave_behind(self, call: Call, exchange: FetchState) -> None:
+    def _leave_behind(self, call: Call, state: FetchState) -> None:
         """A thread that its shut socket does not wake is waited for no longer, and another takes its place."""
         if not call.future.done():
             self._workers.abandon(call, FetchError("deadline", "its thread does not come back"))
-            exchange.intake.discard()
+            state.intake.discard()
 
-    def _run(self, exchange: FetchState) -> Response:
+    def _run(self, state: FetchState) -> Response:
         """The whole fetch, in a thread."""
-        current.exchange = exchange
-        exchange.begin()
+        current.state = state
+        state.begin()
         try:
             with translated(_ERRORS):
-                response = self._ask(exchange)
+                response = self._ask(state)
                 try:
-                    head = (response.status_code, _fields(exchange, response))
-                    self._read(exchange, response, head)
+                    head = (response.status_code, _fields(state, response))
+                    self._read(state, response, head)
                 finally:
                     response.close()
         except BaseException as error:
-            exchange.intake.discard()
-            tell_sends(error, exchange.sends)
+            state.intake.discard()
+            tell_sends(error, state.sends)
             raise
         finally:
-            del current.exchange
+            del current.state
         return make_page(
-            exchange.request,
+            state.request,
             head,
-            exchange.intake.take(),
-            (exchange.started, exchange.head_at),
+            state.intake.take(),
+            (state.started, state.head_at),
             self.name,
-            complete=exchange.truncated is not None or exchange.answer is None or exchange.answer.broken is None,
-            truncated=exchange.truncated,
-            dial=(exchange.connect_s, exchange.tls_s),
-            sends=exchange.sends,
+            complete=state.truncated is not None or state.answer is None or state.answer.broken is None,
+            truncated=state.truncated,
+            dial=(state.connect_s, state.tls_s),
+            sends=state.sends,
         )
 
-    def _ask(self, exchange: FetchState) -> requests.Response:
+    def _ask(self, state: FetchState) -> requests.Response:
         """Send the request and wait for the answer's head; once more if a kept connection turns out to be dead."""
         try:
-            response = self._send(exchange)
+            response = self._send(state)
         except FetchError as error:
-            if error.reason != "connection_lost" or not exchange.was_idle:
+            if error.reason != "connection_lost" or not state.was_idle:
                 raise
-            exchange.needs_fresh = True
-            exchange.sends += 1
-            response = self._send(exchange)
-        exchange.head_at = time.monotonic()
+            state.needs_fresh = True
+            state.sends += 1
+            response = self._send(state)
+        state.head_at = time.monotonic()
         return response
 
-    def _send(self, exchange: FetchState) -> requests.Response:
+    def _send(self, state: FetchState) -> requests.Response:
         # Made by hand, because requests' own preparation quotes the URL anew and adds header fields.
         prepared = requests.PreparedRequest()
         prepared.method = "GET"
-        prepared.url = exchange.request.url
+        prepared.url = state.request.url
         prepared.headers = CaseInsensitiveDict({"User-Agent": SKIP_HEADER})
         prepared.hooks = default_hooks()
         prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
-        limits = exchange.target.limits
+        limits = state.target.limits
         proxies = {"http": self._proxy.url, "https": self._proxy.url} if self._proxy else {}
         return self._session.send(
             prepared,
@@ -189,21 +189,21 @@ class ThreadsFetcher:
             timeout=(limits.connect_timeout_s, limits.first_byte_timeout_s),
         )
 
-    def _read(self, exchange: FetchState, response: requests.Response, head: tuple[int, Headers]) -> None:
+    def _read(self, state: FetchState, response: requests.Response, head: tuple[int, Headers]) -> None:
         """Read the body, as far as it is wanted."""
-        exchange.truncated = exchange.intake.begin(exchange.request.kind, *head)
-        while exchange.truncated is None:
+        state.truncated = state.intake.begin(state.request.kind, *head)
+        while state.truncated is None:
             try:
                 piece = response.raw.read1(READ_BYTES, decode_content=False)
             except FetchError as error:
-                if error.reason != "deadline" or not exchange.intake.has_deadline:
+                if error.reason != "deadline" or not state.intake.has_deadline:
                     raise
-                exchange.truncated = "time"
+                state.truncated = "time"
                 return
             if not piece:
                 return
-            if exchange.intake.add(piece, time.monotonic()):
-                exchange.truncated = "length"
+            if state.intake.add(piece, time.monotonic()):
+                state.truncated = "length"
 
     def close_idle(self) -> None:
         """Close the connections that no thread is using; see `Fetcher.close_idle`."""
@@ -211,15 +211,15 @@ class ThreadsFetcher:
 
     async def close(self) -> None:
         """Wake every thread, wait for them, and close every connection."""
-        for exchange in list(self._under_way):
-            exchange.stop()
+        for state in list(self._under_way):
+            state.stop()
         self._workers.close(CLOSE_S)
         self._session.close()
 
 
-def _fields(exchange: FetchState, response: requests.Response) -> Headers:
+def _fields(state: FetchState, response: requests.Response) -> Headers:
     """The answer's header fields; the libraries hold them only where no socket of ours was read."""
-    return exchange.answer.headers if exchange.answer else tuple(response.raw.headers.items())
+    return state.answer.headers if state.answer else tuple(response.raw.headers.items())
 
 
 def create(settings: Settings, guard: Guard, counter: ByteCount, tls: SSLContext | None = None) -> ThreadsFetcher:

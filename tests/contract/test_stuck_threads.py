@@ -40,14 +40,14 @@ async def test_as_many_stuck_threads_as_there_are_slots_take_none_away(
 
     def stuck_dial(self: Any, *arguments: Any) -> socket.socket:
         sock = dial(self, *arguments)
-        if phase == "connect" and blocking.current.exchange.request.url == stuck_url:
+        if phase == "connect" and blocking.current.state.request.url == stuck_url:
             release.wait()
         return sock
 
-    def stuck_receive(self: Any, exchange: blocking.FetchState) -> bytes:
-        if exchange.request.url == stuck_url and phase == ("body" if exchange.intake.take() else "head"):
+    def stuck_receive(self: Any, state: blocking.FetchState) -> bytes:
+        if state.request.url == stuck_url and phase == ("body" if state.intake.take() else "head"):
             release.wait()
-        return receive(self, exchange)
+        return receive(self, state)
 
     monkeypatch.setattr(blocking._Connection, "_dial", stuck_dial)
     monkeypatch.setattr(blocking._Answer, "_receive", stuck_receive)

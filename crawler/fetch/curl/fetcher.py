@@ -55,56 +55,56 @@ class CurlFetcher:
         """Ask for one URL; see `Fetcher.fetch`."""
         if self._all_over is not None:
             raise FetchError("connection_lost", "the fetcher is closed")
-        exchange = FetchState(request, target, self._counter, self._loop)
-        self._under_way.add(exchange)
+        state = FetchState(request, target, self._counter, self._loop)
+        self._under_way.add(state)
         try:
             with translated(_ERRORS):
-                await self._ask(exchange)
+                await self._ask(state)
         except BaseException as error:
-            exchange.discard()
-            tell_sends(error, exchange.sends)
+            state.discard()
+            tell_sends(error, state.sends)
             raise
         finally:
-            exchange.stop_clock()
-            self._under_way.discard(exchange)
+            state.stop_clock()
+            self._under_way.discard(state)
             if self._all_over is not None and not self._under_way:
                 self._all_over.set_result(None)
-        return exchange.page(self.name)
+        return state.page(self.name)
 
-    async def _ask(self, exchange: FetchState) -> None:
+    async def _ask(self, state: FetchState) -> None:
         """Ask in the protocol that the origin speaks, which its first connection tells."""
-        origin = urls.origin(exchange.request.url)
+        origin = urls.origin(state.request.url)
         if not self._speaks_http2.get(origin):
-            if await self._ask_over_http1(exchange, origin):
+            if await self._ask_over_http1(state, origin):
                 return
             self._learn(origin, True)
         try:
-            await self._streams.ask(exchange)
+            await self._streams.ask(state)
         except AskOverHttp1:
             self._learn(origin, False)
-            exchange.sends += 1
-            await self._ask_over_http1(exchange, origin)
+            state.sends += 1
+            await self._ask_over_http1(state, origin)
 
-    async def _ask_over_http1(self, exchange: FetchState, origin: str) -> bool:
+    async def _ask_over_http1(self, state: FetchState, origin: str) -> bool:
         """Ask on a connection that is kept, and if there is none or it is dead, on a new one.
 
         Returns:
             False if the server chose HTTP/2 and nothing was asked.
         """
-        url, target = exchange.request.url, exchange.target
+        url, target = state.request.url, state.target
         key = "the proxy" if self._proxy and url.startswith("http:") else origin
         message = compose(url, target.headers, self._proxy)
         connection = self._pool.take(key, target.addresses)
         if connection is not None:
             try:
-                await connection.ask(exchange, message)
+                await connection.ask(state, message)
                 return True
             except StaleConnection:
-                exchange.sends += 1
-        connection = await self._pool.dial(exchange, key, may_be_http2=self._speaks_http2.get(origin, True))
+                state.sends += 1
+        connection = await self._pool.dial(state, key, may_be_http2=self._speaks_http2.get(origin, True))
         if connection is None:
             return False
-        await connection.ask(exchange, message)
+        await connection.ask(state, message)
         return True
 
     def _learn(self, origin: str, speaks_http2: bool) -> None:
@@ -121,8 +121,8 @@ class CurlFetcher:
         if self._all_over is not None:
             return
         self._all_over = self._loop.create_future()
-        for exchange in self._under_way:
-            exchange.stop(FetchError("connection_lost", "the fetcher was closed"))
+        for state in self._under_way:
+            state.stop(FetchError("connection_lost", "the fetcher was closed"))
         if self._under_way:
             await self._all_over
         self._pool.close()

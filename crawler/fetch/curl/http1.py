@@ -78,7 +78,7 @@ class Connection:
         self._pool = pool
         self._wire = wire
         self._is_open = True
-        self._exchange: FetchState | None = None
+        self._state: FetchState | None = None
         self._answer: AnswerParser | None = None
         self._has_been_used = False
         self._may_be_stale = False  # the server may have closed it while it was idle; no byte of an answer has come
@@ -86,28 +86,28 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(wire.fd, self._on_readable)
 
-    async def ask(self, exchange: FetchState, message: bytes) -> None:
+    async def ask(self, state: FetchState, message: bytes) -> None:
         """Send a request and wait for the end of its answer.
 
         Raises:
             StaleConnection: If it was used before and is dead.
             FetchError: If no answer came.
         """
-        limits = exchange.target.limits
-        self._exchange, self._answer = exchange, AnswerParser(limits)
+        limits = state.target.limits
+        self._state, self._answer = state, AnswerParser(limits)
         self._may_be_stale, self._has_been_used = self._has_been_used, True
         try:
-            ended = exchange.expect()
-            exchange.enter("head", limits.first_byte_timeout_s)
+            ended = state.expect()
+            state.enter("head", limits.first_byte_timeout_s)
             self._write(message)
             await ended
         finally:
-            if self._exchange is exchange:  # its answer has not come to an end
+            if self._state is state:  # its answer has not come to an end
                 self.close()
 
     def close(self) -> None:
         """Close it."""
-        self._exchange = self._answer = None
+        self._state = self._answer = None
         if self._is_open:
             self._is_open = False
             self._loop.remove_reader(self._wire.fd)
@@ -148,8 +148,8 @@ class Connection:
 
     def _take(self, data: bytes) -> None:
         """Take bytes of an answer."""
-        exchange, answer = self._exchange, self._answer
-        if exchange is None or answer is None:  # Nobody has asked for anything on this connection.
+        state, answer = self._state, self._answer
+        if state is None or answer is None:  # Nobody has asked for anything on this connection.
             self._pool.drop(self)
             return
         self._may_be_stale = False
@@ -160,20 +160,20 @@ class Connection:
             if not answer.status:
                 return
             if not had_head:
-                is_wanted = exchange.take_head(answer.status, answer.headers)
+                is_wanted = state.take_head(answer.status, answer.headers)
             if piece and is_wanted:
-                is_wanted = exchange.take(piece)
+                is_wanted = state.take(piece)
         except FetchError as error:
             self.close()
-            exchange.fail(error)
+            state.fail(error)
             return
         if not is_wanted or answer.is_complete or answer.broken is not None:
-            self._finish(exchange, answer, is_wanted)
+            self._finish(state, answer, is_wanted)
 
     def _end(self, is_clean: bool) -> None:
         """The server has ended the connection; `is_clean` is false where it broke."""
-        exchange, answer = self._exchange, self._answer
-        if exchange is None or answer is None:
+        state, answer = self._state, self._answer
+        if state is None or answer is None:
             self._pool.drop(self)
             return
         try:
@@ -182,19 +182,19 @@ class Connection:
             answer.feed_eof(is_clean)
         except FetchError as error:
             self.close()
-            exchange.fail(error)
+            state.fail(error)
         else:
-            self._finish(exchange, answer, is_wanted=False)
+            self._finish(state, answer, is_wanted=False)
 
-    def _finish(self, exchange: FetchState, answer: AnswerParser, is_wanted: bool) -> None:
+    def _finish(self, state: FetchState, answer: AnswerParser, is_wanted: bool) -> None:
         """The answer has ended, well or not; the connection is kept if it can carry another."""
-        exchange.is_broken = answer.broken is not None
-        self._exchange = self._answer = None
+        state.is_broken = answer.broken is not None
+        self._state = self._answer = None
         if is_wanted and answer.can_reuse:
             self._pool.keep(self)
         else:
             self.close()
-        exchange.finish()
+        state.finish()
 
 
 def compose(url: str, headers: Headers, proxy: Proxy | None) -> bytes:

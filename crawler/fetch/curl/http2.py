@@ -22,11 +22,11 @@ class AskOverHttp1(Exception):
 
 
 class _Stream(Easy):
-    """A handle that asks over HTTP/2 and writes what comes into an exchange."""
+    """A handle that asks over HTTP/2 and writes what comes into an state."""
 
     def __init__(self, access: Access) -> None:
         super().__init__(access)
-        self._exchange: FetchState | None = None
+        self._state: FetchState | None = None
         self._failure: Exception | None = None
         self._head: list[bytes] = []
         self._head_bytes = 0
@@ -41,14 +41,14 @@ class _Stream(Easy):
         curl.setopt(pycurl.HEADERFUNCTION, self._take_line)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_piece)
 
-    def prepare(self, exchange: FetchState | None, fresh: bool = False) -> None:
+    def prepare(self, state: FetchState | None, fresh: bool = False) -> None:
         """Set what the next transfer asks for and whom it answers."""
-        self._exchange = exchange
+        self._state = state
         self._failure = None
         self._head, self._head_bytes, self._informational, self._attempts = [], 0, 0, 0
         self.needs_fresh = False
-        if exchange is not None:
-            url, target = exchange.request.url, exchange.target
+        if state is not None:
+            url, target = state.request.url, state.target
             self.aim(url, target.addresses, target.limits.connect_timeout_s)
             self.curl.setopt(pycurl.REQUEST_TARGET, request_target(url))
             self.curl.setopt(pycurl.HTTPHEADER, _fields(url, target.headers))
@@ -61,15 +61,15 @@ class _Stream(Easy):
             FetchError: If no answer came.
             AskOverHttp1: If libcurl could not read it.
         """
-        exchange = self._exchange
-        assert exchange is not None
+        state = self._state
+        assert state is not None
         code, message = outcome
         if self._failure is not None:
             raise self._failure
-        if exchange.truncated is not None:
+        if state.truncated is not None:
             return
-        if exchange.status:
-            exchange.is_broken = code != 0
+        if state.status:
+            state.is_broken = code != 0
         elif code == E_WEIRD_SERVER_REPLY or "Too large response headers" in message:
             raise AskOverHttp1(message)
         else:
@@ -77,27 +77,27 @@ class _Stream(Easy):
 
     def _before(self, address: str, _local: str, _port: int, _local_port: int) -> int:
         """Called when there is a connection and nothing has been sent on it."""
-        exchange = self._exchange
-        assert exchange is not None
+        state = self._state
+        assert state is not None
         self._attempts += 1
-        exchange.sends += self._attempts > 1
+        state.sends += self._attempts > 1
         if self.vetted(address) is None:
             self.needs_fresh = True
             return int(pycurl.PREREQFUNC_ABORT)
         if self._attempts > MAX_ATTEMPTS:
             self._failure = FetchError("connection_lost", "lost twice without an answer")
             return int(pycurl.PREREQFUNC_ABORT)
-        exchange.enter("head", exchange.target.limits.first_byte_timeout_s)
+        state.enter("head", state.target.limits.first_byte_timeout_s)
         return int(pycurl.PREREQFUNC_OK)
 
     def _take_line(self, line: bytes) -> int | None:
         """Take one line of a head, its line end too."""
-        exchange = self._exchange
-        if exchange is None:
+        state = self._state
+        if state is None:
             return _ABORT
-        if exchange.status:  # a trailer
+        if state.status:  # a trailer
             return _PASS
-        limits = exchange.target.limits
+        limits = state.target.limits
         if not self._head and not line.startswith(b"HTTP/2"):
             self._failure = AskOverHttp1("the server has given HTTP/2 up")
             return _ABORT
@@ -114,7 +114,7 @@ class _Stream(Easy):
             # libcurl writes heads as HTTP/1 does; without the number of the version they are that.
             status, _, headers = parse_head(b"HTTP/1.1" + head[len(b"HTTP/2") :], limits)
             if status >= 200:
-                return _PASS if exchange.take_head(status, headers) else _ABORT
+                return _PASS if state.take_head(status, headers) else _ABORT
             self._informational += 1
             if self._informational > MAX_INFORMATIONAL:
                 raise FetchError("protocol_error", "1xx answers without end")
@@ -124,11 +124,11 @@ class _Stream(Easy):
         return _PASS
 
     def _take_piece(self, piece: bytes) -> int | None:
-        exchange = self._exchange
-        if exchange is None:
+        state = self._state
+        if state is None:
             return _ABORT
         try:
-            return _PASS if exchange.take(piece) else _ABORT
+            return _PASS if state.take(piece) else _ABORT
         except FetchError as error:
             self._failure = error
             return _ABORT
@@ -147,7 +147,7 @@ class Streams:
         self._access = access
         self._free: list[_Stream] = []
 
-    async def ask(self, exchange: FetchState) -> None:
+    async def ask(self, state: FetchState) -> None:
         """Ask and wait for the end of the answer.
 
         Raises:
@@ -156,17 +156,17 @@ class Streams:
         """
         stream = self._free.pop() if self._free else _Stream(self._access)
         try:
-            if not await self._run(stream, exchange, fresh=False) and not await self._run(stream, exchange, fresh=True):
+            if not await self._run(stream, state, fresh=False) and not await self._run(stream, state, fresh=True):
                 raise FetchError("connection_lost", "the connection leads elsewhere")
         finally:
             stream.prepare(None)
             self._free.append(stream)
 
-    async def _run(self, stream: _Stream, exchange: FetchState, fresh: bool) -> bool:
+    async def _run(self, stream: _Stream, state: FetchState, fresh: bool) -> bool:
         """Run the transfer; False if the connection that libcurl chose may not be used."""
-        ended: asyncio.Future[Outcome | None] = exchange.expect()
-        exchange.enter("connect", exchange.target.limits.connect_timeout_s)
-        stream.prepare(exchange, fresh)
+        ended: asyncio.Future[Outcome | None] = state.expect()
+        state.enter("connect", state.target.limits.connect_timeout_s)
+        stream.prepare(state, fresh)
         self._transfers.start(stream, ended)
         try:
             outcome = await ended
@@ -174,7 +174,7 @@ class Streams:
             self._transfers.remove(stream)
         if stream.needs_fresh:
             return False
-        exchange.note_dial(stream.dial_s)
+        state.note_dial(stream.dial_s)
         if outcome is not None:  # None: the clock has ended it, and what has come is kept
             stream.conclude(outcome)
         return True

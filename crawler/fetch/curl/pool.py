@@ -80,25 +80,25 @@ class ConnectionPool:
             connection.close()
         return None
 
-    async def dial(self, exchange: FetchState, key: str, may_be_http2: bool) -> Connection | None:
+    async def dial(self, state: FetchState, key: str, may_be_http2: bool) -> Connection | None:
         """Make a connection; None if the server chose HTTP/2.
 
         Raises:
             FetchError: If it cannot be made.
         """
-        url, limits = exchange.request.url, exchange.target.limits
-        ended: asyncio.Future[Outcome] = exchange.expect()
-        exchange.enter("connect", limits.connect_timeout_s)
+        url, limits = state.request.url, state.target.limits
+        ended: asyncio.Future[Outcome] = state.expect()
+        state.enter("connect", limits.connect_timeout_s)
         dial = self._dials.pop() if self._dials else _Dial(self._access)
         dial.offer(http2=may_be_http2 and HAS_HTTP2 and url.startswith("https:"))
-        dial.aim(url, exchange.target.addresses, limits.connect_timeout_s)
+        dial.aim(url, state.target.addresses, limits.connect_timeout_s)
         self._transfers.start(dial, ended)
         connection = None
         try:
             outcome = await ended
             if outcome[0]:
                 raise dial.error(outcome)
-            exchange.note_dial(dial.dial_s)
+            state.note_dial(dial.dial_s)
             if not dial.speaks_http2:
                 connection = self._make(dial, key, is_tls=url.startswith("https:"))
             return connection
