@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         _repair(folder)
         findings = examine(folder)
         _tell(folder, findings)
+    elif findings.faults:
+        sys.stdout.write(f"If it is the state: crawler verify {folder} --repair makes it anew of the records.\n")
     return Exit.NOTHING if findings.faults else Exit.OK
 
 

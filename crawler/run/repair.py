@@ -189,7 +189,9 @@ class _Rebuild:
         while source is not None and source not in chain:
             chain.insert(0, source)
             source = self._redirected.get(source)
-        is_seed = record.url in self._seeds or any(each in self._seeds for each in chain)
+        # What was never asked for has a record only if the user named it.
+        is_named = record.url in self._seeds or not record.attempts
+        is_seed = is_named or any(each in self._seeds for each in chain)
         return Found([_link(record.url)], record.depth, record.via, tuple(chain), is_seed)
 
     def _put_known(self) -> None:

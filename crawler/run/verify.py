@@ -80,8 +80,9 @@ def refuse_damaged(run: Run) -> None:
     """
     if not run.state.exists() and not (run.journal.exists() and run.journal.stat().st_size):
         return  # it was killed before its state was made, and has not lost anything
-    with suppress(DamageError), SqliteSnapshot(run.state):  # damage is told with what else is wrong
-        pass
+    if run.state.is_file():
+        with suppress(DamageError), SqliteSnapshot(run.state):  # Damage is told with what else is wrong.
+            pass
     if faults := examine(run.folder, is_thorough=False).faults:
         more = f" ({counted(len(faults) - 1, 'more fault')})" if len(faults) > 1 else ""
         raise DamageError(

@@ -20,6 +20,13 @@ class Drip:
     pause_s: float = 0.02
 
 
+@dataclass(frozen=True)
+class Pause:
+    """Take this long before the next step, as a slow server does."""
+
+    seconds: float
+
+
 class _Sign:
     def __init__(self, meaning: str) -> None:
         self.meaning = meaning
@@ -31,7 +38,7 @@ HANG = _Sign("send nothing more and wait until the client goes away")
 WAIT = _Sign("go on when the test says so")
 TELL = _Sign("tell the test that the script has come this far")
 
-Step = bytes | Drip | _Sign
+Step = bytes | Drip | Pause | _Sign
 
 
 def answer(body: bytes = b"hello", status: str = "200 OK", *fields: str, length: int | None = None) -> bytes:
@@ -160,6 +167,8 @@ class ScriptedServer:
                     await writer.drain()
                     await asyncio.sleep(step.pause_s)
                 return False
+            elif isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
             elif step is WAIT:
                 await self._go.wait()
             elif step is TELL:

@@ -14,14 +14,12 @@ from pathlib import Path
 import pytest
 
 from crawler.commands.exit import Exit
-from tests.kill import flips
 from tests.kill.campaign import OPTIONS, Bench, assert_goes_on
 from tests.kill.session import FAST, assert_refused, look, run_session
 
 KIB = 1024
 MIB = 1024 * KIB
 ROOM = 900 * KIB  # for a file that would grow longer
-FLIPS = 24  # `python -m tests.kill.flips` flips 1,000
 
 
 # Full disks
@@ -148,15 +146,6 @@ def test_a_damaged_run_is_refused_and_left_as_it_is_until_it_is_repaired(
     assert repaired.status == 0, repaired
     assert (run / "state.damaged.sqlite").exists() == (damage != "it is missing")
     assert_goes_on(bench, run)
-
-
-def test_bits_that_flip_are_never_silent_and_never_hang(tmp_path: Path) -> None:
-    """Each flip is refused, and repaired where the records are whole, or the run ends as if there had been none."""
-    # scenario 105
-    said: list[str] = []
-    results = flips.campaign(FLIPS, 4, said.append)
-    assert said == []
-    assert results.total() == FLIPS
 
 
 def test_a_lost_write_ahead_log_makes_no_record_wrong(bench: Bench, tmp_path: Path) -> None:

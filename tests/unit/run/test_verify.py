@@ -17,6 +17,8 @@ from crawler.commands import verify as command
 from crawler.errors import DamageError, RunError
 from crawler.records import record_line
 from crawler.run import verify
+from crawler.settings.file import render
+from crawler.settings.groups import Settings, SiteSettings
 from crawler.store import snapshot
 from crawler.store.base import ALL_SHARDS, Done, Output
 from crawler.store.sqlite import SqliteStore
@@ -159,7 +161,18 @@ def test_the_command_lists_faults_and_fails(folder: Path, capsys: pytest.Capture
     assert capsys.readouterr().out == (
         "state.sqlite: http://a.example/9 (row 13 of details) is pending, but in no queue\n"
         f"{folder}: 10 records, 13 URLs, not as promised\n"
+        f"If it is the state: crawler verify {folder} --repair makes it anew of the records.\n"
     )
+
+
+def test_the_command_makes_a_damaged_state_anew_and_keeps_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "run.toml").write_text(render(Settings(site=(SiteSettings(url="http://a.example/"),))))
+    alter(folder, "DELETE FROM pending", "UPDATE details SET url = 'http://a.example/other' WHERE outcome = 0")
+    assert command.run(parsed(str(folder), "--repair")) == 0
+    said = capsys.readouterr().out
+    assert "The state was made anew: 10 records, 1 URL still to be fetched.\n" in said
+    assert f"The damaged one is kept as {folder}/state.damaged.sqlite.\n" in said
+    assert said.endswith("all good\n")
 
 
 def test_the_newest_run_is_taken_if_none_is_named(

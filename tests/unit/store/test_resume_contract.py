@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from crawler import urls
 from crawler.models import Outcome, Pending, Request
 from crawler.store.base import ALL_SHARDS, Done, Found, HostState, Known, Output, States, Store
@@ -121,7 +123,7 @@ def test_a_url_that_was_kept_back_is_asked_for_where_it_has_no_record(lasting: H
     requests = left(lasting, A, f"{A}x", f"{A}y")
     (seed,) = left(lasting, B, are_seeds=True)
     store = begun(lasting)
-    tried = Request(*(getattr(requests[2], name) for name in Request.__struct_fields__[:-4]), 1, False, requests[2].seq)
+    tried = msgspec.structs.replace(requests[2], attempts=1)
     store.commit(
         [
             Done(requests[0], "skipped", "depth", was_open=False),
