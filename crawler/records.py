@@ -120,7 +120,10 @@ def _document_fields(document: Document) -> dict[str, object]:
 
 def timestamp(seconds: float) -> str:
     """Unix seconds as ISO 8601 in UTC with milliseconds and `Z`."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # In whole microseconds, because a WARC has the same moment as a sum, which has to come out the same.
+    whole, micros = divmod(round(seconds * 1_000_000), 1_000_000)
+    when = datetime.fromtimestamp(whole, UTC).replace(microsecond=micros)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def record_line(request: Request, outcome: Outcome, **fields: Any) -> bytes:

@@ -11,6 +11,7 @@ from crawler.log.terminal import counted
 from crawler.run import folder as runs
 from crawler.run.repair import repair
 from crawler.run.verify import Verification, examine
+from crawler.store.base import STATE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         _repair(folder)
         findings = examine(folder)
         _tell(folder, findings)
-    elif findings.faults:
+    elif any(sentence.startswith(STATE) for sentence in findings.faults):
         sys.stdout.write(f"If it is the state: crawler verify {folder} --repair makes it anew of the records.\n")
     return Exit.NOTHING if findings.faults else Exit.OK
 
