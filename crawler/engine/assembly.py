@@ -34,8 +34,8 @@ from crawler.parse.workers.inprocess import InlinePool, ThreadPool
 from crawler.parse.workers.pool import ProcessPool
 from crawler.parse.workers.worker import WorkerSpec
 from crawler.run.folder import Run
-from crawler.scope.rewrite import UrlRules
-from crawler.scope.scope import Scope
+from crawler.scope.rewrite import rules_of
+from crawler.scope.scope import Scope, scope_of
 from crawler.scope.seeds import Seeds
 from crawler.settings.groups import ParseSettings, Settings, cores
 from crawler.store.archive import Archive
@@ -68,9 +68,7 @@ def build(
         UsageError: If settings do not fit together.
         RunError: If the run's files cannot be opened.
     """
-    crawl = settings.crawl
-    limits = (crawl.max_url_chars, crawl.max_path_segments, crawl.max_path_repeats)
-    scope = Scope(seeds.sites, crawl.include, crawl.exclude, *limits)
+    scope = scope_of(seeds.sites, settings.crawl)
     held = ByteCount()
     guard, targets = _addressing(settings, seeds)
     context = _context(settings, scope, run)
@@ -137,7 +135,7 @@ def _context(settings: Settings, scope: Scope, run: Run | None) -> StageContext:
         max_body_bytes=settings.fetch.max_body_bytes,
         max_links=crawl.max_links_per_page,
         nofollow=crawl.nofollow,
-        rules=UrlRules(crawl.strip_session_ids, crawl.strip_tracking, crawl.drop_params, crawl.sort_query),
+        rules=rules_of(crawl),
         wanted=_wanted(settings),
         keep=_keep(settings, run),
     )

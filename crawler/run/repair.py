@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
-from zlib import crc32
 
 import msgspec
 from msgspec import Struct
@@ -21,18 +21,17 @@ from crawler.models import Link, Outcome, Request
 from crawler.parse.links import LinkJudge
 from crawler.run.folder import Run, locked
 from crawler.scope import seeds
-from crawler.scope.rewrite import UrlRules
-from crawler.scope.scope import Scope
+from crawler.scope.rewrite import rules_of
+from crawler.scope.scope import scope_of
 from crawler.settings import file as settings_file
 from crawler.settings.groups import Settings
 from crawler.store.base import Done, Found, Output, States
-from crawler.store.batches import altered
+from crawler.store.batches import altered, checksum
 from crawler.store.journal import read_records, sync_folder
 from crawler.store.salvage import Kept, Salvage
 from crawler.store.sqlite import SqliteStore
 
 CHUNK = 500  # This many URLs are put into the new state at once.
-BUFFER_BYTES = 1024 * 1024
 SUFFIXES = ("", "-wal", "-shm")  # The files of one SQLite database end in these.
 
 Item = TypeVar("Item")
@@ -123,12 +122,9 @@ class _Rebuild:
         self._run = run
         self._settings = settings
         self._old = old
-        crawl = settings.crawl
-        given = seeds.read((), (), settings.site, crawl.scope, io.BytesIO())
-        limits = (crawl.max_url_chars, crawl.max_path_segments, crawl.max_path_repeats)
-        self._scope = Scope(given.sites, crawl.include, crawl.exclude, *limits)
-        rules = UrlRules(crawl.strip_session_ids, crawl.strip_tracking, crawl.drop_params, crawl.sort_query)
-        self._judge = LinkJudge(self._scope, rules)
+        given = seeds.read((), (), settings.site, settings.crawl.scope, io.BytesIO())
+        self._scope = scope_of(given.sites, settings.crawl)
+        self._judge = LinkJudge(self._scope, rules_of(settings.crawl))
         self._seeds = {site.seed for site in given.sites}
         self._redirected: dict[str, str] = {}  # target of a redirect → the URL that redirects there
         self._store = SqliteStore(path, is_new=True)
@@ -136,7 +132,7 @@ class _Rebuild:
     def make(self) -> Repaired:
         """Fill it from first to last."""
         try:
-            self._put_outputs()
+            records = self._put_outputs()
             states = self._old.states()
             self._widen(states.aliases)
             self._put_records()
@@ -144,25 +140,26 @@ class _Rebuild:
             lost = self._put_links()
             self._put_states(states, has_lost=lost > 0)
             counts = self._store.counts()
-            return Repaired(sum(1 for _ in self._records()), counts.get("pending", 0), lost, None)
+            return Repaired(records, counts.get("pending", 0), lost, None)
         finally:
             self._store.close(is_clean=True)
 
     def _records(self) -> Iterator[_Recorded]:
         return (record for *_, record in read_records(self._run.journal, None, _Recorded))
 
-    def _put_outputs(self) -> None:
-        """Take the outputs as they are, up to their last whole record."""
+    def _put_outputs(self) -> int:
+        """Take the outputs as they are, up to their last whole record; returns how many records there are."""
         journal = self._run.journal
         lines, length = 0, 0
         for place, line, _ in read_records(journal, None, _Recorded):
             lines, length = lines + 1, place + len(line) + 1
         outputs = [Output(journal.name, 0, length, _crc_of(journal, length), lines)]
         if self._settings.output.warc and self._run.warc.exists():
-            entries = list(islice(_last(warc.entries(self._run.warc)), 1))
-            length = entries[0].end if entries else 0
+            last = deque(warc.entries(self._run.warc), maxlen=1)
+            length = last[0].end if last else 0
             outputs.append(Output(self._run.warc.name, 0, length, _crc_of(self._run.warc, length), 0))
         self._store.commit([], [], [each for each in outputs if each.length])
+        return lines
 
     def _widen(self, aliases: Iterable[tuple[str, str]]) -> None:
         for seed, host in aliases:
@@ -257,21 +254,9 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _last(items: Iterable[Item]) -> Iterator[Item]:
-    """The last of some items, or none."""
-    last = []
-    for each in items:
-        last = [each]
-    yield from last
-
-
 def _crc_of(path: Path, length: int) -> int:
-    checksum = 0
     with path.open("rb") as file:
-        while length > 0 and (piece := file.read(min(length, BUFFER_BYTES))):
-            checksum = crc32(piece, checksum)
-            length -= len(piece)
-    return checksum
+        return checksum(file, 0, length)
 
 
 def _keep(state: Path) -> Path | None:

@@ -7,11 +7,15 @@ to `/?sid=1` would otherwise be sent back to `/` for ever.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from msgspec import Struct
 
 from crawler import urls
+
+if TYPE_CHECKING:
+    from crawler.settings.groups import CrawlSettings  # Parse workers have no use for it.
 
 # Parameters, in lower case, whose every value is a session: of servlets, PHP, ColdFusion, osCommerce and Zen Cart.
 SESSION_PARAMS = frozenset(("jsessionid", "phpsessid", "cfid", "cftoken", "oscsid", "zenid"))
@@ -111,3 +115,8 @@ def _is_session(name: str, value: str) -> bool:
     if name in SESSION_PARAMS_OF_ID:
         return _SESSION_ID.fullmatch(value) is not None
     return _ASP_SESSION.fullmatch(name) is not None
+
+
+def rules_of(crawl: CrawlSettings) -> UrlRules:
+    """The rules that the settings of a crawl ask for."""
+    return UrlRules(crawl.strip_session_ids, crawl.strip_tracking, crawl.drop_params, crawl.sort_query)

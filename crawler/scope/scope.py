@@ -6,13 +6,16 @@ import re
 from bisect import insort
 from collections.abc import Container, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
 from crawler import urls
 from crawler.scope.patterns import path_fault
+
+if TYPE_CHECKING:
+    from crawler.settings.groups import CrawlSettings  # Parse workers have no use for it.
 
 ScopeKind = Literal["host", "domain", "prefix", "any"]
 # Index of a site, its seed's folder if this host is its own, whether that folder is its border.
@@ -182,6 +185,12 @@ class Scope:
                 cache.clear()
             cache[key] = known
         return known
+
+
+def scope_of(sites: Sequence[SeedSite], crawl: CrawlSettings) -> Scope:
+    """The scope of a crawl of some sites, with the rules and limits that its settings have."""
+    limits = (crawl.max_url_chars, crawl.max_path_segments, crawl.max_path_repeats)
+    return Scope(sites, crawl.include, crawl.exclude, *limits)
 
 
 def site_keys(site: SeedSite) -> list[str]:

@@ -77,13 +77,18 @@ def altered(path: Path, batches: Iterable[Output]) -> int:
     count = 0
     with path.open("rb", BUFFER_BYTES) as file:
         for batch in batches:
-            file.seek(batch.offset)
-            found, length = 0, batch.length
-            while length > 0 and (piece := file.read(min(length, BUFFER_BYTES))):
-                found = crc32(piece, found)
-                length -= len(piece)
-            count += found != batch.crc32
+            count += checksum(file, batch.offset, batch.length) != batch.crc32
     return count
+
+
+def checksum(file: BinaryIO, offset: int, length: int) -> int:
+    """The CRC-32 of a stretch of a file, as far as there is one; offset and length in bytes."""
+    file.seek(offset)
+    found = 0
+    while length > 0 and (piece := file.read(min(length, BUFFER_BYTES))):
+        found = crc32(piece, found)
+        length -= len(piece)
+    return found
 
 
 def whole_lines(path: Path, on_fault: OnFault) -> Lines:

@@ -18,7 +18,7 @@ from crawler.store.schema import APPLICATION_ID, SCHEMA_VERSION
 
 MAX_GAP_ROWS = 100_000  # Where so many rows in a row cannot be read, there are no more.
 _DETAILS = """
-SELECT url, host, depth, via, chain, attempts, is_seed, seq, {extra}, outcome, reason FROM state.details
+SELECT url, depth, via, chain, attempts, is_seed, seq, {extra}, outcome, reason FROM state.details
 WHERE seq > ? AND {is_intact} ORDER BY seq
 """
 
@@ -68,7 +68,7 @@ class Salvage:
             return
 
     def _is_intact(self, table: str) -> str:
-        if self._version < SCHEMA_VERSION or table not in checksums.COLUMNS:
+        if self._version < SCHEMA_VERSION:
             return "1"
         return f"row_crc32 = crc_of({checksums.COLUMNS[table]})"
 
@@ -78,7 +78,7 @@ class Salvage:
         query = _DETAILS.format(extra=extra, is_intact=self._is_intact("details"))
         last = 0
         for row in self._rows(query, 0):
-            last = row[7]
+            last = row[6]
             yield from _kept(row)
         end = max((row[0] or 0 for table in ("details", "urls", "pending") for row in self._ends(table)), default=0)
         misses = 0
@@ -122,7 +122,7 @@ class Salvage:
 
 def _kept(row: Any) -> Iterator[Kept]:
     """The row of a URL, unless it makes no sense."""
-    url, _, *columns, outcome, reason = row
+    url, *columns, outcome, reason = row
     try:
         request = request_of(url, urls.host_key(url), *columns)
         yield Kept(request, OUTCOMES[outcome], reason)
